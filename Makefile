@@ -1,0 +1,53 @@
+# make demo: the whole study in small, on this machine.  make test: all tests.  Both install what they need first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/local --configfile config/demo.yaml
+DEMO := results/demo
+
+.PHONY: demo install test lint figures rulegraph lock clean-demo
+
+demo: $(INSTALLED)
+	$(SNAKEMAKE)
+	@$(MAKE) --no-print-directory $(DEMO)/report.html
+	@echo; cat $(DEMO)/tables/table1.txt; echo; cat $(DEMO)/tables/table2.txt; echo
+	@echo "Tables:  $(DEMO)/tables/   Figures: $(DEMO)/figures/   Report: $(DEMO)/report.html"
+
+$(DEMO)/report.html: $(DEMO)/scores.parquet $(wildcard $(DEMO)/tables/*.csv $(DEMO)/figures/*.png)
+	$(SNAKEMAKE) --report $@
+
+install: $(INSTALLED)
+
+$(INSTALLED): envs/base.txt envs/lxt.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV) (some minutes the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/base.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/lxt.txt
+	@touch $@
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+figures: $(INSTALLED)
+	$(SNAKEMAKE) figures
+
+# The graph of rules as Graphviz text; `dot -Tsvg` draws it.
+rulegraph: $(INSTALLED)
+	@$(SNAKEMAKE) --rulegraph
+
+# Resolve envs/base.in anew. The CPU build's local version is cut off, so that the lock takes either build.
+lock:
+	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check -r envs/base.in
+	{ echo "# Made by 'make lock' from envs/base.in; do not edit."; \
+	  $(VENV)-lock/bin/python -m pip freeze --exclude pip --exclude setuptools | sed 's/+cpu$$//'; } > envs/base.txt
+	rm -rf $(VENV)-lock
+
+clean-demo:
+	rm -rf $(DEMO)
