@@ -1,0 +1,7 @@
+"""Names with a fixed meaning in paths and tables."""
+
+ORIGINAL = "original"
+"""The mask set without a mask; its mask language is `NO_MASK`."""
+NO_MASK = "none"
+OPEN_SUITE = "open"
+"""The suite of the open-ended questions; its benchmarks are named open_<language>."""
