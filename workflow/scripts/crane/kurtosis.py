@@ -1,0 +1,73 @@
+"""The table of relevance statistics per neuron, and the grids that selection reads from it."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from crane.architectures import Site
+from crane.select import normalise
+from crane.shards import Statistics
+
+
+def layer_table(statistics: Mapping[str, Statistics], layer: int, site: Site) -> pd.DataFrame:
+    """Return one layer's tidy table: a row per language and neuron.
+
+    Columns: language, layer, site, neuron, count (samples), mean, std, skewness, kurtosis (Eq. 2), fourth_root
+    (fourth central moment to the power 1/4), mean_abs, minimum, maximum, outlier_share (bound of the share of the
+    fourth moment owed to one sample), z (kurtosis as z-score in this language and layer), and, at site
+    `intermediate`, tokens, active (tokens with a positive activation) and activation_probability.
+    """
+    frames = []
+    for language, (moments, active, tokens) in statistics.items():
+        frame = pd.DataFrame(
+            {
+                "language": language,
+                "layer": layer,
+                "site": site,
+                "neuron": np.arange(len(moments.mean)),
+                "count": moments.n,
+                "mean": moments.mean.numpy(),
+                "std": moments.variance().sqrt().numpy(),
+                "skewness": moments.skewness().numpy(),
+                "kurtosis": moments.kurtosis().numpy(),
+                "fourth_root": (moments.m4 / moments.n).pow(0.25).numpy(),
+                "mean_abs": moments.mean_abs.numpy(),
+                "minimum": moments.minimum.numpy(),
+                "maximum": moments.maximum.numpy(),
+                "outlier_share": moments.outlier_share().numpy(),
+            }
+        )
+        frame["z"] = normalise(frame["kurtosis"].to_numpy()[None, None], "layer")[0, 0]
+        if site == "intermediate":
+            frame["tokens"] = tokens
+            frame["active"] = active.numpy()
+            frame["activation_probability"] = frame["active"] / tokens
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def grid(table: pd.DataFrame, column: str, languages: Sequence[str]) -> np.ndarray:
+    """Return one column of the layers' tables together as `[L, K, I]`."""
+    ordered = table.sort_values(["layer", "neuron"])
+    layers = ordered["layer"].nunique()
+    rows = [ordered.loc[ordered["language"] == language, column].to_numpy() for language in languages]
+    return np.stack([row.reshape(layers, -1) for row in rows])
+
+
+class Activations(NamedTuple):
+    """LAPE's counters."""
+
+    active: Tensor
+    """int64 `[L, K, I]`"""
+    tokens: Tensor
+    """int64 `[L]`"""
+
+
+def activations(table: pd.DataFrame, languages: Sequence[str]) -> Activations:
+    """Return LAPE's counters from the layers' tables together."""
+    tokens = [int(table.loc[table["language"] == language, "tokens"].iloc[0]) for language in languages]
+    return Activations(torch.from_numpy(grid(table, "active", languages)), torch.tensor(tokens))

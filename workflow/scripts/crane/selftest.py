@@ -1,0 +1,176 @@
+"""Self-tests of the relevance on a probe batch: a run whose relevance breaks a known identity stops here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crane.architectures import mlps
+from crane.interventions import masked
+from crane.lrp import lrp_rules
+from crane.neurons import NeuronSet
+from crane.relevance import Attribution, RelevanceError, attribution
+
+# Relative errors allowed by the arithmetic: float32 as the method demands, bfloat16 keeps 8 bits.
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10, torch.bfloat16: 5e-2}
+
+
+class _Recorder:
+    """Relevance of whole tensors (value x gradient) at named places of every layer."""
+
+    def __init__(self) -> None:
+        self.relevance: dict[tuple[str, int], Tensor] = {}
+
+    def watch(self, name: str, layer: int, values: Tensor) -> None:
+        def keep(gradient: Tensor) -> None:
+            self.relevance[name, layer] = values.detach().double() * gradient.double()
+
+        if values.requires_grad:
+            values.register_hook(keep)
+
+    def total(self, name: str, layer: int) -> float:
+        return float(self.relevance[name, layer].sum())
+
+
+@contextmanager
+def _recording(model: Any) -> Iterator[_Recorder]:
+    recorder = _Recorder()
+    handles = []
+    for k, mlp in enumerate(mlps(model)):
+        before = {"mlp_input": mlp.module, "intermediate": mlp.down, "residual": mlp.layer}
+        after = {"mlp_output": mlp.module, "up": mlp.up}
+        if mlp.gate is not None:
+            after["gate"] = mlp.gate
+        for name, module in before.items():
+            handles.append(
+                module.register_forward_pre_hook(
+                    lambda _, inputs, name=name, k=k: recorder.watch(name, k, inputs[0])
+                )
+            )
+        for name, module in after.items():
+            handles.append(
+                module.register_forward_hook(
+                    lambda _, inputs, output, name=name, k=k: recorder.watch(name, k, output)
+                )
+            )
+    try:
+        yield recorder
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def self_test(
+    model: Any,
+    input_ids: Tensor,
+    attention_mask: Tensor,
+    *,
+    rules: Any = "attnlrp",
+    probes: int = 8,
+    **options: Any,
+) -> dict[str, float | list[float]]:
+    """Check the identities of method section 2 on a probe batch and return what was measured.
+
+    Asserted (relative to the objective or the largest value): no NaN or infinity; batched = one by one; patched
+    logits = unpatched logits; relevance is conserved inside bias-free MLPs (not under `input_x_gradient`); under
+    AttnLRP relevance at the gate and up projections' outputs is half of the intermediate's.
+    Recorded only: the share of the objective in the residual stream at each layer's input (AttnLRP's softmax rule
+    leaks), and the correlation of predicted and actual change of the objective when a neuron is masked.
+
+    Args:
+        model: as in `attribution`.
+        input_ids: int64 `[B, T]`.
+        attention_mask: `[B, T]`.
+        rules: as in `attribution`.
+        probes: number of neurons masked one at a time for the recorded comparison.
+        options: further options of `attribution`.
+
+    Raises:
+        RelevanceError: an asserted identity does not hold; says which, by how much, and the tolerance.
+    """
+    tolerance = TOLERANCE.get(model.dtype, TOLERANCE[torch.bfloat16])
+    mask = attention_mask.bool()
+    with torch.no_grad():
+        plain = model(input_ids=input_ids, attention_mask=attention_mask).logits[mask].double()
+        with lrp_rules(model, rules):
+            patched = model(input_ids=input_ids, attention_mask=attention_mask).logits[mask].double()
+    with attribution(model, rules=rules, **options) as attribute:
+        with _recording(model) as recorder:
+            relevance = attribute(input_ids, attention_mask)
+        with torch.no_grad():
+            objective = attribute.objective(input_ids, mask)
+        single = torch.cat(
+            [attribute(row[m][None], m[m][None]) for row, m in zip(input_ids, mask, strict=True)]
+        )
+        scale = float(objective.abs().sum())
+        errors = {
+            "patched logits differ from unpatched": float((plain - patched).abs().max() / plain.abs().max()),
+            "batched relevance differs from one by one": float(
+                (relevance - single).abs().max() / relevance.abs().max()
+            ),
+            **_conservation(model, recorder, scale, rules),
+        }
+        measured: dict[str, float | list[float]] = dict(errors)
+        measured["tolerance"] = tolerance
+        measured["share of the objective in the residual stream"] = [
+            recorder.total("residual", k) / float(objective.sum()) for k in range(1, len(mlps(model)))
+        ]
+        measured["correlation of predicted and actual change"] = _ablation_agreement(
+            attribute, relevance, objective, input_ids, mask, probes
+        )
+    for name, error in errors.items():
+        if not error <= tolerance:
+            raise RelevanceError(
+                f"self-test failed: {name} by {error:.2e} (relative, allowed {tolerance:.0e} in {model.dtype})"
+            )
+    return measured
+
+
+def _conservation(model: Any, recorder: _Recorder, scale: float, rules: str) -> dict[str, float]:
+    """Return relative errors of the identities inside the MLPs that the rule set promises."""
+    if rules == "input_x_gradient":
+        return {}
+    errors: dict[str, float] = {}
+    inside, halves = 0.0, 0.0
+    for k, mlp in enumerate(mlps(model)):
+        biased = any(
+            getattr(m, "bias", None) is not None for m in (mlp.up, mlp.down, mlp.gate) if m is not None
+        )
+        if not biased:
+            middle = recorder.total("intermediate", k)
+            inside = max(inside, abs(recorder.total("mlp_input", k) - middle) / scale)
+            inside = max(inside, abs(recorder.total("mlp_output", k) - middle) / scale)
+            errors["relevance is not conserved inside an MLP"] = inside
+        if mlp.gate is not None and rules == "attnlrp":
+            half = recorder.relevance["intermediate", k] / 2
+            for name in ("gate", "up"):
+                # No gradient there is no relevance there: as wrong as can be, not a KeyError.
+                found = recorder.relevance.get((name, k), torch.zeros_like(half))
+                difference = (found - half).abs().max() / half.abs().max()
+                halves = max(halves, float(difference))
+            errors["relevance at gate or up is not half of the intermediate's"] = halves
+    return errors
+
+
+def _ablation_agreement(
+    attribute: Attribution, relevance: Tensor, objective: Tensor, input_ids: Tensor, mask: Tensor, probes: int
+) -> float:
+    """Correlation between relevance and the loss of the objective over single masked neurons.
+
+    The neurons are evenly spaced in the ranking by mean relevance, so that both signs and small values occur.
+    """
+    mean = relevance.mean(0)
+    ranking = mean.flatten().argsort()
+    chosen = ranking[torch.linspace(0, len(ranking) - 1, probes).round().long()].tolist()
+    predicted, actual = [], []
+    for flat in chosen:
+        layer, neuron = divmod(flat, mean.shape[1])
+        one = NeuronSet(
+            {"probe": {layer: torch.tensor([neuron]).numpy()}}, layers=mean.shape[0], site=attribute.site
+        )
+        with masked(attribute.model, one, "probe"), torch.no_grad():
+            actual.append(float((objective - attribute.objective(input_ids, mask)).mean()))
+        predicted.append(float(mean[layer, neuron]))
+    return float(torch.corrcoef(torch.tensor([predicted, actual]))[0, 1])

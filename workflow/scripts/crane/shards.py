@@ -1,0 +1,89 @@
+"""One shard of relevance statistics on disk: moments and activation counters of one language's samples."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from crane.artefacts import ArtefactError, whole
+from crane.moments import Moments
+
+_GRIDS = ("mean", "m2", "m3", "m4", "mean_abs", "minimum", "maximum")
+
+
+class Statistics(NamedTuple):
+    """What is known about one language's samples; a monoid, like `Moments`."""
+
+    moments: Moments
+    """Of the per-sample relevance, float64 `[K, I]`, or `[I]` for one layer."""
+    active: Tensor
+    """int64, tokens with a positive activation per neuron of the MLP's inner layer (LAPE)."""
+    tokens: int
+
+    def merge(self, other: Self) -> Self:
+        """Return the statistics of both sets of samples together."""
+        return type(self)(
+            self.moments.merge(other.moments), self.active + other.active, self.tokens + other.tokens
+        )
+
+
+def _digest(tensors: Mapping[str, Tensor], layer: int) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name][layer].contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_shard(statistics: Statistics, path: str | Path, metadata: Mapping[str, Any]) -> None:
+    """Write `[K, I]` statistics with a checksum per layer; whole or not at all."""
+    tensors = {name: getattr(statistics.moments, name).cpu().contiguous() for name in _GRIDS}
+    tensors["active"] = statistics.active.cpu().contiguous()
+    header = {
+        **metadata,
+        "n": statistics.moments.n,
+        "tokens": statistics.tokens,
+        "sha256": [_digest(tensors, k) for k in range(len(tensors["mean"]))],
+    }
+    with whole(path) as partial:
+        save_file(tensors, partial, metadata={"crane": json.dumps(header, sort_keys=True)})
+
+
+def read_layer(path: str | Path, layer: int) -> Statistics:
+    """Read one layer (`[I]` tensors) of a shard without reading the others.
+
+    Raises:
+        ArtefactError: the shard is truncated, altered, or has no such layer.
+    """
+    try:
+        with safe_open(path, framework="pt") as shard:
+            header = json.loads((shard.metadata() or {}).get("crane", "{}"))
+            tensors = {name: shard.get_slice(name)[layer : layer + 1] for name in (*_GRIDS, "active")}
+    except (SafetensorError, OSError, IndexError) as error:
+        raise ArtefactError(
+            f"{path}: not a readable relevance shard ({error}); delete it and run again"
+        ) from error
+    digests = header.get("sha256", [])
+    if layer >= len(digests):
+        raise ArtefactError(f"{path}: holds {len(digests)} layers, layer {layer} was asked for")
+    if _digest(tensors, 0) != digests[layer]:
+        raise ArtefactError(f"{path}: layer {layer} does not match its checksum; delete it and run again")
+    moments = Moments(n=header["n"], **{name: tensors[name][0] for name in _GRIDS})
+    return Statistics(moments, tensors["active"][0], header["tokens"])
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Return the metadata of a shard: its provenance, `n`, `tokens`, checksums."""
+    with safe_open(path, framework="pt") as shard:
+        return json.loads((shard.metadata() or {}).get("crane", "{}"))
+
+
+def merge_layer(paths: list[str] | list[Path], layer: int) -> Statistics:
+    """Merge one layer of several shards, in the order given."""
+    return reduce(Statistics.merge, (read_layer(path, layer) for path in paths))
