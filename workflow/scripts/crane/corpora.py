@@ -1,0 +1,138 @@
+"""Documents of a language: read from local files, sampled, tokenised."""
+
+import glob
+import hashlib
+import heapq
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from crane.artefacts import ArtefactError
+from crane.errors import CraneError
+
+FORMATS = (".txt", ".jsonl", ".parquet")
+
+
+class CorpusError(CraneError, ValueError):
+    """A corpus cannot be read or has too few documents."""
+
+
+def read_documents(pattern: str, column: str = "text") -> Iterator[str]:
+    """Yield the documents of all files that match a glob, in the order of their names.
+
+    Text files hold one document per line; JSONL and Parquet files one per record, in `column`.
+
+    Raises:
+        CorpusError: no file matches, an unknown format, a missing column, or a damaged record.
+    """
+    files = sorted(glob.glob(pattern, recursive=True))
+    if not files:
+        raise CorpusError(f"no file matches {pattern!r}")
+    for name in files:
+        path = Path(name)
+        if path.suffix == ".txt":
+            with path.open(encoding="utf-8") as lines:
+                yield from lines
+        elif path.suffix == ".jsonl":
+            yield from _read_jsonl(path, column)
+        elif path.suffix == ".parquet":
+            yield from _read_parquet(path, column)
+        else:
+            raise CorpusError(f"{path}: unknown format; known: {', '.join(FORMATS)}")
+
+
+def _read_jsonl(path: Path, column: str) -> Iterator[str]:
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                text = json.loads(line)[column]
+            except (json.JSONDecodeError, KeyError, TypeError) as error:
+                raise CorpusError(f"{path}, line {number}: no JSON object with {column!r}") from error
+            yield text
+
+
+def _read_parquet(path: Path, column: str) -> Iterator[str]:
+    file = pq.ParquetFile(path)
+    if column not in file.schema_arrow.names:
+        raise CorpusError(f"{path}: no column {column!r}; there are: {', '.join(file.schema_arrow.names)}")
+    for batch in file.iter_batches(columns=[column], batch_size=1000):
+        yield from batch.column(0).to_pylist()
+
+
+class Sample(NamedTuple):
+    """Sampled documents and what was left out."""
+
+    texts: list[str]
+    read: int
+    empty: int
+    duplicate: int
+
+
+def sample(documents: Iterator[str], count: int, seed: int) -> Sample:
+    """Sample `count` distinct documents (fewer if there are fewer), in one pass and little memory.
+
+    Each document's rank is a hash of the seed and its text and the lowest are kept: the sample depends neither on
+    the order of the files nor on how often a document occurs.
+    """
+    kept: list[tuple[int, str]] = []  # a heap of negative ranks: the worst document is first
+    seen: set[int] = set()
+    read = empty = duplicate = 0
+    for document in documents:
+        read += 1
+        text = (document or "").strip()
+        if not text:
+            empty += 1
+            continue
+        rank = int.from_bytes(hashlib.blake2b(f"{seed}\x1f{text}".encode(), digest_size=8).digest())
+        if rank in seen:
+            duplicate += 1
+            continue
+        seen.add(rank)
+        if len(kept) < count:
+            heapq.heappush(kept, (-rank, text))
+        elif rank < -kept[0][0]:
+            heapq.heapreplace(kept, (-rank, text))
+    texts = [text for _, text in sorted(kept, reverse=True)]
+    return Sample(texts, read, empty, duplicate)
+
+
+def tokenise(
+    texts: Sequence[str], tokenizer: Any, max_tokens: int, count: int, language: str
+) -> pd.DataFrame:
+    """Return `count` samples: sample_id (int64), text_sha256, input_ids (list of int32, cut to `max_tokens`).
+
+    A sample starts with the tokenizer's BOS where it has one; documents of fewer than two tokens have no next
+    token to predict and are left out.
+
+    Raises:
+        CorpusError: fewer than `count` usable documents, or no BOS.
+    """
+    rows: list[dict[str, Any]] = []
+    for text in texts:
+        ids = tokenizer(text, truncation=True, max_length=max_tokens).input_ids
+        if tokenizer.bos_token_id is not None and ids[:1] != [tokenizer.bos_token_id]:
+            raise CorpusError("the tokenizer does not start a sample with its BOS token")
+        if len(ids) < 2:
+            continue
+        rows.append({"text_sha256": hashlib.sha256(text.encode()).hexdigest(), "input_ids": ids})
+        if len(rows) == count:
+            break
+    if len(rows) < count:
+        raise CorpusError(
+            f"corpus of {language!r}: {len(rows)} usable documents, {count} are configured "
+            "(corpora.documents); add documents or ask for fewer"
+        )
+    frame = pd.DataFrame(rows)
+    frame.insert(0, "sample_id", range(len(frame)))
+    return frame
+
+
+def shard_rows(total: int, shard: int, shards: int) -> range:
+    """Return the rows of one of `shards` nearly equal, consecutive parts."""
+    if not 0 <= shard < shards <= total:
+        raise ArtefactError(f"{total} samples cannot be cut into {shards} shards (shard {shard} asked for)")
+    return range(total * shard // shards, total * (shard + 1) // shards)
