@@ -1,0 +1,105 @@
+"""Multiple-choice benchmarks through lm-evaluation-harness, one record per question."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crane.errors import CraneError
+
+TASKS = Path(__file__).parents[2] / "tasks"
+"""This project's own lm-eval task files."""
+
+
+class BenchmarkError(CraneError, ValueError):
+    """A benchmark's questions cannot be used."""
+
+
+def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Load a benchmark as lm-eval's task dictionary.
+
+    Args:
+        name: of the benchmark, for messages.
+        settings: `task`: an lm-eval task or group, or one of `TASKS`; `fewshot`: number of examples; `data`:
+            optional JSONL file that replaces the task's data set; `seed`: of the few-shot draw.
+
+    Raises:
+        BenchmarkError: unknown task, or a question whose label is not one of its choices.
+    """
+    from lm_eval.tasks import TaskManager
+
+    own = {path.stem for path in TASKS.glob("*.yaml")}
+    manager = TaskManager(include_path=str(TASKS), include_defaults=settings["task"] not in own)
+    overrides: dict[str, Any] = {"num_fewshot": settings["fewshot"]}
+    with tempfile.TemporaryDirectory() as cache:
+        if settings.get("data"):
+            overrides["dataset_kwargs"] = {
+                "data_files": {"test": str(settings["data"])},
+                "cache_dir": cache,
+                "keep_in_memory": True,
+            }
+        try:
+            tasks = manager.load({"group": f"crane_{name}", "task": [settings["task"]], **overrides})
+        except KeyError as error:
+            raise BenchmarkError(f"benchmark {name!r}: unknown lm-eval task {settings['task']!r}") from error
+    for task_name, task in tasks["tasks"].items():
+        task.set_fewshot_seed(settings.get("seed", 0))
+        _check_labels(name, task_name, task)
+    return tasks
+
+
+def _check_labels(benchmark: str, name: str, task: Any) -> None:
+    for number, doc in enumerate(task.eval_docs):
+        choices, label = task.doc_to_choice(doc), task.doc_to_target(doc)
+        if len(set(choices)) != len(choices):
+            raise BenchmarkError(f"benchmark {benchmark!r}, task {name!r}, question {number}: choices repeat")
+        if not (isinstance(label, int) and 0 <= label < len(choices)) and label not in choices:
+            raise BenchmarkError(
+                f"benchmark {benchmark!r}, task {name!r}, question {number}: label {label!r} is none of its "
+                f"{len(choices)} choices {choices!r}"
+            )
+
+
+def run(lm: Any, tasks: dict[str, Any], settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Ask a model all questions of a loaded benchmark.
+
+    Args:
+        lm: lm-eval's `LM`.
+        tasks: from `load`.
+        settings: `stratify_by`, `cluster_by`: optional fields of a question for the bootstrap.
+
+    Returns:
+        One row per question: task, stratum, cluster, doc_id, doc_hash, correct (0 or 1), probability (of the
+        right choice among the choices), loglikelihoods (float32 list, in the order of the choices).
+    """
+    from lm_eval.evaluator import evaluate
+
+    # use_cache stays off: lm-eval's cache does not know about masks.
+    results = evaluate(lm, tasks, bootstrap_iters=0, log_samples=True)
+    rows = []
+    for task, samples in results["samples"].items():
+        leaf = tasks["tasks"][task]
+        for sample in samples:
+            doc = sample["doc"]
+            values = np.array([float(response[0]) for response in sample["filtered_resps"]])
+            label = sample["target"]
+            right = label if isinstance(label, int) else leaf.doc_to_choice(doc).index(label)
+            share = np.exp(values - values.max())
+            rows.append(
+                {
+                    "task": task,
+                    "stratum": str(doc[settings["stratify_by"]]) if settings.get("stratify_by") else task,
+                    "cluster": str(doc[settings["cluster_by"]])
+                    if settings.get("cluster_by")
+                    else f"{task}/{sample['doc_id']}",
+                    "doc_id": int(sample["doc_id"]),
+                    "doc_hash": sample["doc_hash"],
+                    "correct": int(sample["acc"]),
+                    "probability": float(share[right] / share.sum()),
+                    "loglikelihoods": values.astype(np.float32),
+                }
+            )
+    return pd.DataFrame(rows)

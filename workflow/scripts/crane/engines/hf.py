@@ -1,0 +1,157 @@
+"""The Hugging Face engine: any machine, masks by zeroed weights."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from crane import interventions
+from crane.engines.interface import EngineError, Generation
+from crane.neurons import NeuronSet
+from crane.prompts import Prompt
+
+log = logging.getLogger(__name__)
+
+
+def load_tokenizer(folder: str | Path) -> Any:
+    """Load the tokenizer of a model folder.
+
+    Raises:
+        EngineError: the folder has none; says which files were looked for.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise EngineError(f"{folder}: no such model folder")
+    if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
+        raise EngineError(
+            f"{folder}: no tokenizer (tokenizer.json, tokenizer.model or vocab.json); save it beside the weights"
+        )
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(folder: str | Path, dtype: str = "auto", device: str | None = None) -> Any:
+    """Load a causal language model for inference.
+
+    Args:
+        folder: a Hugging Face model folder.
+        dtype: `auto`: bfloat16 on a GPU, float32 on a CPU (method, section 2); or a torch dtype's name.
+        device: a torch device; a GPU where there is one, by default.
+
+    Raises:
+        EngineError: the folder has no readable model.
+    """
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if dtype == "auto":
+        dtype = "bfloat16" if device.startswith("cuda") else "float32"
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{folder}: no readable model ({error})") from error
+    return model.to(device).eval()
+
+
+class HuggingFaceEngine:
+    """A model folder loaded with transformers."""
+
+    def __init__(
+        self, folder: str | Path, *, dtype: str = "auto", device: str | None = None, batch_size: int = 32
+    ) -> None:
+        self.tokenizer = load_tokenizer(folder)
+        self.model = load_model(folder, dtype, device)
+        self.batch_size = batch_size
+
+    def lm(self) -> Any:
+        """Return the model as lm-evaluation-harness's `LM`; BOS is added to every context."""
+        # Imported here: evaluation alone needs lm-eval, and its import takes seconds.
+        from lm_eval.models.huggingface import HFLM
+
+        lm = HFLM(
+            pretrained=self.model,
+            tokenizer=self.tokenizer,
+            batch_size=self.batch_size,
+            add_bos_token=self.tokenizer.bos_token_id is not None,
+        )
+        bos = self.tokenizer.bos_token_id
+        if bos is not None and lm.tok_encode("a")[0] != bos:
+            raise EngineError(f"the tokenizer of {self.model.name_or_path} does not start with BOS ({bos})")
+        return lm
+
+    def masked(self, neurons: NeuronSet, language: str) -> AbstractContextManager[Any]:
+        """Mask the neurons of one language while the context lasts."""
+        return interventions.masked(self.model, neurons, language)
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        repetition_penalty: float = 1.0,
+        context: int = 4096,
+    ) -> list[Generation]:
+        """Answer greedily, in the order of the prompts.
+
+        Args:
+            prompts: prompts with their stop strings.
+            max_new_tokens: limit of each answer.
+            repetition_penalty: as in transformers; 1 is none.
+            context: longest prompt and answer together; cut to the model's own limit with a warning.
+
+        Raises:
+            EngineError: a prompt leaves no room for an answer.
+        """
+        limit = getattr(self.model.config, "max_position_embeddings", context)
+        if context > limit:
+            log.warning("context %d exceeds the model's own %d, which is used", context, limit)
+            context = limit
+        encoded = [self.tokenizer(prompt.text).input_ids for prompt in prompts]
+        for prompt, ids in zip(prompts, encoded, strict=True):
+            if len(ids) >= context:
+                raise EngineError(
+                    f"a prompt of {len(ids)} tokens leaves no room in a context of {context}: {prompt.text[:80]!r}"
+                )
+        answers: dict[int, Generation] = {}
+        # Prompts of equal length share a batch, so that nothing is padded and a batch changes no answer.
+        order = sorted(range(len(prompts)), key=lambda i: (len(encoded[i]), prompts[i].stop))
+        with tqdm(total=len(prompts), unit="answer", mininterval=5) as bar:
+            while order:
+                first = order[0]
+                key = len(encoded[first]), prompts[first].stop
+                batch = [i for i in order[: self.batch_size] if (len(encoded[i]), prompts[i].stop) == key]
+                order = order[len(batch) :]
+                new = min(max_new_tokens, context - len(encoded[first]))
+                ids = torch.tensor([encoded[i] for i in batch], device=self.model.device)
+                output = self.model.generate(
+                    ids,
+                    attention_mask=torch.ones_like(ids),
+                    do_sample=False,
+                    max_new_tokens=new,
+                    repetition_penalty=repetition_penalty,
+                    stop_strings=list(key[1]) or None,
+                    tokenizer=self.tokenizer if key[1] else None,
+                    pad_token_id=self.tokenizer.pad_token_id,
+                )
+                for i, row in zip(batch, output[:, ids.shape[1] :].tolist(), strict=True):
+                    answers[i] = self._answer(row, key[1])
+                bar.update(len(batch))
+        return [answers[i] for i in range(len(prompts))]
+
+    def _answer(self, tokens: list[int], stop: tuple[str, ...]) -> Generation:
+        eos = self.tokenizer.eos_token_id
+        ended = eos in tokens
+        if ended:
+            tokens = tokens[: tokens.index(eos)]
+        text = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        cuts = [text.index(s) for s in stop if s in text]
+        if cuts:
+            text = text[: min(cuts)]
+        return Generation(text.strip(), "stop" if ended or cuts else "length")

@@ -1,0 +1,210 @@
+"""From answers to scores: accuracy or judge score per mask and benchmark, drops, LangSpec-F1, with intervals."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crane.artefacts import ArtefactError
+from crane.metrics import bootstrap_means, interval, langspec_f1
+from crane.names import NO_MASK, OPEN_SUITE, ORIGINAL
+
+CONDITION = ["mask_set", "mask_language"]
+
+
+def condition_matrix(items: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return conditions x items for one model and benchmark, items paired by (task, doc_id).
+
+    Args:
+        items: columns mask_set, mask_language, task, doc_id, doc_hash and `column`.
+        column: the values.
+
+    Raises:
+        ArtefactError: a question is missing under some mask, or differs between masks.
+    """
+    if (items.groupby(["task", "doc_id"])["doc_hash"].nunique() != 1).any():
+        raise ArtefactError(
+            "a question differs between masks (doc_hash); delete the benchmark results and run again"
+        )
+    answers = items.groupby(["task", "doc_id", *CONDITION]).size().unstack(CONDITION, fill_value=0)
+    wrong = answers[(answers != 1).any(axis=1)]
+    if len(wrong):
+        task, question = wrong.index[0]
+        mask = wrong.columns[wrong.iloc[0] != 1][0]
+        raise ArtefactError(
+            f"question {question} of {task!r} has {wrong.iloc[0][mask]} answers under mask {'/'.join(mask)} "
+            f"instead of one ({len(wrong)} such questions); delete the benchmark results and run again"
+        )
+    return items.pivot(index=CONDITION, columns=["task", "doc_id"], values=column)
+
+
+def _seed(seed: int, benchmark: str) -> tuple[int, ...]:
+    """Entropy of one benchmark's resamples: does not depend on which other benchmarks there are."""
+    return (seed, *hashlib.sha256(benchmark.encode()).digest()[:8])
+
+
+def summarise(
+    items: pd.DataFrame,
+    benchmarks: Mapping[str, Mapping[str, Any]],
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score every (model, mask set, mask language) with paired bootstrap intervals.
+
+    Args:
+        items: one row per answer: model, mask_set, mask_language, benchmark, task, doc_id, doc_hash, stratum, cluster,
+            value (0 or 1, or a judge's 1-10; NaN unscored), probability (NaN for open questions).
+        benchmarks: per benchmark: language, kind (`nlu` or `open`), suite, chance (score of guessing), highest
+            (best possible score).
+        resamples: bootstrap samples B.
+        seed: of the bootstrap.
+        confidence: of the intervals.
+
+    Returns:
+        `scores`, one row per (model, mask_set, mask_language, benchmark), and `langspec_f1`, one row per (model,
+        mask_set, mask_language, suite).
+    """
+    score_rows: list[dict[str, Any]] = []
+    point: dict[tuple[str, str, str, str], float] = {}
+    likely: dict[tuple[str, str, str, str], float] = {}
+    draws: dict[tuple[str, str, str, str], np.ndarray] = {}
+    for (model, benchmark), group in items.groupby(["model", "benchmark"], sort=False):
+        values = condition_matrix(group, "value")
+        probabilities = condition_matrix(group, "probability").mean(axis=1)
+        about = group.drop_duplicates(["task", "doc_id"]).set_index(["task", "doc_id"]).loc[values.columns]
+        samples = bootstrap_means(
+            values.to_numpy(), about["stratum"].to_list(), about["cluster"].to_list(),
+            resamples=resamples, seed=_seed(seed, str(benchmark)),
+        )  # fmt: skip
+        means = values.mean(axis=1)
+        if means.isna().any():
+            raise ArtefactError(
+                f"model {model!r}, benchmark {benchmark!r}, mask {means.index[means.isna()][0]}: none of the "
+                f"{values.shape[1]} answers has a score; look at the judgements"
+            )
+        if (ORIGINAL, NO_MASK) not in values.index:
+            raise ArtefactError(f"model {model!r}, benchmark {benchmark!r}: no answers without a mask")
+        base = list(values.index).index((ORIGINAL, NO_MASK))
+        for row, (mask_set, mask_language) in enumerate(values.index):
+            key = (str(model), mask_set, mask_language, str(benchmark))
+            point[key], draws[key] = float(means.iloc[row]), samples[:, row]
+            likely[key] = float(probabilities.iloc[row])
+            low, high = interval(samples[:, row], confidence)
+            drop_low, drop_high = interval(samples[:, base] - samples[:, row], confidence)
+            drop = float(means.iloc[base] - means.iloc[row])
+            masked = row != base
+            score_rows.append(
+                {
+                    "model": model, "mask_set": mask_set, "mask_language": mask_language, "benchmark": benchmark,
+                    "kind": benchmarks[benchmark]["kind"], "suite": benchmarks[benchmark]["suite"],
+                    "language": benchmarks[benchmark]["language"], "n": values.shape[1],
+                    "missing": int(values.iloc[row].isna().sum()), "score": point[key],
+                    "low": float(low), "high": float(high),
+                    "drop": drop if masked else np.nan,
+                    "drop_low": float(drop_low) if masked else np.nan,
+                    "drop_high": float(drop_high) if masked else np.nan,
+                    "relative_drop": drop / float(means.iloc[base]) if masked and means.iloc[base] else np.nan,
+                    "probability": likely[key],
+                }
+            )  # fmt: skip
+    scores = pd.DataFrame(score_rows)
+    return scores, _langspec(scores, benchmarks, point, likely, draws, confidence)
+
+
+def open_items(judgements: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return judged answers as items of the benchmark open_<language>, each question a cluster of its own."""
+    return pd.DataFrame(
+        [
+            {
+                "model": j["model"],
+                "mask_set": j["mask_set"],
+                "mask_language": j["mask_language"],
+                "benchmark": f"{OPEN_SUITE}_{j['language']}",
+                "task": f"{OPEN_SUITE}_{j['language']}",
+                "doc_id": j["question_id"],
+                "doc_hash": hashlib.sha256(j["question"].encode()).hexdigest(),
+                "stratum": "",
+                "cluster": str(j["question_id"]),
+                "value": np.nan if j["score"] is None else float(j["score"]),
+                "probability": np.nan,
+            }
+            for j in judgements
+        ]
+    )
+
+
+def _langspec(
+    scores: pd.DataFrame,
+    benchmarks: Mapping[str, Mapping[str, Any]],
+    point: Mapping[tuple[str, str, str, str], float],
+    likely: Mapping[tuple[str, str, str, str], float],
+    draws: Mapping[tuple[str, str, str, str], np.ndarray],
+    confidence: float,
+) -> pd.DataFrame:
+    rows = []
+    masked = scores[scores["mask_set"] != ORIGINAL]
+    for (model, mask_set, target, suite), group in masked.groupby(
+        ["model", "mask_set", "mask_language", "suite"], sort=False
+    ):
+        by_language = dict(zip(group["language"], group["benchmark"], strict=True))
+
+        def collect(
+            source: Mapping[tuple[str, str, str, str], Any],
+            condition: tuple[str, str],
+            model: str = model,
+            by_language: dict[str, str] = by_language,
+        ) -> dict[str, Any]:
+            return {lang: source[model, *condition, name] for lang, name in by_language.items()}
+
+        before, after = (ORIGINAL, NO_MASK), (mask_set, target)
+        f1 = langspec_f1(collect(point, before), collect(point, after), target)
+        # A resample may draw unscored answers only; then it has no score.
+        resampled = [collect(draws, condition) for condition in (before, after)]
+        scored = np.isfinite([draw for part in resampled for draw in part.values()]).all(axis=0)
+        unmasked, ablated = ({lang: draw[scored] for lang, draw in part.items()} for part in resampled)
+        sampled = langspec_f1(unmasked, ablated, target)
+        low, high = interval(sampled.f1, confidence)
+        above_chance = langspec_f1(
+            _rescaled(collect(point, before), by_language, benchmarks),
+            _rescaled(collect(point, after), by_language, benchmarks),
+            target,
+        )
+        nlu = all(benchmarks[name]["kind"] == "nlu" for name in by_language.values())
+        own = group[group["language"] == target].iloc[0]
+        others = group[group["language"] != target]
+        hurt = others.loc[others["drop"].idxmax()]
+        rows.append(
+            {
+                "model": model, "mask_set": mask_set, "mask_language": target, "suite": suite, "kind": own["kind"],
+                "f1": f1.f1, "low": float(low), "high": float(high),
+                "precision": f1.precision, "recall": f1.recall,
+                "f1_mean_other": langspec_f1(
+                    collect(point, before), collect(point, after), target, other="mean"
+                ).f1,
+                "f1_above_chance": above_chance.f1,
+                "f1_probability": langspec_f1(
+                    collect(likely, before), collect(likely, after), target
+                ).f1 if nlu else np.nan,
+                "target_drop": own["drop"], "target_drop_low": own["drop_low"],
+                "target_drop_high": own["drop_high"],
+                "other_drop": hurt["drop"], "other_language": hurt["language"],
+                "distinguishable": bool(own["drop_low"] > 0 or own["drop_high"] < 0),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _rescaled(
+    scores: Mapping[str, float], by_language: Mapping[str, str], benchmarks: Mapping[str, Mapping[str, Any]]
+) -> dict[str, float]:
+    """Scores as shares of the way from chance to the highest score; below chance counts as chance."""
+    result = {}
+    for language, score in scores.items():
+        chance = benchmarks[by_language[language]]["chance"]
+        highest = benchmarks[by_language[language]]["highest"]
+        result[language] = max((score - chance) / (highest - chance), 0.0)
+    return result
