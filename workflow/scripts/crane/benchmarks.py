@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from crane.errors import CraneError
 
@@ -29,22 +30,26 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         BenchmarkError: unknown task, or a question whose label is not one of its choices.
     """
+    from datasets.exceptions import DatasetsError
     from lm_eval.tasks import TaskManager
 
     own = {path.stem for path in TASKS.glob("*.yaml")}
-    manager = TaskManager(include_path=str(TASKS), include_defaults=settings["task"] not in own)
-    overrides: dict[str, Any] = {"num_fewshot": settings["fewshot"]}
-    with tempfile.TemporaryDirectory() as cache:
+    # A group file is how lm-eval lets a task's settings be overridden, for single tasks and groups alike.
+    group: dict[str, Any] = {"group": f"crane_{name}", "task": [settings["task"]], "num_fewshot": settings["fewshot"]}
+    with tempfile.TemporaryDirectory() as folder:
         if settings.get("data"):
-            overrides["dataset_kwargs"] = {
-                "data_files": {"test": str(settings["data"])},
-                "cache_dir": cache,
-                "keep_in_memory": True,
-            }
+            group["dataset_kwargs"] = {"data_files": {"test": str(settings["data"])}, "cache_dir": folder}
+        Path(folder, "group.yaml").write_text(yaml.safe_dump(group), encoding="utf-8")
+        manager = TaskManager(
+            include_path=[str(TASKS), folder], include_defaults=settings["task"] not in own
+        )
+        if settings["task"] not in manager.all_tasks:
+            raise BenchmarkError(f"benchmark {name!r}: unknown lm-eval task {settings['task']!r}")
         try:
-            tasks = manager.load({"group": f"crane_{name}", "task": [settings["task"]], **overrides})
-        except KeyError as error:
-            raise BenchmarkError(f"benchmark {name!r}: unknown lm-eval task {settings['task']!r}") from error
+            tasks = manager.load(f"crane_{name}")
+        except (OSError, DatasetsError) as error:
+            source = settings.get("data") or f"the data of task {settings['task']!r}"
+            raise BenchmarkError(f"benchmark {name!r}: cannot read {source} ({error})") from error
     for task_name, task in tasks["tasks"].items():
         task.set_fewshot_seed(settings.get("seed", 0))
         _check_labels(name, task_name, task)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crane.artefacts import ArtefactError
@@ -29,20 +30,25 @@ def read_documents(pattern: str, column: str = "text") -> Iterator[str]:
     Raises:
         CorpusError: no file matches, an unknown format, a missing column, or a damaged record.
     """
-    files = sorted(glob.glob(pattern, recursive=True))
+    files = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - a pattern may be absolute
     if not files:
         raise CorpusError(f"no file matches {pattern!r}")
     for name in files:
         path = Path(name)
-        if path.suffix == ".txt":
-            with path.open(encoding="utf-8") as lines:
-                yield from lines
-        elif path.suffix == ".jsonl":
-            yield from _read_jsonl(path, column)
-        elif path.suffix == ".parquet":
-            yield from _read_parquet(path, column)
-        else:
-            raise CorpusError(f"{path}: unknown format; known: {', '.join(FORMATS)}")
+        try:
+            if path.suffix == ".txt":
+                with path.open(encoding="utf-8") as lines:
+                    yield from lines
+            elif path.suffix == ".jsonl":
+                yield from _read_jsonl(path, column)
+            elif path.suffix == ".parquet":
+                yield from _read_parquet(path, column)
+            else:
+                raise CorpusError(f"{path}: unknown format; known: {', '.join(FORMATS)}")
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"{path}: not UTF-8 text ({error})") from error
+        except pa.ArrowInvalid as error:
+            raise CorpusError(f"{path}: not a readable Parquet file ({error})") from error
 
 
 def _read_jsonl(path: Path, column: str) -> Iterator[str]:
@@ -52,7 +58,9 @@ def _read_jsonl(path: Path, column: str) -> Iterator[str]:
                 text = json.loads(line)[column]
             except (json.JSONDecodeError, KeyError, TypeError) as error:
                 raise CorpusError(f"{path}, line {number}: no JSON object with {column!r}") from error
-            yield text
+            if not isinstance(text, str | None):
+                raise CorpusError(f"{path}, line {number}: {column!r} is {type(text).__name__}, not text")
+            yield text or ""
 
 
 def _read_parquet(path: Path, column: str) -> Iterator[str]:
@@ -60,7 +68,10 @@ def _read_parquet(path: Path, column: str) -> Iterator[str]:
     if column not in file.schema_arrow.names:
         raise CorpusError(f"{path}: no column {column!r}; there are: {', '.join(file.schema_arrow.names)}")
     for batch in file.iter_batches(columns=[column], batch_size=1000):
-        yield from batch.column(0).to_pylist()
+        for text in batch.column(0).to_pylist():
+            if not isinstance(text, str | None):
+                raise CorpusError(f"{path}: column {column!r} holds {type(text).__name__}, not text")
+            yield text or ""
 
 
 class Sample(NamedTuple):

@@ -63,6 +63,9 @@ def langspec_f1(
     return LangSpecF1(*(value if value.ndim else float(value) for value in results))
 
 
+CONFIDENCE = 0.95
+"""Of every interval; tables and captions say it."""
+
 # Bootstrap ----------------------------------------------------------------------------------------------
 
 
@@ -126,8 +129,8 @@ def bootstrap_means(
     return np.concatenate(means).astype(np.float64)
 
 
-def interval(samples: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the percentile interval over the first axis, NaN samples left out."""
-    tail = (1 - confidence) / 2
+    tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(samples, [tail, 1 - tail], axis=0)
     return low, high

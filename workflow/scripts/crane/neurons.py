@@ -188,6 +188,13 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
             raise ArtefactError(f"{path}: not a PyTorch file of plain tensors ({error})") from error
         if not isinstance(lists, list) or not all(isinstance(row, list) for row in lists):
             raise ArtefactError(f"{path}: expected a list per language of a list per layer of index tensors")
+        tensors = [index for row in lists for index in row]
+        if not all(
+            isinstance(t, torch.Tensor) and t.ndim == 1 and not t.is_floating_point() for t in tensors
+        ):
+            raise ArtefactError(
+                f"{path}: the lists per layer must hold one-dimensional integer index tensors"
+            )
         if len(lists) != len(languages):
             raise ArtefactError(
                 f"{path}: holds {len(lists)} languages, {len(languages)} were named ({', '.join(languages)})"

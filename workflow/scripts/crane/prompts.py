@@ -13,11 +13,11 @@ class Prompt(NamedTuple):
 
 
 def open_question(question: str, style: str, suffix: str = "", tokenizer: Any = None) -> Prompt:
-    """Return the prompt of an open question (method, section 7).
+    r"""Return the prompt of an open question (method, section 7).
 
     Args:
         question: the question.
-        style: `lape`: "Q: {question}{suffix}\\nA:", stopped at the next turn; `raw`: the question alone.
+        style: `lape`: "Q: {question}{suffix}\nA:", stopped at the next turn; `raw`: the question alone.
         suffix: asks for an answer in the language; `lape` only.
         tokenizer: where given, its chat template is put around the question (with the suffix, without Q and A).
 
@@ -31,7 +31,11 @@ def open_question(question: str, style: str, suffix: str = "", tokenizer: Any = 
         if not tokenizer.chat_template:
             raise ValueError("this model's tokenizer has no chat template; set chat_template: false")
         turns = [{"role": "user", "content": asked}]
-        return Prompt(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True), ())
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        # Templates that write BOS themselves (LLaMA-2, LLaMA-3) meet tokenizers that add one.
+        if tokenizer.bos_token and tokenizer(text).input_ids[:2] == [tokenizer.bos_token_id] * 2:
+            text = text.removeprefix(tokenizer.bos_token)
+        return Prompt(text, ())
     if style == "lape":
         return Prompt(f"Q: {asked}\nA:", ("\nQ:", "\nA:"))
     return Prompt(asked, ())

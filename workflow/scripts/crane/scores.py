@@ -51,7 +51,6 @@ def summarise(
     *,
     resamples: int = 10_000,
     seed: int = 0,
-    confidence: float = 0.95,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score every (model, mask set, mask language) with paired bootstrap intervals.
 
@@ -62,7 +61,6 @@ def summarise(
             (best possible score).
         resamples: bootstrap samples B.
         seed: of the bootstrap.
-        confidence: of the intervals.
 
     Returns:
         `scores`, one row per (model, mask_set, mask_language, benchmark), and `langspec_f1`, one row per (model,
@@ -93,8 +91,8 @@ def summarise(
             key = (str(model), mask_set, mask_language, str(benchmark))
             point[key], draws[key] = float(means.iloc[row]), samples[:, row]
             likely[key] = float(probabilities.iloc[row])
-            low, high = interval(samples[:, row], confidence)
-            drop_low, drop_high = interval(samples[:, base] - samples[:, row], confidence)
+            low, high = interval(samples[:, row])
+            drop_low, drop_high = interval(samples[:, base] - samples[:, row])
             drop = float(means.iloc[base] - means.iloc[row])
             masked = row != base
             score_rows.append(
@@ -112,7 +110,7 @@ def summarise(
                 }
             )  # fmt: skip
     scores = pd.DataFrame(score_rows)
-    return scores, _langspec(scores, benchmarks, point, likely, draws, confidence)
+    return scores, _langspec(scores, benchmarks, point, likely, draws)
 
 
 def open_items(judgements: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -143,7 +141,6 @@ def _langspec(
     point: Mapping[tuple[str, str, str, str], float],
     likely: Mapping[tuple[str, str, str, str], float],
     draws: Mapping[tuple[str, str, str, str], np.ndarray],
-    confidence: float,
 ) -> pd.DataFrame:
     rows = []
     masked = scores[scores["mask_set"] != ORIGINAL]
@@ -167,7 +164,7 @@ def _langspec(
         scored = np.isfinite([draw for part in resampled for draw in part.values()]).all(axis=0)
         unmasked, ablated = ({lang: draw[scored] for lang, draw in part.items()} for part in resampled)
         sampled = langspec_f1(unmasked, ablated, target)
-        low, high = interval(sampled.f1, confidence)
+        low, high = interval(sampled.f1)
         above_chance = langspec_f1(
             _rescaled(collect(point, before), by_language, benchmarks),
             _rescaled(collect(point, after), by_language, benchmarks),

@@ -29,7 +29,9 @@ class SelectionError(CraneError, ValueError):
 def _z_score(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     mean = np.nanmean(values, axis=axes, keepdims=True)
     std = np.nanstd(values, axis=axes, keepdims=True)
-    return np.divide(values - mean, std, out=np.zeros_like(values), where=std > 0) + 0 * values
+    # The mean of equal values may be off by one rounding; then the standard deviation is not exactly 0.
+    differ = np.nanmax(values, axis=axes, keepdims=True) > np.nanmin(values, axis=axes, keepdims=True)
+    return np.divide(values - mean, std, out=np.zeros_like(values), where=differ & (std > 0)) + 0 * values
 
 
 def normalise(values: np.ndarray, how: Normalise) -> np.ndarray:
@@ -140,7 +142,9 @@ class _Lape:
         self.probability = (active.double() / counts).numpy()  # [L, K, I]
         total = self.probability.sum(0, keepdims=True)
         share = np.divide(self.probability, total, out=np.zeros_like(self.probability), where=total > 0)
-        self.entropy = -(share * np.log(np.where(share > 0, share, 1.0))).sum(0)  # [K, I]
+        entropy = -(share * np.log(np.where(share > 0, share, 1.0))).sum(0)  # [K, I]
+        # A neuron that never fires prefers no language: the highest entropy, where 0/0 would count as the lowest.
+        self.entropy = np.where(total[0] > 0, entropy, np.log(len(self.probability)))
 
     def ranked(self, filter: float) -> np.ndarray:
         """Entropy with infinity for neurons that no language activates often enough."""
@@ -216,7 +220,8 @@ def lape_matched(
             raise SelectionError(
                 f"language {language!r}: {counts[language]} neurons asked for, {measure.entropy.size} exist"
             )
-        foremost = measure.probability[row] == measure.probability.max(0)
+        own = measure.probability[row]
+        foremost = (own > 0) & (own == measure.probability.max(0))
         tier = np.where(published[row], 0, np.where(foremost, 1, 2))
         order = np.lexsort((measure.entropy.ravel(), tier.ravel()))[: counts[language]]
         flags[row].reshape(-1)[order] = True

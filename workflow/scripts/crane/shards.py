@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -33,8 +34,8 @@ class Statistics(NamedTuple):
         )
 
 
-def _digest(tensors: Mapping[str, Tensor], layer: int) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: Mapping[str, Tensor], layer: int, n: int, tokens: int) -> str:
+    digest = hashlib.sha256(f"{n} {tokens}".encode())
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name][layer].contiguous().numpy().tobytes())
@@ -45,14 +46,23 @@ def write_shard(statistics: Statistics, path: str | Path, metadata: Mapping[str,
     """Write `[K, I]` statistics with a checksum per layer; whole or not at all."""
     tensors = {name: getattr(statistics.moments, name).cpu().contiguous() for name in _GRIDS}
     tensors["active"] = statistics.active.cpu().contiguous()
-    header = {
-        **metadata,
-        "n": statistics.moments.n,
-        "tokens": statistics.tokens,
-        "sha256": [_digest(tensors, k) for k in range(len(tensors["mean"]))],
-    }
+    n, tokens = statistics.moments.n, statistics.tokens
+    checksums = [_digest(tensors, k, n, tokens) for k in range(len(tensors["mean"]))]
+    header = {**metadata, "n": n, "tokens": tokens, "sha256": checksums}
     with whole(path) as partial:
         save_file(tensors, partial, metadata={"crane": json.dumps(header, sort_keys=True)})
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Any]:
+    """Open a shard; what goes wrong while it is read means that the file is damaged."""
+    try:
+        with safe_open(path, framework="pt") as shard:
+            yield shard
+    except (SafetensorError, OSError, IndexError, json.JSONDecodeError) as error:
+        raise ArtefactError(
+            f"{path}: not a readable relevance shard ({error}); delete it and run again"
+        ) from error
 
 
 def read_layer(path: str | Path, layer: int) -> Statistics:
@@ -61,26 +71,25 @@ def read_layer(path: str | Path, layer: int) -> Statistics:
     Raises:
         ArtefactError: the shard is truncated, altered, or has no such layer.
     """
-    try:
-        with safe_open(path, framework="pt") as shard:
-            header = json.loads((shard.metadata() or {}).get("crane", "{}"))
-            tensors = {name: shard.get_slice(name)[layer : layer + 1] for name in (*_GRIDS, "active")}
-    except (SafetensorError, OSError, IndexError) as error:
-        raise ArtefactError(
-            f"{path}: not a readable relevance shard ({error}); delete it and run again"
-        ) from error
+    with _opened(path) as shard:
+        header = json.loads((shard.metadata() or {}).get("crane", "{}"))
+        tensors = {name: shard.get_slice(name)[layer : layer + 1] for name in (*_GRIDS, "active")}
     digests = header.get("sha256", [])
     if layer >= len(digests):
         raise ArtefactError(f"{path}: holds {len(digests)} layers, layer {layer} was asked for")
-    if _digest(tensors, 0) != digests[layer]:
+    if _digest(tensors, 0, header["n"], header["tokens"]) != digests[layer]:
         raise ArtefactError(f"{path}: layer {layer} does not match its checksum; delete it and run again")
     moments = Moments(n=header["n"], **{name: tensors[name][0] for name in _GRIDS})
     return Statistics(moments, tensors["active"][0], header["tokens"])
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """Return the metadata of a shard: its provenance, `n`, `tokens`, checksums."""
-    with safe_open(path, framework="pt") as shard:
+    """Return the metadata of a shard: its provenance, `n`, `tokens`, checksums.
+
+    Raises:
+        ArtefactError: the shard is truncated or altered.
+    """
+    with _opened(path) as shard:
         return json.loads((shard.metadata() or {}).get("crane", "{}"))
 
 

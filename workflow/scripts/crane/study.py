@@ -56,6 +56,9 @@ def check(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: with one line per error: the key, its value, and what is allowed.
     """
+    if not isinstance(config, Mapping):
+        found = f"(top level): expected keys and values, found {type(config).__name__}"
+        raise ConfigError(f"the configuration is wrong:\n  {found}")
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     errors = sorted(
         Draft202012Validator(schema).iter_errors(dict(config)), key=lambda e: list(map(str, e.path))

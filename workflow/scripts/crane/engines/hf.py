@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -31,7 +32,10 @@ def load_tokenizer(folder: str | Path) -> Any:
         raise EngineError(
             f"{folder}: no tokenizer (tokenizer.json, tokenizer.model or vocab.json); save it beside the weights"
         )
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{folder}: no readable tokenizer ({error})") from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -54,7 +58,7 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
         dtype = "bfloat16" if device.startswith("cuda") else "float32"
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise EngineError(f"{folder}: no readable model ({error})") from error
     return model.to(device).eval()
 

@@ -1,0 +1,153 @@
+"""Tiny models, a tiny model folder, and the way to the real data.
+
+Everything is small enough that a fixture costs milliseconds; weights are large (standard deviation 0.2) so that
+the MLPs matter, and no norm weight or bias has its initial value, so that no test passes because of a 0 or a 1.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from torch import Tensor
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+VOCABULARY, LAYERS, HIDDEN, INTERMEDIATE = 120, 3, 32, 48
+_GATED = {
+    "llama": (LlamaConfig, LlamaForCausalLM),
+    "mistral": (MistralConfig, MistralForCausalLM),
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+}
+FAMILIES = (*_GATED, "gpt2")
+SENTENCES = [
+    "The capital of France is Paris and people there speak French.",
+    "The capital of Viet Nam is Ha Noi and people there speak Vietnamese.",
+    "The capital of China is Beijing and people there speak Chinese.",
+    "Which currency is used in Japan? The yen is used in Japan.",
+    "Q: Which month comes after March?\nA: April comes after March.",
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def build_model(family: str, *, seed: int = 0, vocabulary: int = VOCABULARY, **settings: Any) -> Any:
+    """Return a random model of a family, float32, in evaluation mode."""
+    common: dict[str, Any] = {
+        "vocab_size": vocabulary, "initializer_range": 0.2, "tie_word_embeddings": False,
+        "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2,
+    }  # fmt: skip
+    if family == "gpt2":
+        config: Any = GPT2Config(
+            n_embd=HIDDEN, n_inner=INTERMEDIATE, n_layer=LAYERS, n_head=4, n_positions=96, **common | settings
+        )
+        make: Any = GPT2LMHeadModel
+    else:
+        make_config, make = _GATED[family]
+        shape = {
+            "hidden_size": HIDDEN, "intermediate_size": INTERMEDIATE, "num_hidden_layers": LAYERS,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 96,
+        }  # fmt: skip
+        config = make_config(**shape | common | settings)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = make(config).eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.ndim == 1:
+                    parameter.add_(0.1 * torch.randn_like(parameter))
+    return model
+
+
+@pytest.fixture(scope="session")
+def make_model() -> Callable[..., Any]:
+    """Return `build_model(family, seed=..., **config)`."""
+    return build_model
+
+
+@pytest.fixture
+def llama() -> Any:
+    """Return a fresh tiny LLaMA."""
+    return build_model("llama")
+
+
+@pytest.fixture(params=FAMILIES)
+def any_model(request: pytest.FixtureRequest) -> Any:
+    """Return a fresh tiny model of each supported family."""
+    return build_model(request.param)
+
+
+def make_padded(lengths: list[int], seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return input_ids `[B, T]` padded on the right, and attention_mask `[B, T]`."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(3, VOCABULARY, (len(lengths), max(lengths)), generator=generator)
+    ids[:, 0] = 0
+    mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
+    return torch.where(mask.bool(), ids, 2), mask
+
+
+@pytest.fixture(scope="session")
+def make_batch() -> Callable[..., tuple[Tensor, Tensor]]:
+    """Return `make_padded(lengths, seed=0)`."""
+    return make_padded
+
+
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """Return a BPE tokenizer of readable pieces that adds BOS by its post-processor."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=140,
+        special_tokens=["<s>", "</s>", "<pad>", "<unk>"],
+        initial_alphabet=list("abcdefghijklmnopqrstuvwxyz"),  # transformers' stop strings need a to f
+    )
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 0)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
+    )
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """Return the tiny tokenizer; BOS 0, EOS 1, padding 2, unknown 3."""
+    return build_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast) -> Path:
+    """Return a Hugging Face folder: tiny LLaMA of 96 positions, tokenizer, safetensors. Do not change it."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-llama"
+    build_model("llama", seed=3, vocabulary=len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of the data that are not in the repository; skip where it is not given."""
+    folder = os.environ.get("CRANE_REAL_DATA")
+    if not folder:
+        pytest.skip("CRANE_REAL_DATA is not set")
+    return Path(folder)

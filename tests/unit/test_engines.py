@@ -1,0 +1,209 @@
+"""The Hugging Face engine: batched answers equal single ones, and what cannot be asked is told."""
+
+import logging
+import re
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from crane.engines.hf import HuggingFaceEngine, load_model, load_tokenizer
+from crane.engines.interface import EngineError, Generation
+from crane.neurons import NeuronSet
+from crane.prompts import Prompt
+
+QUESTIONS = [
+    "Q: Which month comes after March?\nA:",
+    "Q: Which currency is used in Japan?\nA:",
+    "Q: Who?\nA:",
+    "The capital of",
+    "Q: Who?\nA:",
+    "Which month",
+]
+
+
+@pytest.fixture(scope="module")
+def engine(model_folder):
+    return HuggingFaceEngine(model_folder, batch_size=3)
+
+
+@pytest.fixture
+def own_engine(model_folder):
+    """Return an engine whose weights a test may change."""
+    return HuggingFaceEngine(model_folder)
+
+
+def prompts(*stop):
+    return [Prompt(text, stop) for text in QUESTIONS]
+
+
+def tokens_of(engine, text, count):
+    """Greedy continuation, one full forward per token."""
+    ids = engine.tokenizer(text).input_ids
+    start = len(ids)
+    with torch.no_grad():
+        for _ in range(count):
+            ids.append(int(engine.model(torch.tensor([ids])).logits[0, -1].argmax()))
+    return ids[start:]
+
+
+@pytest.fixture
+def settings():
+    return {"max_new_tokens": 12, "context": 96}
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.1])
+def test_batched_equals_one_by_one(engine, settings, penalty):
+    batched = engine.generate(prompts(), repetition_penalty=penalty, **settings)
+    single = [engine.generate([p], repetition_penalty=penalty, **settings)[0] for p in prompts()]
+    assert batched == single
+    assert len({answer.text for answer in batched}) > 3
+
+
+def test_answers_are_greedy_and_in_the_order_of_the_prompts(engine, settings):
+    for prompt, answer in zip(prompts(), engine.generate(prompts(), **settings), strict=True):
+        tokens = tokens_of(engine, prompt.text, 12)
+        if engine.tokenizer.eos_token_id in tokens:
+            tokens = tokens[: tokens.index(engine.tokenizer.eos_token_id)]
+        assert answer.text == engine.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+
+
+def test_the_penalty_counts(engine, settings):
+    assert engine.generate(prompts(), repetition_penalty=1.5, **settings) != engine.generate(
+        prompts(), **settings
+    )
+
+
+def test_the_token_limit_is_a_length_finish(engine, settings):
+    for prompt, answer in zip(prompts(), engine.generate(prompts(), **settings), strict=True):
+        ended = engine.tokenizer.eos_token_id in tokens_of(engine, prompt.text, 12)
+        assert answer.finish_reason == ("stop" if ended else "length")
+
+
+def test_stop_strings_cut_the_answer(engine, settings):
+    plain = engine.generate(prompts(), **settings)
+    found = (re.search(r"(?<=.{3})\w\w", answer.text) for answer in plain)
+    stop = next(match[0] for match in found if match)
+    for before, after in zip(plain, engine.generate(prompts(stop), **settings), strict=True):
+        if stop in before.text:
+            assert after == Generation(before.text[: before.text.index(stop)].strip(), "stop")
+        else:
+            assert after == before
+
+
+def test_the_end_of_sequence_is_a_stop(own_engine, settings):
+    engine, (prompt, *_) = own_engine, prompts()
+    tokens = tokens_of(engine, prompt.text, 12)
+    at = next(i for i in range(1, 12) if tokens[i] not in tokens[:i])
+    head, eos = engine.model.lm_head.weight.data, engine.tokenizer.eos_token_id
+    head[[tokens[at], eos]] = head[[eos, tokens[at]]].clone()
+    assert engine.generate([prompt], **settings) == [
+        Generation(engine.tokenizer.decode(tokens[:at]).strip(), "stop")
+    ]
+    # In a batch the ended answer is filled up with padding, which must not be seen.
+    assert engine.generate(prompts(), **settings)[0].text == engine.tokenizer.decode(tokens[:at]).strip()
+
+
+def test_special_tokens_are_left_out(own_engine, settings):
+    head, tokenizer = own_engine.model.lm_head.weight.data, own_engine.tokenizer
+    first = tokens_of(own_engine, QUESTIONS[0], 1)[0]
+    head[[first, tokenizer.bos_token_id]] = head[[tokenizer.bos_token_id, first]].clone()
+    assert tokens_of(own_engine, QUESTIONS[0], 1) == [tokenizer.bos_token_id]
+    (answer,) = own_engine.generate(prompts()[:1], **settings)
+    assert "<s>" not in answer.text
+
+
+def test_the_context_is_cut_to_the_models_own(engine, caplog):
+    with caplog.at_level(logging.WARNING):
+        (answer,) = engine.generate(prompts()[:1], max_new_tokens=500, context=8192)
+    assert "context 8192 exceeds the model's own 96" in caplog.text
+    room = 96 - len(engine.tokenizer(QUESTIONS[0]).input_ids)
+    tokens = tokens_of(engine, QUESTIONS[0], room)
+    if engine.tokenizer.eos_token_id in tokens:
+        tokens = tokens[: tokens.index(engine.tokenizer.eos_token_id)]
+    assert answer.text == engine.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+
+
+def test_no_warning_within_the_context(engine, caplog):
+    engine.generate(prompts()[:1], max_new_tokens=2, context=96)
+    assert "exceeds the model's own" not in caplog.text
+
+
+def test_a_prompt_without_room_is_refused(engine):
+    size = len(engine.tokenizer(QUESTIONS[0]).input_ids)
+    with pytest.raises(
+        EngineError, match=rf"a prompt of {size} tokens leaves no room in a context of {size}"
+    ):
+        engine.generate(prompts(), max_new_tokens=2, context=size)
+
+
+def test_no_prompts(engine, settings):
+    assert engine.generate([], **settings) == []
+
+
+def test_masks_change_answers_and_go(engine, settings):
+    flags = np.random.default_rng(0).random((1, 3, 48)) < 0.5
+    before = engine.generate(prompts(), **settings)
+    with engine.masked(NeuronSet.from_flags(flags, ["en"]), "en"):
+        assert engine.generate(prompts(), **settings) != before
+    assert engine.generate(prompts(), **settings) == before
+
+
+def test_lm_begins_with_bos(engine):
+    lm = engine.lm()
+    assert lm.tok_encode("Which month")[0] == engine.tokenizer.bos_token_id
+    assert lm.tok_encode("Which month").count(engine.tokenizer.bos_token_id) == 1
+    assert lm.model is engine.model
+
+
+# Folders ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copied(model_folder, tmp_path):
+    return shutil.copytree(model_folder, tmp_path / "model")
+
+
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(EngineError, match="nothing: no such model folder"):
+        HuggingFaceEngine(tmp_path / "nothing")
+
+
+def test_a_folder_without_tokenizer(copied):
+    for path in copied.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(EngineError, match=r"no tokenizer \(tokenizer\.json.*save it beside the weights"):
+        HuggingFaceEngine(copied)
+
+
+@pytest.mark.parametrize("damage", ["none", "truncated", "config"])
+def test_a_folder_without_readable_weights(copied, damage):
+    weights = copied / "model.safetensors"
+    if damage == "none":
+        weights.unlink()
+    elif damage == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    else:
+        (copied / "config.json").write_text("{")
+    with pytest.raises(EngineError, match=r"model: no readable model \("):
+        load_model(copied)
+
+
+def test_a_damaged_tokenizer(copied):
+    (copied / "tokenizer.json").write_text("{")
+    with pytest.raises(EngineError, match="model: no readable tokenizer"):
+        load_tokenizer(copied)
+
+
+def test_precision_and_mode(model_folder):
+    assert load_model(model_folder, device="cpu").dtype == torch.float32
+    model = load_model(model_folder, "bfloat16", "cpu")
+    assert model.dtype == torch.bfloat16
+    assert not model.training
+
+
+def test_padding_falls_back_to_the_end_of_sequence(copied):
+    tokenizer = load_tokenizer(copied)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(copied)
+    assert load_tokenizer(copied).pad_token == "</s>"

@@ -1,0 +1,73 @@
+"""The reference judge's scale and refusals, and the prompts of the open questions."""
+
+import pytest
+from crane.judges import JUDGES, JudgeError, ReferenceJudge
+from crane.prompts import STYLES, Prompt, open_question
+from sacrebleu.metrics import CHRF
+
+
+def judged(output, reference="The currency of Japan is the yen.", **settings):
+    return ReferenceJudge(**settings)({"question": "q", "output": output, "reference": reference})
+
+
+def test_the_scale():
+    assert judged("The currency of Japan is the yen.").score == pytest.approx(10)
+    assert judged("  The currency of Japan is the yen.\n").score == pytest.approx(10)
+    assert judged("").score == pytest.approx(1, abs=0.05)
+    assert judged("北京").score == pytest.approx(1, abs=0.05)
+    assert 1 < judged("Yen.").score < judged("The currency is the yen.").score < 10
+
+
+@pytest.mark.parametrize(("char_order", "word_order"), [(6, 0), (3, 0), (6, 2)])
+def test_the_score_is_chrf(char_order, word_order):
+    output, reference = "Ha Noi is a capital", "The capital of Viet Nam is Ha Noi"
+    chrf = CHRF(char_order=char_order, word_order=word_order, eps_smoothing=True)
+    expected = chrf.sentence_score(output, [reference]).score
+    verdict = judged(output, reference, char_order=char_order, word_order=word_order)
+    assert verdict.score == pytest.approx(1 + 9 * expected / 100)
+    assert verdict.response == f"chrF = {expected:.4f}"
+
+
+@pytest.mark.parametrize("record", [{}, {"reference": ""}, {"reference": None}])
+def test_a_missing_reference_names_the_question(record):
+    with pytest.raises(JudgeError, match="'Which month' has no reference answer"):
+        ReferenceJudge()({"question": "Which month", "output": "May", **record})
+
+
+def test_the_label_says_that_it_is_no_llm():
+    assert "not an LLM" in JUDGES["reference"]
+
+
+# Prompts ------------------------------------------------------------------------------------------------
+
+
+def test_styles():
+    assert open_question("Why?", "lape", " Answer in English.") == Prompt(
+        "Q: Why? Answer in English.\nA:", ("\nQ:", "\nA:")
+    )
+    assert open_question("Why?", "lape") == Prompt("Q: Why?\nA:", ("\nQ:", "\nA:"))
+    assert open_question("Why?", "raw", " Answer in English.") == Prompt("Why?", ())
+    with pytest.raises(ValueError, match="'chat'; known: lape, raw"):
+        open_question("Why?", "chat")
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_chat_template_is_put_around_the_question(tokenizer, monkeypatch, style):
+    turns = "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}"
+    template = turns + "{% if add_generation_prompt %} [a]{% endif %}"
+    monkeypatch.setattr(tokenizer, "chat_template", template)
+    suffix = " In English." if style == "lape" else ""
+    assert open_question("Why?", style, " In English.", tokenizer) == Prompt(f"[user] Why?{suffix} [a]", ())
+
+
+def test_a_chat_template_with_bos_gives_one_bos(tokenizer, monkeypatch):
+    # LLaMA-2's and LLaMA-3's templates begin with BOS, and the tokenizer adds its own.
+    monkeypatch.setattr(tokenizer, "chat_template", "{{ bos_token }}[INST] {{ messages[0].content }} [/INST]")
+    ids = tokenizer(open_question("Why?", "raw", tokenizer=tokenizer).text).input_ids
+    assert ids.count(tokenizer.bos_token_id) == 1
+    assert ids[0] == tokenizer.bos_token_id
+
+
+def test_no_chat_template(tokenizer):
+    with pytest.raises(ValueError, match="chat_template: false"):
+        open_question("Why?", "lape", tokenizer=tokenizer)

@@ -1,0 +1,213 @@
+"""A table of answers small enough to score by hand, and what `summarise` makes of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from crane.artefacts import ArtefactError
+from crane.metrics import bootstrap_means, interval
+from crane.scores import open_items, summarise
+
+BENCHMARKS = {
+    "quiz_en": {"language": "en", "kind": "nlu", "suite": "quiz", "chance": 0.25, "highest": 1},
+    "quiz_zh": {"language": "zh", "kind": "nlu", "suite": "quiz", "chance": 0.25, "highest": 1},
+    "open_en": {"language": "en", "kind": "open", "suite": "open", "chance": 1, "highest": 10},
+    "open_zh": {"language": "zh", "kind": "open", "suite": "open", "chance": 1, "highest": 10},
+}
+NAN = np.nan
+VALUES = {
+    # (mask set, mask language): answers per benchmark
+    ("original", "none"): {"quiz_en": [1, 1, 1, 0], "quiz_zh": [1, 1, 0, 0], "open_en": [8, 6], "open_zh": [5, NAN]},
+    ("crane", "en"): {"quiz_en": [1, 0, 0, 0], "quiz_zh": [1, 0, 0, 0], "open_en": [3, 4], "open_zh": [5, 7]},
+    ("crane", "zh"): {"quiz_en": [1, 1, 1, 0], "quiz_zh": [1, 0, 0, 1], "open_en": [8, 6], "open_zh": [1, 1]},
+}  # fmt: skip
+KEY = ["model", "mask_set", "mask_language"]
+
+
+def answers(values: dict = VALUES, models: tuple[str, ...] = ("base",)) -> pd.DataFrame:
+    """Return the answers as the scripts collect them; the probability of a right choice is 0.8, of a wrong one 0.1."""
+    return pd.DataFrame(
+        [
+            {
+                "model": model, "mask_set": mask_set, "mask_language": mask_language, "benchmark": benchmark,
+                "task": f"{benchmark}_task", "doc_id": place, "doc_hash": f"{benchmark}-{place}",
+                "stratum": "", "cluster": str(place), "value": float(value),
+                "probability": (0.8 if value else 0.1) if benchmark.startswith("quiz") else NAN,
+            }
+            for model in models
+            for (mask_set, mask_language), by_benchmark in values.items()
+            for benchmark, row in by_benchmark.items()
+            for place, value in enumerate(row)
+        ]
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def summary() -> tuple[pd.DataFrame, pd.DataFrame]:
+    scores, f1 = summarise(answers(), BENCHMARKS, resamples=500)
+    return scores.set_index([*KEY, "benchmark"]), f1.set_index([*KEY, "suite"])
+
+
+def test_scores_and_drops_by_hand(summary):
+    scores, _ = summary
+    assert len(scores) == 3 * 4
+    en = scores.loc[("base", "crane", "en", "quiz_en")]
+    assert (en["score"], en["drop"], en["n"], en["missing"]) == (0.25, 0.5, 4, 0)
+    assert en["relative_drop"] == pytest.approx(2 / 3)
+    assert en["probability"] == pytest.approx((0.8 + 3 * 0.1) / 4)
+    assert (en["language"], en["kind"], en["suite"]) == ("en", "nlu", "quiz")
+    zh = scores.loc[("base", "crane", "zh", "quiz_zh")]
+    assert (zh["score"], zh["drop"], zh["relative_drop"]) == (0.5, 0, 0)
+    assert scores.loc[("base", "crane", "en", "open_en"), "drop"] == 3.5
+    original = scores.loc[("base", "original", "none", "quiz_en")]
+    assert original["score"] == 0.75
+    assert original[["drop", "drop_low", "drop_high", "relative_drop"]].isna().all()
+
+
+def test_langspec_f1_by_hand(summary):
+    """Masking English: quiz drops 0.5 of 0.75 (en) and 0.25 of 0.5 (zh), so P = 2/3 and R = 2/3."""
+    scores, f1 = summary
+    assert len(f1) == 2 * 2
+    quiz = f1.loc[("base", "crane", "en", "quiz")]
+    assert quiz[["precision", "recall", "f1", "f1_mean_other"]].tolist() == pytest.approx([2 / 3] * 4)
+    assert (quiz["target_drop"], quiz["other_drop"], quiz["other_language"]) == (0.5, 0.25, "zh")
+    # Above chance (0.25): 2/3 to 0 in English, 1/3 to 0 in Chinese.
+    assert quiz["f1_above_chance"] == pytest.approx(2 * (2 / 3) * 1 / (2 / 3 + 1))
+    # Probabilities: 0.625 to 0.275, and 0.45 to 0.275.
+    precision, recall = 0.35 / (0.35 + 0.175), 0.35 / 0.625
+    assert quiz["f1_probability"] == pytest.approx(2 * precision * recall / (precision + recall))
+    open_ = f1.loc[("base", "crane", "en", "open")]
+    assert (open_["precision"], open_["recall"]) == pytest.approx((1, 0.5))
+    assert open_["other_drop"] == -1 and np.isnan(open_["f1_probability"]) and open_["kind"] == "open"
+    assert f1.loc[("base", "crane", "zh", "quiz"), "f1"] == 0
+    bounds = ["target_drop_low", "target_drop_high"]
+    own = scores.loc[("base", "crane", "en", "quiz_en"), ["drop_low", "drop_high"]]
+    assert quiz[bounds].tolist() == own.tolist()
+
+
+def test_a_target_drop_is_distinguishable_if_its_interval_leaves_out_0(summary):
+    _, f1 = summary
+    assert f1["distinguishable"].to_dict() == {
+        ("base", "crane", "en", "quiz"): False,  # two of four answers lost: some resamples draw neither
+        ("base", "crane", "zh", "quiz"): False,
+        ("base", "crane", "en", "open"): True,  # both answers lost
+        ("base", "crane", "zh", "open"): True,
+    }
+
+
+def test_unscored_answers_are_counted_and_left_out(summary):
+    """Also where a resample draws nothing but unscored answers, as one in four of two answers does."""
+    scores, f1 = summary
+    zh = scores.loc[("base", "original", "none", "open_zh")]
+    assert (zh["score"], zh["missing"], zh["n"]) == (5, 1, 2)
+    assert (zh["low"], zh["high"]) == (5, 5)
+    assert scores.loc[("base", "crane", "zh", "open_zh"), "drop"] == 4
+    lost = f1.loc[("base", "crane", "zh", "open")]
+    recall = 4 / 5
+    assert lost[["f1", "low", "high"]].tolist() == pytest.approx([2 * recall / (1 + recall)] * 3)
+    assert scores.drop(("base", "original", "none", "open_zh"))["missing"].sum() == 0
+
+
+def test_a_mask_without_any_scored_answer_is_named():
+    values = {**VALUES, ("crane", "zh"): {**VALUES["crane", "zh"], "open_zh": [NAN, NAN]}}
+    with pytest.raises(
+        ArtefactError, match=r"benchmark 'open_zh', mask \('crane', 'zh'\): none of the 2 answers"
+    ):
+        summarise(answers(values), BENCHMARKS, resamples=10)
+
+
+def test_intervals_are_those_of_the_paired_bootstrap():
+    rng = np.random.default_rng(0)
+    table = {
+        condition: {name: rng.integers(0, 2, 60) for name in ("quiz_en", "quiz_zh")} for condition in VALUES
+    }
+    frame = answers(table)
+    scores = summarise(frame, BENCHMARKS, resamples=400)[0]
+    masked = scores[scores["mask_set"] == "crane"]
+    assert (masked["drop_low"] <= masked["drop"]).all() and (masked["drop"] <= masked["drop_high"]).all()
+    # Drawn apart, the two means would spread by the sum of their variances; paired, by that of the differences.
+    before, after = (table[c]["quiz_en"].astype(float) for c in (("original", "none"), ("crane", "en")))
+    low, high = interval(
+        bootstrap_means([before - after], [""] * 60, list(range(60)), resamples=4000, seed=(9,))
+    )
+    row = masked[(masked["mask_language"] == "en") & (masked["benchmark"] == "quiz_en")].iloc[0]
+    assert (row["drop_low"], row["drop_high"]) == pytest.approx((low[0], high[0]), abs=0.05)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_values_do_not_depend_on_the_order_of_the_answers(seed: int):
+    frame = answers(models=("base", "chat"))
+    keys = ([*KEY, "benchmark"], [*KEY, "suite"])
+    expected = summarise(frame, BENCHMARKS, resamples=50)
+    shuffled = summarise(frame.sample(frac=1, random_state=seed), BENCHMARKS, resamples=50)
+    for one, other, key in zip(expected, shuffled, keys, strict=True):
+        one, other = (table.sort_values(key, ignore_index=True) for table in (one, other))
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_benchmark_draws_the_same_whatever_else_is_scored():
+    frame = answers()
+    both, _ = summarise(frame, BENCHMARKS, resamples=50)
+    alone, _ = summarise(frame[frame["benchmark"].str.startswith("quiz")], BENCHMARKS, resamples=50)
+    kept = both[both["suite"] == "quiz"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, alone)
+    other, _ = summarise(frame, BENCHMARKS, resamples=50, seed=1)
+    assert (both["low"] != other["low"]).any() or (both["high"] != other["high"]).any()
+
+
+def test_a_model_that_answers_nothing_right_has_no_relative_drop():
+    values = {**VALUES, ("original", "none"): {**VALUES["original", "none"], "quiz_en": [0, 0, 0, 0]}}
+    scores, f1 = summarise(answers(values), BENCHMARKS, resamples=50)
+    row = scores.query("mask_language == 'en' and benchmark == 'quiz_en'").iloc[0]
+    assert row["drop"] == -0.25 and np.isnan(row["relative_drop"])
+    assert f1.query("mask_language == 'en' and suite == 'quiz'")["f1"].item() == 0
+
+
+def spoilt(how: str) -> pd.DataFrame:
+    frame = answers()
+    masked = frame.index[(frame["mask_language"] == "en") & (frame["benchmark"] == "quiz_en")]
+    if how == "one missing":
+        return frame.drop(masked[0])
+    if how == "another one missing under each mask":
+        return frame.drop(
+            [
+                frame.index[(frame["mask_language"] == code) & (frame["benchmark"] == "quiz_en")][place]
+                for place, code in enumerate(("none", "en", "zh"))
+            ]
+        )
+    if how == "one twice":
+        return pd.concat([frame, frame.loc[[masked[0]]]])
+    if how == "one twice instead of another":
+        return pd.concat([frame.drop(masked[1]), frame.loc[[masked[0]]]])
+    if how == "another question":
+        return frame.assign(doc_hash=frame["doc_hash"].mask(frame.index == masked[0], "changed"))
+    return frame[frame["mask_set"] != "original"]
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (
+            "one missing",
+            "question 0 of 'quiz_en_task' has 0 answers under mask crane/en instead of one .1 such",
+        ),
+        ("another one missing under each mask", "question 0 .* 0 answers under mask original/none .*3 such"),
+        ("one twice", "question 0 .* 2 answers under mask crane/en"),
+        ("one twice instead of another", "question 0 .* 2 answers under mask crane/en .*2 such"),
+        ("another question", r"differs between masks \(doc_hash\)"),
+        ("no original", "no answers without a mask"),
+    ],
+)
+def test_answers_that_cannot_be_paired_are_refused(how: str, message: str):
+    with pytest.raises(ArtefactError, match=message):
+        summarise(spoilt(how), BENCHMARKS, resamples=10)
+
+
+def test_judgements_become_items():
+    judged = {
+        "model": "base", "mask_set": "crane", "mask_language": "en", "language": "zh", "question_id": 7,
+        "question": "?", "score": 4,
+    }  # fmt: skip
+    frame = open_items([judged, {**judged, "question_id": 8, "score": None}])
+    assert frame["benchmark"].tolist() == ["open_zh"] * 2
+    assert frame["cluster"].nunique() == 2 and frame["doc_hash"].nunique() == 1
+    np.testing.assert_array_equal(frame["value"], [4, NAN])

@@ -1,0 +1,22 @@
+"""Write how many neurons each mask set takes from each layer, in all forms of a table."""
+
+from pathlib import Path
+from typing import Any
+
+from crane import tables
+from crane.artefacts import read_table, write_text
+from crane.results import Labels
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `count_masks`."""
+    masks = {Path(path).stem: read_table(path) for path in snakemake.input.masks}
+    table = tables.mask_counts(masks, Labels(**snakemake.params.labels), snakemake.params.layers)
+    for form in ("csv", "md", "tex", "txt"):
+        write_text(tables.render(table, form), snakemake.output[form])
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

@@ -1,0 +1,139 @@
+"""Result frames as tables and figures need them: checked, in the study's order, seeds averaged.
+
+Rows come in the order of `Labels`; a mask set that `Labels` does not name is left out, one that it names and the
+results lack is an error. Both frames of the scores stage have the columns `suite` and `kind`, and `label`: the
+mask set without its seed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from crane.errors import CraneError
+from crane.names import NO_MASK, ORIGINAL
+
+KINDS = {"nlu": ("NLU", "accuracy"), "open": ("Open-ended generation", "judge score, 1-10")}
+KEYS = ["model", "label", "method", "mask_language", "benchmark", "language", "suite", "kind"]
+SCORE_INTERVALS = {"score": ("low", "high"), "drop": ("drop_low", "drop_high")}
+F1_INTERVALS = {"f1": ("low", "high"), "target_drop": ("target_drop_low", "target_drop_high")}
+
+
+class ResultsError(CraneError, ValueError):
+    """The results lack what a table or a figure of the study shows, or it cannot be shown."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the study calls things; the order of each mapping is the order of presentation."""
+
+    languages: Mapping[str, str]
+    """Code -> English name."""
+    benchmarks: Mapping[str, Mapping[str, str]]
+    """Name -> label, language (its code), suite and kind (`nlu` or `open`)."""
+    mask_sets: Mapping[str, str]
+    """Mask set without its seed -> display label; the unmasked `original` is not among them."""
+    models: Mapping[str, str]
+    """Name -> display label."""
+    judge: str = ""
+    """What scored the open answers, said wherever their scores are shown."""
+
+    def name(self, label: str, seeds: int = 1) -> str:
+        """Return the display label of a mask set, with its seeds if they are several."""
+        shown = "Original" if label == ORIGINAL else self.mask_sets[label]
+        return f"{shown} ({seeds} seeds)" if seeds > 1 else shown
+
+    def benchmarks_of(self, suite: str) -> list[str]:
+        """Return the benchmarks of a suite.
+
+        Raises:
+            ResultsError: the study has no such suite.
+        """
+        found = [name for name, facts in self.benchmarks.items() if facts["suite"] == suite]
+        if not found:
+            known = dict.fromkeys(facts["suite"] for facts in self.benchmarks.values())
+            raise ResultsError(f"suite {suite!r}: not in the study, which has {', '.join(known)}")
+        return found
+
+    def kind_of(self, suite: str) -> str:
+        """Return the kind of a suite's benchmarks: `nlu` or `open`."""
+        return self.benchmarks[self.benchmarks_of(suite)[0]]["kind"]
+
+    def title_of(self, suite: str) -> str:
+        """Return what a suite's results are called, with its name where the study has others of the kind."""
+        kind = self.kind_of(suite)
+        alike = {facts["suite"] for facts in self.benchmarks.values() if facts["kind"] == kind}
+        return KINDS[kind][0] + (f" ({suite})" if len(alike) > 1 else "")
+
+    def measure_of(self, suite: str) -> str:
+        """Return what the scores of a suite are."""
+        return KINDS[self.kind_of(suite)][1]
+
+
+def seed_means(frame: pd.DataFrame, intervals: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+    """Average the seeds of a mask set into one row, numbers by their mean.
+
+    `intervals` names, for each value, its two bounds. Rows of several seeds get the smallest and the largest
+    seed as bounds (`interval` says `seeds`), the others keep theirs (`bootstrap`). Adds `seeds` (count),
+    `interval` and `<value>_sd` (between seeds, n - 1; undefined for one).
+    """
+    groups = frame.groupby([key for key in KEYS if key in frame], sort=False)
+    numbers = frame.select_dtypes(["number", "bool"]).columns
+    means = groups[list(numbers)].mean()
+    means["seeds"] = groups.size()
+    several = means["seeds"] > 1
+    for value, (low, high) in intervals.items():
+        means[f"{value}_sd"] = groups[value].std()
+        means[low] = means[low].mask(several, groups[value].min())
+        means[high] = means[high].mask(several, groups[value].max())
+    means["interval"] = np.where(several, "seeds", "bootstrap")
+    return means.reset_index()
+
+
+def score_rows(scores: pd.DataFrame, labels: Labels, models: Sequence[str], suite: str) -> pd.DataFrame:
+    """Return one row per model, mask (the unmasked model first) and benchmark of a suite, seeds averaged.
+
+    Raises:
+        ResultsError: a model, mask set, mask language or benchmark of the study is missing in `scores`.
+    """
+    benchmarks = labels.benchmarks_of(suite)
+    rows = seed_means(scores[scores["suite"] == suite], SCORE_INTERVALS)
+    grid = [
+        (model, *mask, benchmark) for model, mask, benchmark in product(models, masks_of(labels), benchmarks)
+    ]
+    return _in_order(rows, ["model", "label", "mask_language", "benchmark"], grid, "scores")
+
+
+def f1_rows(langspec_f1: pd.DataFrame, labels: Labels, models: Sequence[str], suite: str) -> pd.DataFrame:
+    """Return one row per model and mask with its LangSpec-F1, seeds averaged.
+
+    `distinguishable` becomes a share of seeds; undefined where the intervals are.
+
+    Raises:
+        ResultsError: a model, mask set or mask language of the study is missing in `langspec_f1`.
+    """
+    rows = seed_means(langspec_f1[langspec_f1["suite"] == suite], F1_INTERVALS)
+    grid = [(model, *mask) for model, mask in product(models, masks_of(labels)[1:])]
+    return _in_order(rows, ["model", "label", "mask_language"], grid, "LangSpec-F1")
+
+
+def masks_of(labels: Labels) -> list[tuple[str, str]]:
+    """Return (mask set, mask language) of every row, the unmasked model first."""
+    return [(ORIGINAL, NO_MASK), *product(labels.mask_sets, labels.languages)]
+
+
+def _in_order(
+    rows: pd.DataFrame, keys: list[str], grid: Sequence[tuple[str, ...]], what: str
+) -> pd.DataFrame:
+    indexed = rows.set_index(keys)
+    present = set(indexed.index)
+    missing = [entry for entry in grid if entry not in present]
+    if missing:
+        named = ", ".join(f"{key} {value!r}" for key, value in zip(keys, missing[0], strict=True))
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        found = ", ".join(sorted(set(rows["label"]))) or "none"
+        raise ResultsError(f"{what}: no row for {named}{more}; mask sets with results: {found}")
+    index = pd.MultiIndex.from_tuples(grid, names=keys)
+    return indexed.reindex(index).reset_index()

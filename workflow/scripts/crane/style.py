@@ -1,0 +1,96 @@
+"""How all figures look: sizes, fonts, colours, and how they are written.
+
+No pyplot, no global state: every figure is built within one `Style`, which `save` uses again because ticks and fonts
+are settled only when the figure is drawn. Colours are Okabe and Ito's, told apart with the common kinds of colour
+blindness; a mask set keeps its colour and its marker in all figures.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from crane.artefacts import whole
+from crane.results import Labels, ResultsError
+
+BLACK, GREY = "#000000", "#8C8C8C"
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+MARKERS = ["o", "s", "D", "^", "v", "P"]
+
+
+@dataclass(frozen=True)
+class Style:
+    """Sizes of all figures."""
+
+    width: float = 6.9
+    """Inches: a paper's double column, which the rows of panels need."""
+    font_size: float = 8.0
+    """Points; small print is one and a half less."""
+    dpi: int = 300
+    """Of the PNG and of the rasterised points in the PDF."""
+
+    @property
+    def small(self) -> float:
+        """Font size in points of what is printed inside panels."""
+        return self.font_size - 1.5
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Set matplotlib's defaults within the block, whatever the user's own are."""
+        settings: Any = {
+            "font.family": "DejaVu Sans",  # ships with matplotlib: the same picture on every machine
+            "font.size": self.font_size,
+            "axes.titlesize": self.font_size,
+            "axes.labelsize": self.font_size,
+            "xtick.labelsize": self.small,
+            "ytick.labelsize": self.small,
+            "legend.fontsize": self.small,
+            "legend.title_fontsize": self.small,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.linewidth": 0.6,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+            "legend.frameon": False,
+            "pdf.fonttype": 42,  # TrueType, which publishers ask for
+            "savefig.dpi": self.dpi,
+            "figure.dpi": self.dpi,
+        }
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(settings)
+            yield
+
+
+def save(figure: Figure, pdf: str | Path, png: str | Path, style: Style | None = None) -> None:
+    """Write both files whole; the same figure gives the same bytes (no date in the PDF)."""
+    style = style or Style()
+    with style.applied():
+        with whole(pdf) as partial:
+            figure.savefig(partial, format="pdf", metadata={"CreationDate": None})
+        with whole(png) as partial:
+            figure.savefig(partial, format="png", dpi=style.dpi)
+
+
+def looks(labels: Labels, results: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Return colour and marker of each mask set, by its place in the study; random sets (`method`) are grey.
+
+    Raises:
+        ResultsError: more mask sets than can be told apart.
+    """
+    random = set(results.loc[results["method"] == "random", "label"])
+    named = [label for label in labels.mask_sets if label not in random]
+    if len(named) > len(COLOURS) * len(MARKERS):
+        raise ResultsError(
+            f"{len(named)} mask sets: the figures can tell {len(COLOURS) * len(MARKERS)} apart"
+        )
+    found = dict.fromkeys(labels.mask_sets, (GREY, "X"))
+    for place, label in enumerate(named):
+        turn, colour = divmod(place, len(COLOURS))
+        found[label] = (COLOURS[colour], MARKERS[(colour + turn) % len(MARKERS)])
+    return found

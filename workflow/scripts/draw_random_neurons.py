@@ -1,0 +1,20 @@
+"""Draw random neurons, as many per language and layer as another mask set has."""
+
+from typing import Any
+
+from crane.mask_files import write_mask_set
+from crane.neurons import NeuronSet
+from crane.select import random_like
+from joblog import job_log, provenance
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `draw_random_neurons`."""
+    model = NeuronSet.read_parquet(snakemake.input.match)
+    neurons = random_like(model, snakemake.params.width, snakemake.params.seed)
+    write_mask_set(neurons, snakemake.output.neurons, snakemake.output.summary, provenance(snakemake))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

@@ -1,0 +1,67 @@
+"""Let one model answer all open questions, under every language's mask of one mask set."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from crane.artefacts import read_jsonl, write_jsonl
+from crane.engines.interface import conditions
+from crane.engines.open import open_engine
+from crane.prompts import open_question
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `generate_answers`."""
+    torch.set_num_threads(snakemake.threads)
+    asked = {
+        key.removeprefix("open_questions."): value for key, value in snakemake.params.open_questions.items()
+    }
+    engine = open_engine(
+        snakemake.params.engine, snakemake.input.model, snakemake.params.dtype, snakemake.resources.batch_size
+    )
+    template = engine.tokenizer if asked["chat_template"] else None
+    languages = list(snakemake.params.languages)
+    questions = {language: read_jsonl(snakemake.input[language]) for language in languages}
+    records: dict[str, list[dict[str, Any]]] = {language: [] for language in languages}
+    for mask_language in conditions(engine, snakemake.input.neurons or None):
+        for language in languages:
+            prompts = [
+                open_question(q["question"], asked["style"], asked["suffix"][language], template)
+                for q in questions[language]
+            ]
+            answers = engine.generate(
+                prompts,
+                max_new_tokens=asked["max_new_tokens"],
+                repetition_penalty=asked["repetition_penalty"],
+                context=asked["context"],
+            )
+            for number, (question, prompt, answer) in enumerate(
+                zip(questions[language], prompts, answers, strict=True)
+            ):
+                records[language].append(
+                    {
+                        "model": snakemake.wildcards.model,
+                        "mask_set": snakemake.wildcards.mask_set,
+                        "mask_language": mask_language,
+                        "language": language,
+                        "question_id": number,
+                        "question": question["question"],
+                        "reference": question.get("reference"),
+                        "prompt": prompt.text,
+                        "output": answer.text,
+                        "finish_reason": answer.finish_reason,
+                    }
+                )
+            ended = sum(answer.finish_reason == "stop" for answer in answers)
+            print(
+                f"mask {mask_language}: {language}, {ended} of {len(answers)} answers ended by themselves",
+                flush=True,
+            )
+    for path in snakemake.output.answers:
+        write_jsonl(records[Path(path).stem], path)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

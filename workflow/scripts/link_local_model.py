@@ -1,0 +1,17 @@
+"""Take over a local Hugging Face model folder: links to its files, and a manifest of their hashes."""
+
+from pathlib import Path
+from typing import Any
+
+from crane.models import link_folder
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `link_local_model`."""
+    link_folder(Path(snakemake.params.path), Path(snakemake.output.model))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

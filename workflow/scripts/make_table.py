@@ -1,0 +1,26 @@
+"""Write one of the paper's tables in all its forms."""
+
+from typing import Any
+
+from crane.artefacts import read_table, write_text
+from crane.results import Labels
+from crane.tables import render, score_table
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `make_table`."""
+    table = score_table(
+        read_table(snakemake.input.scores),
+        read_table(snakemake.input.langspec_f1),
+        Labels(**snakemake.params.labels),
+        name=snakemake.wildcards.table,
+        **snakemake.params.table,
+    )
+    for form in ("csv", "md", "tex", "txt"):
+        write_text(render(table, form), snakemake.output[form])
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

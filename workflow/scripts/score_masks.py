@@ -1,0 +1,43 @@
+"""Collect all answers into scores and LangSpec-F1, with intervals."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from crane.artefacts import read_json, read_jsonl, read_table, write_table
+from crane.scores import open_items, summarise
+from joblog import job_log, provenance
+
+ITEM = [
+    "model", "mask_set", "mask_language", "benchmark", "task", "doc_id", "doc_hash", "stratum", "cluster", "correct",
+    "probability",
+]  # fmt: skip
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `score_masks`."""
+    answers = [
+        read_table(path, ITEM).rename(columns={"correct": "value"}) for path in snakemake.input.benchmarks
+    ]
+    judged = [open_items(read_jsonl(path)) for path in snakemake.input.judgements]
+    settings = {key.removeprefix("scores."): value for key, value in snakemake.params.scores.items()}
+    scores, langspec_f1 = summarise(
+        pd.concat([*answers, *judged], ignore_index=True), snakemake.params.benchmarks, **settings
+    )
+
+    about = snakemake.params.mask_sets
+    for frame in (scores, langspec_f1):
+        frame["method"] = frame["mask_set"].map(lambda name: about[name]["method"])
+        frame["label"] = frame["mask_set"].map(lambda name: about[name]["group"])
+    summaries = {Path(path).stem: read_json(path) for path in snakemake.input.summaries}
+    langspec_f1["neurons"] = [
+        summaries[mask_set][language]["total"]
+        for mask_set, language in zip(langspec_f1["mask_set"], langspec_f1["mask_language"], strict=True)
+    ]
+    write_table(scores, snakemake.output.scores, provenance(snakemake))
+    write_table(langspec_f1, snakemake.output.langspec_f1, provenance(snakemake))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)
