@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/local --configfile config/demo.yaml
 DEMO := results/demo
 
-.PHONY: demo install test lint figures rulegraph lock clean-demo
+.PHONY: demo install test lint figures rulegraph bench lock clean-demo
 
 demo: $(INSTALLED)
 	$(SNAKEMAKE)
@@ -51,3 +51,7 @@ lock:
 
 clean-demo:
 	rm -rf $(DEMO)
+
+# Relevance against a forward pass, on the demo's results.
+bench: $(INSTALLED)
+	@$(BIN)/python bench/relevance.py

@@ -26,3 +26,15 @@ rule all:
     input:
         TABLES,
         FIGURES,
+
+
+rule figures:
+    localrule: True
+    input:
+        FIGURES,
+
+
+rule tables:
+    localrule: True
+    input:
+        TABLES,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings as hypothesis_settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor
 from transformers import (
@@ -26,6 +27,10 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
+
+# The same examples in every run, and no folder of failures in the repository.
+hypothesis_settings.register_profile("crane", derandomize=True)
+hypothesis_settings.load_profile("crane")
 
 VOCABULARY, LAYERS, HIDDEN, INTERMEDIATE = 120, 3, 32, 48
 _GATED = {

@@ -49,7 +49,8 @@ def test_padding_of_any_length_changes_nothing(tiny, lengths, seed):
     with attribution(model) as attribute:
         batched = attribute(ids, mask)
         single = [attribute(ids[i : i + 1, :n], mask[i : i + 1, :n]) for i, n in enumerate(lengths)]
-    assert close(batched, torch.cat(single))
+    # Not 1e-5: LXT's identity rule is silu(x) / (x + 1e-10), off by 1% where float32 leaves a gate at 1e-8.
+    assert close(batched, torch.cat(single), 1e-4)
 
 
 def test_all_families_batched_equals_one_by_one(any_model, make_batch):

@@ -35,14 +35,16 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     own = {path.stem for path in TASKS.glob("*.yaml")}
     # A group file is how lm-eval lets a task's settings be overridden, for single tasks and groups alike.
-    group: dict[str, Any] = {"group": f"crane_{name}", "task": [settings["task"]], "num_fewshot": settings["fewshot"]}
+    group: dict[str, Any] = {
+        "group": f"crane_{name}",
+        "task": [settings["task"]],
+        "num_fewshot": settings["fewshot"],
+    }
     with tempfile.TemporaryDirectory() as folder:
         if settings.get("data"):
             group["dataset_kwargs"] = {"data_files": {"test": str(settings["data"])}, "cache_dir": folder}
         Path(folder, "group.yaml").write_text(yaml.safe_dump(group), encoding="utf-8")
-        manager = TaskManager(
-            include_path=[str(TASKS), folder], include_defaults=settings["task"] not in own
-        )
+        manager = TaskManager(include_path=[str(TASKS), folder], include_defaults=settings["task"] not in own)
         if settings["task"] not in manager.all_tasks:
             raise BenchmarkError(f"benchmark {name!r}: unknown lm-eval task {settings['task']!r}")
         try:

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from crane import interventions
 from crane.engines.interface import EngineError, Generation
+from crane.models import check_tokenizer
 from crane.neurons import NeuronSet
 from crane.prompts import Prompt
 
@@ -23,15 +24,13 @@ def load_tokenizer(folder: str | Path) -> Any:
     """Load the tokenizer of a model folder.
 
     Raises:
-        EngineError: the folder has none; says which files were looked for.
+        EngineError: there is no such folder, or its tokenizer cannot be read.
+        ModelError: it has no tokenizer.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise EngineError(f"{folder}: no such model folder")
-    if not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")):
-        raise EngineError(
-            f"{folder}: no tokenizer (tokenizer.json, tokenizer.model or vocab.json); save it beside the weights"
-        )
+    check_tokenizer(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError) as error:

@@ -1,0 +1,187 @@
+"""What reruns after which change: edit a key or a module in a copy, compare the planned rules."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from workspace import Workspace
+
+LAYERS, SHARDS = 2, 2
+PUBLISH = {"make_table": 4, "plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2}
+SCORES = {"score_masks": 1, **PUBLISH}
+MASK_SETS = 5  # crane, threshold, lape, random-0, random-1
+EVALUATE_ALL = {"run_benchmarks": 2 * (MASK_SETS + 1), "generate_answers": 2 * (MASK_SETS + 1)}
+SELECT_ALL = {"select_neurons": 2, "select_lape_neurons": 1, "draw_random_neurons": 2}
+MASKED = {name: n - 2 for name, n in EVALUATE_ALL.items()}
+JUDGE_MASKED = {"judge_answers": 2 * MASK_SETS}
+AFTER_MASKS = {**MASKED, **JUDGE_MASKED, **SCORES, "count_masks": 1, "plot_kurtosis_contrast": 1}
+AFTER_RELEVANCE = {"reduce_kurtosis": LAYERS, **SELECT_ALL, **AFTER_MASKS}
+
+
+def study(demo: dict[str, Any]) -> dict[str, Any]:
+    """A study on local files, like the paper's: nothing is generated or trained."""
+    config = copy.deepcopy(demo)
+    del config["demo"]
+    config["study"] = "reruns"
+    for name, model in config["models"].items():
+        model.update(source="local", path=f"inputs/{name}", layers=LAYERS)
+    config["languages"] = {code: {"name": code} for code in ("en", "vi")}
+    config["corpora"] = {
+        "source": "local", "column": "text", "documents": 100, "max_tokens": 64, "seed": 0, "shards": SHARDS,
+        "files": {code: f"inputs/{code}.txt" for code in ("en", "vi")},
+    }  # fmt: skip
+    sets = config["mask_sets"]
+    config["mask_sets"] = {
+        "crane": sets["crane"],
+        "threshold": sets["crane_threshold"],
+        "lape": sets["lape"],
+        "random": {**sets["random"], "seeds": 2},
+    }
+    config["benchmarks"] = {
+        f"quiz_{code}": {
+            **demo["benchmarks"]["quiz_en"],
+            "language": code,
+            "data": f"inputs/quiz_{code}.jsonl",
+        }
+        for code in ("en", "vi")
+    }
+    config["suites"] = {"quiz": ["quiz_en", "quiz_vi"]}
+    config["open_questions"].update(
+        source="local",
+        suffix={"en": "", "vi": ""},
+        files={c: f"inputs/questions_{c}.jsonl" for c in ("en", "vi")},
+    )
+    return config
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, demo_config: dict[str, Any]) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("reruns"), study(demo_config))
+    inputs = workspace.folder / "inputs"
+    inputs.mkdir()
+    for name in [
+        "questions_en.jsonl",
+        "questions_vi.jsonl",
+        "questions_fr.jsonl",
+        "quiz_en.jsonl",
+        "quiz_vi.jsonl",
+    ]:
+        (inputs / name).touch()
+    workspace.pretend_finished()
+    return workspace
+
+
+def new_language(config: dict[str, Any]) -> None:
+    config["languages"]["fr"] = {"name": "fr"}
+    config["corpora"]["files"]["fr"] = "inputs/fr.txt"
+    config["benchmarks"]["quiz_fr"] = {**config["benchmarks"]["quiz_en"], "language": "fr"}
+    config["suites"]["quiz"].append("quiz_fr")
+    config["open_questions"]["suffix"]["fr"] = ""
+    config["open_questions"]["files"]["fr"] = "inputs/questions_fr.jsonl"
+
+
+def new_benchmarks(config: dict[str, Any]) -> None:
+    for code in ("en", "vi"):
+        config["benchmarks"][f"exam_{code}"] = {**config["benchmarks"][f"quiz_{code}"], "fewshot": 5}
+    config["suites"]["exam"] = ["exam_en", "exam_vi"]
+
+
+def swapped_settings(config: dict[str, Any]) -> None:
+    """Two values change places: Snakemake compares params without their names."""
+    config["scores"].update(resamples=config["scores"]["seed"] + 100, seed=config["scores"]["resamples"])
+
+
+KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
+    "nothing": (lambda c: None, {}),
+    "batch sizes": (lambda c: (c["relevance"].update(batch_size=7), c["evaluation"].update(batch_size=7)), {}),
+    "threshold": (
+        lambda c: c["mask_sets"]["threshold"].update(threshold=1.5),
+        {
+            "select_neurons": 1, "count_masks": 1, "plot_kurtosis_contrast": 1,
+            "run_benchmarks": 2, "generate_answers": 2, "judge_answers": 2, **SCORES,
+        },
+    ),
+    "new language": (
+        new_language,
+        {
+            "sample_corpus": 1, "attribute_relevance": SHARDS, "reduce_kurtosis": LAYERS, **SELECT_ALL, **EVALUATE_ALL,
+            "judge_answers": 2 * (MASK_SETS + 1), **SCORES, "count_masks": 1, "plot_kurtosis_contrast": 1,
+        },
+    ),
+    "new benchmarks": (
+        new_benchmarks,
+        {
+            "run_benchmarks": 2 * (MASK_SETS + 1), **SCORES, "make_table": 6, "plot_drop_heatmap": 6,
+            "plot_transfer": 3, "plot_random_band": 3,
+            "count_masks": 1,
+        },
+    ),
+    "new random seed": (
+        lambda c: c["mask_sets"]["random"].update(seeds=3),
+        {
+            "draw_random_neurons": 1, "run_benchmarks": 2, "generate_answers": 2, "judge_answers": 2,
+            "count_masks": 1, **SCORES,
+        },
+    ),
+    "figure style": (
+        lambda c: c["figures"].update(dpi=300),
+        {"plot_kurtosis_contrast": 1, "plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2},
+    ),
+    "judge setting": (
+        lambda c: c["judge"].update(word_order=2), {"judge_answers": 2 * (MASK_SETS + 1), **SCORES},
+    ),
+    "answer prompt": (
+        lambda c: c["open_questions"]["suffix"].update(vi=" Trả lời bằng tiếng Việt."),
+        {"generate_answers": 2 * (MASK_SETS + 1), "judge_answers": 2 * (MASK_SETS + 1), **SCORES},
+    ),
+    "relevance objective": (
+        lambda c: c["relevance"].update(objective="next_token_logprob"),
+        {"attribute_relevance": 2 * SHARDS, **AFTER_RELEVANCE},
+    ),
+    "label of a mask set": (lambda c: c["mask_sets"]["lape"].update(label="LAPE 2024"),
+                            {**PUBLISH, "count_masks": 1, "plot_kurtosis_contrast": 1}),
+    "bootstrap, swapped values": (swapped_settings, SCORES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", KEYS)
+def test_a_changed_key_reruns_exactly(finished: Workspace, change: str) -> None:
+    edit, expected = KEYS[change]
+    config = copy.deepcopy(finished.config)
+    edit(config)
+    finished.configure(config)
+    try:
+        assert finished.planned() == expected
+    finally:
+        finished.configure(finished.config)
+
+
+MODULES: dict[str, dict[str, int]] = {
+    "workflow/scripts/crane/moments.py": {"attribute_relevance": 2 * SHARDS, **AFTER_RELEVANCE},
+    "workflow/scripts/crane/figures.py": {"plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2},
+    "workflow/scripts/crane/metrics.py": SCORES,
+    "workflow/scripts/crane/judges.py": {"judge_answers": 2 * (MASK_SETS + 1), **SCORES},
+    "workflow/scripts/crane/study.py": {},
+    "workflow/scripts/joblog.py": {},
+    "workflow/tasks/question_with_choices.yaml": {"run_benchmarks": 2 * (MASK_SETS + 1), **SCORES},
+    "README.md": {},
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_changed_file_reruns_exactly(finished: Workspace, module: str) -> None:
+    path = finished.folder / module
+    original = path.read_bytes()
+    path.write_bytes(original + b"\n# edited\n")
+    try:
+        assert finished.planned() == MODULES[module]
+    finally:
+        path.write_bytes(original)
+
+
+def test_a_fresh_checkout_reruns_nothing(finished: Workspace) -> None:
+    """New modification times of all code change nothing: the hash decides."""
+    for path in (finished.folder / "workflow").rglob("*"):
+        path.touch()
+    assert finished.planned() == {}
