@@ -22,19 +22,19 @@ report: "workflow/report/workflow.rst"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         TABLES,
         FIGURES,
+    localrule: True
 
 
 rule figures:
-    localrule: True
     input:
         FIGURES,
+    localrule: True
 
 
 rule tables:
-    localrule: True
     input:
         TABLES,
+    localrule: True

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from crane.study import SCHEMA, ConfigError, Study, check
+from crane.config import SCHEMA, ConfigError, check
+from crane.study import Study
 
 ROOT = Path(__file__).parents[2]
 

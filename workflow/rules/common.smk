@@ -1,4 +1,4 @@
-# What all rules share: the checked study, names in paths, and how params and logs are written.
+# What all rules share: the checked study, names in paths, and the functions of wildcards.
 import os
 import sys
 
@@ -6,23 +6,22 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-# Threads that wait must not spin: two training or evaluation jobs on one machine would starve each other.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
+from crane.config import ConfigError
 from crane.names import OPEN_SUITE, ORIGINAL
 from crane.provenance import code_version
-from crane.study import ConfigError, Study
+from crane.study import Study
+
+# Threads that wait must not spin: two jobs on one machine would starve each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 try:
     study = Study(config)
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-RESULTS = f"results/{study.name}"
+RESULTS = study.results
 FIRST = study.identification_model
-
-
-# One leaf or several of the configuration, for a rule's params: see Study.pick.
+SUITES = list(config["suites"])
 pick = study.pick
 
 
@@ -33,13 +32,29 @@ def among(names):
 
 # Layers and width of a model, for the params of rules that compare them with what they read.
 def shape(wildcards):
-    return {key: pick(f"models.{wildcards.model}.{key}") for key in ["intermediate_size", "layers"]}
+    return {
+        key: pick(f"models.{wildcards.model}.{key}")
+        for key in ["intermediate_size", "layers"]
+    }
+
+
+# No mask for the original model; the identification model's masks for every model.
+def mask_file(wildcards):
+    if wildcards.mask_set == ORIGINAL:
+        return []
+    return f"{RESULTS}/masks/{FIRST}/{wildcards.mask_set}.parquet"
+
+
+# The mask set whose counts another one takes over.
+def matched_set(wildcards):
+    match = study.mask_sets[wildcards.mask_set].get("match")
+    return f"{RESULTS}/masks/{wildcards.model}/{match}.parquet" if match else []
 
 
 wildcard_constraints:
-    model="|".join(config["models"]),
-    lang="|".join(study.languages),
+    model=among(config["models"]),
+    lang=among(study.languages),
     shard=r"\d+",
     layer=r"\d+",
-    mask_set="|".join([ORIGINAL, *study.mask_sets]),
-    suite="|".join([*config["suites"], OPEN_SUITE]),
+    mask_set=among([ORIGINAL, *study.mask_sets]),
+    suite=among([*SUITES, OPEN_SUITE]),

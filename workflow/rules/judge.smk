@@ -1,39 +1,44 @@
 # Needs a model, a mask set and open questions; makes, per language of the questions,
 # results/<study>/generations/<model>/<mask_set>/<lang>.jsonl and results/<study>/judgements/<model>/<mask_set>/<lang>.jsonl
-ASKED = config["open_questions"]
-
-
-def question_file(language):
-    if ASKED["source"] == "generated":
-        return f"{RESULTS}/generated/{language}/questions.jsonl"
-    return ASKED["files"][language]
 
 
 rule generate_answers:
     """Greedy answers to the open questions under every language's mask."""
     input:
+        **{lang: study.questions(lang) for lang in study.languages},
         model=f"{RESULTS}/models/{{model}}",
         neurons=mask_file,
-        **{lang: question_file(lang) for lang in study.languages},
     output:
-        answers=expand(f"{RESULTS}/generations/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl", lang=study.languages),
+        answers=expand(
+            f"{RESULTS}/generations/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
+            lang=study.languages,
+        ),
+    log:
+        f"{RESULTS}/logs/generate_answers/{{model}}/{{mask_set}}.log",
+    benchmark:
+        f"{RESULTS}/resources/generate_answers/{{model}}/{{mask_set}}.tsv"
+    conda:
+        "../../envs/evaluation.yaml"
+    resources:
+        batch_size=config["evaluation"]["batch_size"],
     params:
         open_questions=pick(
             *(
                 f"open_questions.{key}"
-                for key in ["style", "suffix", "chat_template", "max_new_tokens", "repetition_penalty", "context"]
+                for key in [
+                    "style",
+                    "suffix",
+                    "chat_template",
+                    "max_new_tokens",
+                    "repetition_penalty",
+                    "context",
+                ]
             )
         ),
         languages=study.languages,
         engine=pick("engine"),
         dtype=pick("evaluation.dtype"),
         code=code_version("generate_answers.py"),
-    log:
-        f"{RESULTS}/logs/generate_answers/{{model}}/{{mask_set}}.log",
-    benchmark:
-        f"{RESULTS}/resources/generate_answers/{{model}}/{{mask_set}}.tsv"
-    resources:
-        batch_size=config["evaluation"]["batch_size"],
     script:
         "../scripts/generate_answers.py"
 
@@ -41,13 +46,21 @@ rule generate_answers:
 rule judge_answers:
     """Score the open answers from 1 to 10."""
     input:
-        answers=expand(f"{RESULTS}/generations/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl", lang=study.languages),
+        answers=expand(
+            f"{RESULTS}/generations/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
+            lang=study.languages,
+        ),
     output:
-        judgements=expand(f"{RESULTS}/judgements/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl", lang=study.languages),
+        judgements=expand(
+            f"{RESULTS}/judgements/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
+            lang=study.languages,
+        ),
+    log:
+        f"{RESULTS}/logs/judge_answers/{{model}}/{{mask_set}}.log",
+    conda:
+        "../../envs/analysis.yaml"
     params:
         judge=pick("judge.kind", "judge.char_order", "judge.word_order"),
         code=code_version("judge_answers.py"),
-    log:
-        f"{RESULTS}/logs/judge_answers/{{model}}/{{mask_set}}.log",
     script:
         "../scripts/judge_answers.py"

@@ -1,17 +1,9 @@
 # Needs the tables of statistics; makes results/<study>/masks/<model>/<mask_set>.parquet and its summary (.json)
 MASKS = f"{RESULTS}/masks/{{model}}/{{mask_set}}"
-KURTOSIS = expand(f"{RESULTS}/kurtosis/{{{{model}}}}/layer-{{layer}}.parquet", layer=range(study.layers))
-
-
-# The settings of a mask set that decide its neurons: its label decides nothing.
-def selection(wildcards):
-    settings = study.mask_sets[wildcards.mask_set]
-    return {key: settings[key] for key in sorted(settings.keys() - {"label", "group", "seeds"})}
-
-
-def matched_set(wildcards):
-    match = study.mask_sets[wildcards.mask_set].get("match")
-    return f"{RESULTS}/masks/{wildcards.model}/{match}.parquet" if match else []
+KURTOSIS = expand(
+    f"{RESULTS}/kurtosis/{{{{model}}}}/layer-{{layer}}.parquet",
+    layer=range(study.layers),
+)
 
 
 rule select_neurons:
@@ -21,15 +13,17 @@ rule select_neurons:
     output:
         neurons=f"{MASKS}.parquet",
         summary=f"{MASKS}.json",
+    log:
+        f"{RESULTS}/logs/select_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
         mask_set=among(study.by_method("crane", "dispersion")),
+    conda:
+        "../../envs/analysis.yaml"
     params:
-        selection=selection,
+        selection=lambda wildcards: study.selection(wildcards.mask_set),
         languages=study.languages,
         site=pick("relevance.site"),
         code=code_version("select_neurons.py"),
-    log:
-        f"{RESULTS}/logs/select_neurons/{{model}}/{{mask_set}}.log",
     script:
         "../scripts/select_neurons.py"
 
@@ -42,14 +36,16 @@ rule select_lape_neurons:
     output:
         neurons=f"{MASKS}.parquet",
         summary=f"{MASKS}.json",
-    wildcard_constraints:
-        mask_set=among(study.by_method("lape", "lape_matched")),
-    params:
-        selection=selection,
-        languages=study.languages,
-        code=code_version("select_lape_neurons.py"),
     log:
         f"{RESULTS}/logs/select_lape_neurons/{{model}}/{{mask_set}}.log",
+    wildcard_constraints:
+        mask_set=among(study.by_method("lape", "lape_matched")),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        selection=lambda wildcards: study.selection(wildcards.mask_set),
+        languages=study.languages,
+        code=code_version("select_lape_neurons.py"),
     script:
         "../scripts/select_lape_neurons.py"
 
@@ -61,14 +57,16 @@ rule draw_random_neurons:
     output:
         neurons=f"{MASKS}.parquet",
         summary=f"{MASKS}.json",
+    log:
+        f"{RESULTS}/logs/draw_random_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
         mask_set=among(study.by_method("random")),
+    conda:
+        "../../envs/analysis.yaml"
     params:
         seed=lambda wildcards: study.mask_sets[wildcards.mask_set]["seed"],
         width=lambda wildcards: pick(f"models.{wildcards.model}.intermediate_size"),
         code=code_version("draw_random_neurons.py"),
-    log:
-        f"{RESULTS}/logs/draw_random_neurons/{{model}}/{{mask_set}}.log",
     script:
         "../scripts/draw_random_neurons.py"
 
@@ -80,14 +78,16 @@ rule import_neurons:
     output:
         neurons=f"{MASKS}.parquet",
         summary=f"{MASKS}.json",
+    log:
+        f"{RESULTS}/logs/import_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
         mask_set=among(study.by_method("import")),
+    conda:
+        "../../envs/analysis.yaml"
     params:
-        selection=selection,
+        selection=lambda wildcards: study.selection(wildcards.mask_set),
         languages=study.languages,
         shape=shape,
         code=code_version("import_neurons.py"),
-    log:
-        f"{RESULTS}/logs/import_neurons/{{model}}/{{mask_set}}.log",
     script:
         "../scripts/import_neurons.py"

@@ -3,21 +3,19 @@
 DEMO_TEXTS = ["training", "documents", "benchmark", "questions"]
 
 
-def models_of(source):
-    return [name for name, model in config["models"].items() if model["source"] == source]
-
-
 rule generate_demo_data:
     """Texts of one language about the demo's world: for training, for identification, and to be asked."""
     input:
         templates="resources/demo/{lang}.yaml",
     output:
         **{name: f"{RESULTS}/generated/{{lang}}/{name}.jsonl" for name in DEMO_TEXTS},
+    log:
+        f"{RESULTS}/logs/generate_demo_data/{{lang}}.log",
+    conda:
+        "../../envs/relevance.yaml"
     params:
         data=lambda wildcards: pick("demo.data"),
         code=code_version("generate_demo_data.py"),
-    log:
-        f"{RESULTS}/logs/generate_demo_data/{{lang}}.log",
     script:
         "../scripts/generate_demo_data.py"
 
@@ -25,11 +23,20 @@ rule generate_demo_data:
 rule train_demo_model:
     """Train the demo's base model, tokenizer included."""
     input:
-        training=expand(f"{RESULTS}/generated/{{lang}}/training.jsonl", lang=study.languages),
+        training=expand(
+            f"{RESULTS}/generated/{{lang}}/training.jsonl", lang=study.languages
+        ),
     output:
         model=directory(f"{RESULTS}/models/{{model}}"),
+    log:
+        f"{RESULTS}/logs/train_demo_model/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/resources/train_demo_model/{{model}}.tsv"
     wildcard_constraints:
-        model=among(models_of("train_demo")),
+        model=among(study.models_of("train_demo")),
+    conda:
+        "../../envs/relevance.yaml"
+    threads: 2
     params:
         training=lambda wildcards: {
             **pick("demo.pretraining"),
@@ -37,11 +44,6 @@ rule train_demo_model:
             "intermediate_size": pick(f"models.{wildcards.model}.intermediate_size"),
         },
         code=code_version("train_demo_model.py"),
-    log:
-        f"{RESULTS}/logs/train_demo_model/{{model}}.log",
-    benchmark:
-        f"{RESULTS}/resources/train_demo_model/{{model}}.tsv"
-    threads: 2
     script:
         "../scripts/train_demo_model.py"
 
@@ -49,20 +51,24 @@ rule train_demo_model:
 rule finetune_demo_model:
     """Train the demo's chat model from its base model."""
     input:
-        base=lambda wildcards: f"{RESULTS}/models/{models_of('train_demo')[0]}",
-        training=expand(f"{RESULTS}/generated/{{lang}}/training.jsonl", lang=study.languages),
+        base=lambda wildcards: f"{RESULTS}/models/{study.models_of('train_demo')[0]}",
+        training=expand(
+            f"{RESULTS}/generated/{{lang}}/training.jsonl", lang=study.languages
+        ),
     output:
         model=directory(f"{RESULTS}/models/{{model}}"),
-    wildcard_constraints:
-        model=among(models_of("finetune_demo")),
-    params:
-        training=lambda wildcards: pick("demo.finetuning"),
-        code=code_version("finetune_demo_model.py"),
     log:
         f"{RESULTS}/logs/finetune_demo_model/{{model}}.log",
     benchmark:
         f"{RESULTS}/resources/finetune_demo_model/{{model}}.tsv"
+    wildcard_constraints:
+        model=among(study.models_of("finetune_demo")),
+    conda:
+        "../../envs/relevance.yaml"
     threads: 2
+    params:
+        training=lambda wildcards: pick("demo.finetuning"),
+        code=code_version("finetune_demo_model.py"),
     script:
         "../scripts/finetune_demo_model.py"
 
@@ -71,13 +77,15 @@ rule link_local_model:
     """Take over a model folder of the user's by links, with a manifest of its files."""
     output:
         model=directory(f"{RESULTS}/models/{{model}}"),
+    log:
+        f"{RESULTS}/logs/link_local_model/{{model}}.log",
     wildcard_constraints:
-        model=among(models_of("local")),
+        model=among(study.models_of("local")),
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
     params:
         path=lambda wildcards: pick(f"models.{wildcards.model}.path"),
         code=code_version("link_local_model.py"),
-    log:
-        f"{RESULTS}/logs/link_local_model/{{model}}.log",
-    localrule: True
     script:
         "../scripts/link_local_model.py"

@@ -1,49 +1,32 @@
 # Needs all answers and judgements; makes results/<study>/scores.parquet, langspec_f1.parquet, tables/ and figures/
 # No model is loaded here: everything regenerates in seconds.
 ALL_SETS = [ORIGINAL, *study.mask_sets]
-SUITES = list(config["suites"])
 LABELS = study.labels()
-
-
-# The paper's four tables for the first suite, the same for further suites under their names.
-def table_settings():
-    transfer = config["transfer_models"]
-    tables = {}
-    for suite in SUITES:
-        name = "" if suite == SUITES[0] else f"_{suite}"
-        tables[f"table1{name}"] = (suite, [FIRST])
-        if transfer:
-            tables[f"table3{name}"] = (suite, study.evaluated_models)
-    tables["table2"] = (OPEN_SUITE, [FIRST])
-    if transfer:
-        tables["table4"] = (OPEN_SUITE, transfer)
-    return {
-        name: {
-            "suite": suite,
-            "models": models,
-            "identified_on": FIRST,
-            "resamples": pick("scores.resamples"),
-        }
-        for name, (suite, models) in tables.items()
-    }
-
-
-TABLE_SETTINGS = table_settings()
-# The mask set whose neurons are coloured in the kurtosis figure: the first one chosen by a threshold on kurtosis.
-CONTRAST = next((s for s in study.by_method("crane") if "threshold" in study.mask_sets[s]), None)
 
 TABLES = expand(
     f"{RESULTS}/tables/{{table}}.{{form}}",
-    table=[*sorted(TABLE_SETTINGS), "mask_counts"],
+    table=[*sorted(study.tables), "mask_counts"],
     form=["csv", "md", "tex", "txt"],
 )
 FIGURES = [
     f"{RESULTS}/figures/{figure}.{form}"
     for figure in [
-        *([f"kurtosis_contrast-{FIRST}"] if CONTRAST else []),
-        *expand("drop_heatmap-{model}-{suite}", model=study.evaluated_models, suite=[*SUITES, OPEN_SUITE]),
-        *(expand("transfer-{suite}", suite=[*SUITES, OPEN_SUITE]) if config["transfer_models"] else []),
-        *(expand("random_band-{suite}", suite=[*SUITES, OPEN_SUITE]) if study.by_method("random") else []),
+        *([f"kurtosis_contrast-{FIRST}"] if study.contrast else []),
+        *expand(
+            "drop_heatmap-{model}-{suite}",
+            model=study.evaluated_models,
+            suite=[*SUITES, OPEN_SUITE],
+        ),
+        *(
+            expand("transfer-{suite}", suite=[*SUITES, OPEN_SUITE])
+            if config["transfer_models"]
+            else []
+        ),
+        *(
+            expand("random_band-{suite}", suite=[*SUITES, OPEN_SUITE])
+            if study.by_method("random")
+            else []
+        ),
     ]
     for form in ["pdf", "png"]
 ]
@@ -64,23 +47,33 @@ rule score_masks:
             mask_set=ALL_SETS,
             lang=study.languages,
         ),
-        summaries=expand(f"{RESULTS}/masks/{FIRST}/{{mask_set}}.json", mask_set=study.mask_sets),
+        summaries=expand(
+            f"{RESULTS}/masks/{FIRST}/{{mask_set}}.json", mask_set=study.mask_sets
+        ),
     output:
         scores=f"{RESULTS}/scores.parquet",
         langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+    log:
+        f"{RESULTS}/logs/score_masks.log",
+    conda:
+        "../../envs/analysis.yaml"
     params:
         scores=pick("scores.resamples", "scores.seed"),
         benchmarks={
-            name: {key: settings[key] for key in ["chance", "highest", "kind", "language", "suite"]}
+            name: {
+                key: settings[key]
+                for key in ["chance", "highest", "kind", "language", "suite"]
+            }
             for name, settings in study.benchmarks.items()
         },
         mask_sets={
-            **{name: {key: s[key] for key in ["group", "method"]} for name, s in study.mask_sets.items()},
+            **{
+                name: {key: s[key] for key in ["group", "method"]}
+                for name, s in study.mask_sets.items()
+            },
             ORIGINAL: {"group": ORIGINAL, "method": ORIGINAL},
         },
         code=code_version("score_masks.py"),
-    log:
-        f"{RESULTS}/logs/score_masks.log",
     script:
         "../scripts/score_masks.py"
 
@@ -92,19 +85,24 @@ rule make_table:
         langspec_f1=f"{RESULTS}/langspec_f1.parquet",
     output:
         csv=report(
-            f"{RESULTS}/tables/{{table}}.csv", category="Tables", caption="../report/table.rst", labels={"table": "{table}"}
+            f"{RESULTS}/tables/{{table}}.csv",
+            category="Tables",
+            caption="../report/table.rst",
+            labels={"table": "{table}"},
         ),
         md=f"{RESULTS}/tables/{{table}}.md",
         tex=f"{RESULTS}/tables/{{table}}.tex",
         txt=f"{RESULTS}/tables/{{table}}.txt",
-    wildcard_constraints:
-        table=among(TABLE_SETTINGS),
-    params:
-        table=lambda wildcards: TABLE_SETTINGS[wildcards.table],
-        labels=LABELS,
-        code=code_version("make_table.py"),
     log:
         f"{RESULTS}/logs/make_table/{{table}}.log",
+    wildcard_constraints:
+        table=among(study.tables),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        table=lambda wildcards: study.tables[wildcards.table],
+        labels=LABELS,
+        code=code_version("make_table.py"),
     script:
         "../scripts/make_table.py"
 
@@ -112,7 +110,9 @@ rule make_table:
 rule count_masks:
     """How many neurons each mask set takes from each layer."""
     input:
-        masks=expand(f"{RESULTS}/masks/{FIRST}/{{mask_set}}.parquet", mask_set=study.mask_sets),
+        masks=expand(
+            f"{RESULTS}/masks/{FIRST}/{{mask_set}}.parquet", mask_set=study.mask_sets
+        ),
     output:
         csv=report(
             f"{RESULTS}/tables/mask_counts.csv",
@@ -123,12 +123,14 @@ rule count_masks:
         md=f"{RESULTS}/tables/mask_counts.md",
         tex=f"{RESULTS}/tables/mask_counts.tex",
         txt=f"{RESULTS}/tables/mask_counts.txt",
+    log:
+        f"{RESULTS}/logs/count_masks.log",
+    conda:
+        "../../envs/analysis.yaml"
     params:
         labels=LABELS,
         layers=study.layers,
         code=code_version("count_masks.py"),
-    log:
-        f"{RESULTS}/logs/count_masks.log",
     script:
         "../scripts/count_masks.py"
 
@@ -136,8 +138,11 @@ rule count_masks:
 rule plot_kurtosis_contrast:
     """The paper's Figure 3: kurtosis under one language against the others."""
     input:
-        kurtosis=expand(f"{RESULTS}/kurtosis/{{{{model}}}}/layer-{{layer}}.parquet", layer=range(study.layers)),
-        masks=f"{RESULTS}/masks/{{model}}/{CONTRAST}.parquet",
+        kurtosis=expand(
+            f"{RESULTS}/kurtosis/{{{{model}}}}/layer-{{layer}}.parquet",
+            layer=range(study.layers),
+        ),
+        masks=f"{RESULTS}/masks/{{model}}/{study.contrast}.parquet",
     output:
         pdf=f"{RESULTS}/figures/kurtosis_contrast-{{model}}.pdf",
         png=report(
@@ -146,13 +151,17 @@ rule plot_kurtosis_contrast:
             caption="../report/kurtosis_contrast.rst",
             labels={"figure": "kurtosis contrast", "model": "{model}", "suite": ""},
         ),
-    params:
-        labels=LABELS,
-        threshold=study.mask_sets[CONTRAST]["threshold"] if CONTRAST else None,
-        figure=pick("figures"),
-        code=code_version("plot_kurtosis_contrast.py"),
     log:
         f"{RESULTS}/logs/plot_kurtosis_contrast/{{model}}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        labels=LABELS,
+        threshold=(
+            study.mask_sets[study.contrast]["threshold"] if study.contrast else None
+        ),
+        figure=pick("figures"),
+        code=code_version("plot_kurtosis_contrast.py"),
     script:
         "../scripts/plot_kurtosis_contrast.py"
 
@@ -170,12 +179,14 @@ rule plot_drop_heatmap:
             caption="../report/drop_heatmap.rst",
             labels={"figure": "drops", "model": "{model}", "suite": "{suite}"},
         ),
+    log:
+        f"{RESULTS}/logs/plot_drop_heatmap/{{model}}-{{suite}}.log",
+    conda:
+        "../../envs/analysis.yaml"
     params:
         labels=LABELS,
         figure=pick("figures"),
         code=code_version("plot_drop_heatmap.py"),
-    log:
-        f"{RESULTS}/logs/plot_drop_heatmap/{{model}}-{{suite}}.log",
     script:
         "../scripts/plot_drop_heatmap.py"
 
@@ -192,12 +203,14 @@ rule plot_transfer:
             caption="../report/transfer.rst",
             labels={"figure": "transfer", "model": "", "suite": "{suite}"},
         ),
+    log:
+        f"{RESULTS}/logs/plot_transfer/{{suite}}.log",
+    conda:
+        "../../envs/analysis.yaml"
     params:
         labels=LABELS,
         figure=pick("figures"),
         code=code_version("plot_transfer.py"),
-    log:
-        f"{RESULTS}/logs/plot_transfer/{{suite}}.log",
     script:
         "../scripts/plot_transfer.py"
 
@@ -214,11 +227,13 @@ rule plot_random_band:
             caption="../report/random_band.rst",
             labels={"figure": "random band", "model": "", "suite": "{suite}"},
         ),
+    log:
+        f"{RESULTS}/logs/plot_random_band/{{suite}}.log",
+    conda:
+        "../../envs/analysis.yaml"
     params:
         labels=LABELS,
         figure=pick("figures"),
         code=code_version("plot_random_band.py"),
-    log:
-        f"{RESULTS}/logs/plot_random_band/{{suite}}.log",
     script:
         "../scripts/plot_random_band.py"

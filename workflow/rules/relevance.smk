@@ -10,19 +10,31 @@ rule attribute_relevance:
         corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
     output:
         shard=f"{RESULTS}/relevance/{{model}}/{{lang}}/{{shard}}.safetensors",
-    params:
-        relevance=pick(
-            *(f"relevance.{key}" for key in ["rules", "objective", "aggregate", "site", "skip_first", "dtype"])
-        ),
-        shape=shape,
-        shards=pick("corpora.shards"),
-        code=code_version("attribute_relevance.py"),
     log:
         f"{RESULTS}/logs/attribute_relevance/{{model}}/{{lang}}/{{shard}}.log",
     benchmark:
         f"{RESULTS}/resources/attribute_relevance/{{model}}/{{lang}}/{{shard}}.tsv"
+    conda:
+        "../../envs/relevance.yaml"
     resources:
         batch_size=config["relevance"]["batch_size"],
+    params:
+        relevance=pick(
+            *(
+                f"relevance.{key}"
+                for key in [
+                    "rules",
+                    "objective",
+                    "aggregate",
+                    "site",
+                    "skip_first",
+                    "dtype",
+                ]
+            )
+        ),
+        shape=shape,
+        shards=pick("corpora.shards"),
+        code=code_version("attribute_relevance.py"),
     script:
         "../scripts/attribute_relevance.py"
 
@@ -31,16 +43,21 @@ rule reduce_kurtosis:
     """Merge one layer of all shards (exactly) and score how concentrated each neuron's relevance is."""
     input:
         **{
-            lang: expand(f"{RESULTS}/relevance/{{{{model}}}}/{lang}/{{shard}}.safetensors", shard=SHARDS)
+            lang: expand(
+                f"{RESULTS}/relevance/{{{{model}}}}/{lang}/{{shard}}.safetensors",
+                shard=SHARDS,
+            )
             for lang in study.languages
         },
     output:
         table=f"{RESULTS}/kurtosis/{{model}}/layer-{{layer}}.parquet",
+    log:
+        f"{RESULTS}/logs/reduce_kurtosis/{{model}}/{{layer}}.log",
+    conda:
+        "../../envs/analysis.yaml"
     params:
         languages=study.languages,
         site=pick("relevance.site"),
         code=code_version("reduce_kurtosis.py"),
-    log:
-        f"{RESULTS}/logs/reduce_kurtosis/{{model}}/{{layer}}.log",
     script:
         "../scripts/reduce_kurtosis.py"

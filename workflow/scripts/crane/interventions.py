@@ -19,14 +19,14 @@ def masked(model: Any, neurons: NeuronSet, language: str, *, scale: float = 0.0)
 
     Raises:
         KeyError: the set has no mask for the language.
-        ValueError: a layer or a neuron is outside the model.
+        ValueError: the set was made for another number of layers, or a neuron is outside the model.
     """
     layers = mlps(model)
+    if neurons.layers != len(layers):
+        raise ValueError(f"mask {language!r}: made for {neurons.layers} layers, the model has {len(layers)}")
     saved: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     targets = []
     for layer, indices in neurons[language].items():
-        if not 0 <= layer < len(layers):
-            raise ValueError(f"mask {language!r}: layer {layer} does not exist, the model has {len(layers)}")
         for weights in write_weights(layers[layer].down, neurons.site):
             if len(indices) and not 0 <= indices.min() <= indices.max() < weights.shape[0]:
                 raise ValueError(

@@ -208,7 +208,13 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         return cls(neurons, layers=len(lists[0]))
 
     def write_lape(self, path: str | Path, languages: Sequence[str]) -> None:
-        """Write the published LAPE format, with the lists in the order of `languages`."""
+        """Write the published LAPE format, with the lists in the order of `languages`.
+
+        Raises:
+            ValueError: the neurons are at another site than the format means.
+        """
+        if self.site != "intermediate":
+            raise ValueError(f"LAPE's format has no place for site {self.site!r}; it means 'intermediate'")
         empty = np.empty(0, np.int64)
         lists = [
             [torch.from_numpy(self[language].get(k, empty)).long() for k in range(self.layers)]

@@ -1,6 +1,6 @@
 """Relevance of every MLP neuron for a model's own next-token predictions, one vector per sample."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
@@ -28,7 +28,7 @@ class RelevanceError(CraneError, RuntimeError):
 def _selected_logits(hidden: Tensor, tokens: Tensor, head: Any, cap: float | None) -> Tensor:
     """Return the logits `[B, T]` of one token per position without computing the other logits."""
     weight, bias = head.weight, getattr(head, "bias", None)
-    logits = (hidden * weight[tokens]).sum(-1, dtype=torch.float32)
+    logits = (hidden.float() * weight[tokens].float()).sum(-1)
     if bias is not None:
         logits = logits + bias[tokens]
     return cap * torch.tanh(logits / cap) if cap else logits
@@ -191,13 +191,12 @@ class Attribution:
             positive = (output.detach() > 0) & self._mask.unsqueeze(2)
             self.active[layer] += positive.sum((0, 1))
 
-    def install(self) -> Sequence[Any]:
-        """Install the hooks; returns their handles."""
-        handles: list[Any] = [self._mlps[0].module.register_forward_pre_hook(_require_gradient)]
+    def install(self, handles: list[Any]) -> None:
+        """Install the hooks and append their handles."""
+        handles.append(self._mlps[0].module.register_forward_pre_hook(_require_gradient))
         for layer, mlp in enumerate(self._mlps):
             handles.append(mlp.activation.register_forward_hook(partial(self._on_activation, layer)))
             handles.append(self._site_hook(layer, mlp))
-        return handles
 
     def _site_hook(self, layer: int, mlp: MLP) -> Any:
         if self.site == "intermediate":
@@ -246,15 +245,16 @@ def attribution(
     ):
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
+    attribute = Attribution(model, objective=objective, aggregate=aggregate, site=site, skip_first=skip_first)
     training = model.training
     trainable = [p for p in model.parameters() if p.requires_grad]
-    attribute = Attribution(model, objective=objective, aggregate=aggregate, site=site, skip_first=skip_first)
+    handles: list[Any] = []
     with lrp_rules(model, rules):
-        handles = attribute.install()
-        model.eval()
-        for parameter in trainable:
-            parameter.requires_grad_(False)
         try:
+            attribute.install(handles)
+            model.eval()
+            for parameter in trainable:
+                parameter.requires_grad_(False)
             yield attribute
         finally:
             for handle in handles:

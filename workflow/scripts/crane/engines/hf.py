@@ -149,12 +149,11 @@ class HuggingFaceEngine:
         return [answers[i] for i in range(len(prompts))]
 
     def _answer(self, tokens: list[int], stop: tuple[str, ...]) -> Generation:
-        eos = self.tokenizer.eos_token_id
-        ended = eos in tokens
-        if ended:
-            tokens = tokens[: tokens.index(eos)]
-        text = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        ends = self.model.generation_config.eos_token_id
+        ends = {self.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+        end = next((i for i, token in enumerate(tokens) if token in ends), None)
+        text = self.tokenizer.decode(tokens[:end], skip_special_tokens=True)
         cuts = [text.index(s) for s in stop if s in text]
         if cuts:
             text = text[: min(cuts)]
-        return Generation(text.strip(), "stop" if ended or cuts else "length")
+        return Generation(text.strip(), "length" if end is None and not cuts else "stop")
