@@ -23,8 +23,8 @@ $(INSTALLED): envs/base.txt envs/lxt.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned packages into $(VENV) (some minutes the first time)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/base.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/lxt.txt
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -r envs/base.txt
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r envs/lxt.txt
 	@touch $@
 
 test: $(INSTALLED)
@@ -44,7 +44,7 @@ rulegraph: $(INSTALLED)
 # Resolve envs/base.in anew. The CPU build's local version is cut off, so that the lock takes either build.
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check -r envs/base.in
+	$(VENV)-lock/bin/python -m pip install -qq --disable-pip-version-check -r envs/base.in
 	{ echo "# Made by 'make lock' from envs/base.in; do not edit."; \
 	  $(VENV)-lock/bin/python -m pip freeze --exclude pip --exclude setuptools | sed 's/+cpu$$//'; } > envs/base.txt
 	rm -rf $(VENV)-lock

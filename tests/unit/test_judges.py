@@ -71,3 +71,11 @@ def test_a_chat_template_with_bos_gives_one_bos(tokenizer, monkeypatch):
 def test_no_chat_template(tokenizer):
     with pytest.raises(ValueError, match="chat_template: false"):
         open_question("Why?", "lape", tokenizer=tokenizer)
+
+
+@pytest.mark.parametrize("word", ["巴黎", "Paris", "hai", "7"])
+def test_a_short_right_answer_gets_full_marks(word: str) -> None:
+    """Answers shorter than the longest n-gram: chrF must use the orders that exist."""
+    assert ReferenceJudge()(
+        {"output": f" {word}\n", "reference": word, "question": "?"}
+    ).score == pytest.approx(10)

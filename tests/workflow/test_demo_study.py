@@ -153,6 +153,16 @@ def test_relevance_is_recorded_with_its_self_test(study: Workspace) -> None:
     assert z.mean().abs().max() < 1e-9 and (z.std(ddof=0) - 1).abs().max() < 1e-9
 
 
+def test_the_notebook_example_of_the_readme_runs(study: Workspace) -> None:
+    readme = (study.folder / "README.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert len(code) == 1
+    names: dict[str, Any] = {}
+    exec(code[0].replace("results/demo", str(study.results)), names)
+    assert names["relevance"].shape == (2, 4, 256)
+    assert names["moments"].n == 2
+
+
 # Faults -------------------------------------------------------------------------------------------------
 
 

@@ -43,7 +43,7 @@ class ReferenceJudge:
         # Imported here: the Snakefile reads `JUDGES` and must not wait for sacrebleu.
         from sacrebleu.metrics import CHRF
 
-        self._chrf = CHRF(char_order=char_order, word_order=word_order, eps_smoothing=True)
+        self._chrf = CHRF(char_order=char_order, word_order=word_order)
 
     def __call__(self, record: dict[str, Any]) -> Judgement:
         """Judge a record with `output` and `reference`.
