@@ -21,7 +21,7 @@ def test_the_scale():
 @pytest.mark.parametrize(("char_order", "word_order"), [(6, 0), (3, 0), (6, 2)])
 def test_the_score_is_chrf(char_order, word_order):
     output, reference = "Ha Noi is a capital", "The capital of Viet Nam is Ha Noi"
-    chrf = CHRF(char_order=char_order, word_order=word_order, eps_smoothing=True)
+    chrf = CHRF(char_order=char_order, word_order=word_order)
     expected = chrf.sentence_score(output, [reference]).score
     verdict = judged(output, reference, char_order=char_order, word_order=word_order)
     assert verdict.score == pytest.approx(1 + 9 * expected / 100)

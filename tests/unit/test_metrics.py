@@ -228,8 +228,8 @@ def test_means_and_interval_equal_a_loop_over_resamples(missing: float):
         for condition, row in enumerate(values):
             expected[resample, condition] = np.nanmean(np.repeat(row, weight.astype(int)))
     np.testing.assert_allclose(means, expected, rtol=1e-6)
-    low, high = interval(means, 0.9)
-    np.testing.assert_allclose([low, high], np.percentile(expected, [5, 95], axis=0), rtol=1e-6)
+    low, high = interval(means)
+    np.testing.assert_allclose([low, high], np.percentile(expected, [2.5, 97.5], axis=0), rtol=1e-6)
 
 
 def test_the_mean_and_spread_of_the_means_are_those_of_theory():
@@ -276,3 +276,13 @@ def test_draws_depend_on_the_seed_alone():
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any() and (first != longer).any()
+
+
+def test_small_strata_are_pooled():
+    """A stratum of one would be in every resample as it is, and its single changed answer would look certain."""
+    strata = ["large"] * 30 + ["one"] + ["few"] * 4
+    drawn = weights(strata, list(range(35)), 300, 1)
+    assert (drawn[:, :30].sum(axis=1) == 30).all() and (drawn[:, 30:].sum(axis=1) == 5).all()
+    assert set(drawn[:, 30].astype(int)) >= {0, 1, 2}
+    alone = weights(["large"] * 30 + ["one"], list(range(31)), 300, 1)
+    assert (alone.sum(axis=1) == 31).all() and (alone[:, 30] == 0).any()

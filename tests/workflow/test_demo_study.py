@@ -28,12 +28,12 @@ pytestmark = pytest.mark.slow
 
 
 def reduced(demo: dict[str, Any]) -> dict[str, Any]:
-    """A quarter of the training, fewer texts and mask sets: minutes instead of ten."""
+    """Half of the training, fewer texts and mask sets: four minutes instead of eight."""
     config = copy.deepcopy(demo)
     config["study"] = "reduced"
     config["demo"]["data"].update(documents=3000, identification=400, benchmark=60, questions=8)
-    config["demo"]["pretraining"].update(steps=220)
-    config["demo"]["finetuning"].update(steps=30)
+    config["demo"]["pretraining"].update(steps=700, batch_size=8, learning_rate=4.0e-3)
+    config["demo"]["finetuning"].update(steps=30, batch_size=8)
     config["corpora"].update(documents=300)
     config["relevance"].update(batch_size=2)  # slow enough to be killed half-way
     config["mask_sets"] = {
@@ -55,7 +55,8 @@ def study(tmp_path_factory: pytest.TempPathFactory, demo_config: dict[str, Any])
 
 
 def test_a_second_run_does_nothing(study: Workspace) -> None:
-    assert "Nothing to be done" in study.run().stdout + study.run("--dry-run").stderr
+    done = study.run()
+    assert "Nothing to be done" in done.stdout + done.stderr
     assert not list(study.results.rglob("*.partial"))
 
 
@@ -63,7 +64,7 @@ def test_the_model_knows_its_world(study: Workspace) -> None:
     scores = read_table(study.results / "scores.parquet")
     original = scores[(scores["mask_set"] == "original") & (scores["kind"] == "nlu")]
     assert len(original) == 2 * len(LANGUAGES)
-    assert (original["score"] > 0.4).all(), original[["model", "benchmark", "score"]]  # chance is 0.25
+    assert (original["score"] > 0.45).all(), original[["model", "benchmark", "score"]]  # chance is 0.25
     assert (original["n"] == 60).all()
 
 
@@ -257,20 +258,17 @@ def test_an_altered_shard_is_refused(study: Workspace) -> None:
     original = shard.read_bytes()
     damaged = bytearray(original)
     damaged[-8] ^= 1
+    table = "results/reduced/kurtosis/base/layer-3.parquet"
     try:
         shard.write_bytes(damaged)
-        message = _error_of(
-            study, "--forcerun", "reduce_kurtosis", "--", "results/reduced/kurtosis/base/layer-3.parquet"
-        )
+        message = _error_of(study, table, "--forcerun", "reduce_kurtosis")
         assert "vi/0.safetensors: layer 3 does not match its checksum" in message
         shard.write_bytes(original[: len(original) // 2])
-        message = _error_of(
-            study, "--forcerun", "reduce_kurtosis", "--", "results/reduced/kurtosis/base/layer-3.parquet"
-        )
+        message = _error_of(study, table, "--forcerun", "reduce_kurtosis")
         assert "vi/0.safetensors: not a readable relevance shard" in message
     finally:
         shard.write_bytes(original)
-    study.run("results/reduced/kurtosis/base/layer-3.parquet")
+    study.run(table)
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
         {"attribute_relevance": 2 * SHARDS, **AFTER_RELEVANCE},
     ),
     "label of a mask set": (lambda c: c["mask_sets"]["lape"].update(label="LAPE 2024"),
-                            {**PUBLISH, "count_masks": 1, "plot_kurtosis_contrast": 1}),
+                            {**PUBLISH, "count_masks": 1}),
     "bootstrap, swapped values": (swapped_settings, SCORES),
 }  # fmt: skip
 

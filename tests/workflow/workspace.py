@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "workflow", "config", "profiles", "resources", "README.md"]
+PARTS = ["Snakefile", "workflow", "config", "profiles", "resources", "envs", "README.md"]
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 
 

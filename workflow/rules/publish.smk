@@ -156,7 +156,7 @@ rule plot_kurtosis_contrast:
     conda:
         "../../envs/analysis.yaml"
     params:
-        labels=LABELS,
+        labels={key: LABELS[key] for key in ["languages", "models"]},
         threshold=(
             study.mask_sets[study.contrast]["threshold"] if study.contrast else None
         ),

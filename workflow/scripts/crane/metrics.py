@@ -69,13 +69,28 @@ CONFIDENCE = 0.95
 # Bootstrap ----------------------------------------------------------------------------------------------
 
 
+SMALLEST_STRATUM = 5
+"""Clusters below which a stratum says nothing about its own variance."""
+
+
+def _pooled(strata: list[np.ndarray]) -> list[np.ndarray]:
+    """Join the strata that are too small; what is still too small then joins the smallest other one."""
+    ordered = sorted(strata, key=len)
+    pooled = [np.concatenate(small)] if (small := [s for s in ordered if len(s) < SMALLEST_STRATUM]) else []
+    large = ordered[len(small) :]
+    if pooled and large and len(pooled[0]) < SMALLEST_STRATUM:
+        return [np.concatenate([pooled[0], large[0]]), *large[1:]]
+    return pooled + large
+
+
 def resampling_weights(
     strata: Sequence[Any], clusters: Sequence[Any], resamples: int, seed: Sequence[int], chunk: int = 500
 ) -> Iterator[np.ndarray]:
     """Yield float32 `[b, n]` chunks of item weights of a bootstrap, `resamples` rows in all.
 
     Clusters (passages; an item of its own where clusters are unique) are drawn with replacement within each
-    stratum (subject), as many as it has.
+    stratum (subject), as many as it has. Strata of fewer than `SMALLEST_STRATUM` clusters are pooled: a stratum of
+    one would be in every resample as it is, and a single changed answer would look certain.
 
     Args:
         strata: stratum of each of the n items.
@@ -89,7 +104,7 @@ def resampling_weights(
     names, cluster = np.unique(keys, return_inverse=True)
     stratum_of_cluster = np.empty(len(names), int)
     stratum_of_cluster[cluster] = stratum
-    members = [np.flatnonzero(stratum_of_cluster == s) for s in np.unique(stratum)]
+    members = _pooled([np.flatnonzero(stratum_of_cluster == s) for s in np.unique(stratum)])
     generator = np.random.default_rng(list(seed))
     for start in range(0, resamples, chunk):
         rows = min(chunk, resamples - start)
