@@ -1,6 +1,5 @@
 """The Hugging Face engine: any machine, masks by zeroed weights."""
 
-import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,12 +11,10 @@ from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from crane import interventions
-from crane.engines.interface import EngineError, Generation
+from crane.engines.interface import EngineError, Generation, encode, end_tokens, read_answer
 from crane.models import check_tokenizer
 from crane.neurons import NeuronSet
 from crane.prompts import Prompt
-
-log = logging.getLogger(__name__)
 
 
 def load_tokenizer(folder: str | Path) -> Any:
@@ -88,9 +85,9 @@ class HuggingFaceEngine:
             raise EngineError(f"the tokenizer of {self.model.name_or_path} does not start with BOS ({bos})")
         return lm
 
-    def masked(self, neurons: NeuronSet, language: str) -> AbstractContextManager[Any]:
-        """Mask the neurons of one language while the context lasts."""
-        return interventions.masked(self.model, neurons, language)
+    def masked(self, neurons: NeuronSet, language: str, *, scale: float = 0.0) -> AbstractContextManager[Any]:
+        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts."""
+        return interventions.masked(self.model, neurons, language, scale=scale)
 
     @torch.inference_mode()
     def generate(
@@ -113,15 +110,8 @@ class HuggingFaceEngine:
             EngineError: a prompt leaves no room for an answer.
         """
         limit = getattr(self.model.config, "max_position_embeddings", context)
-        if context > limit:
-            log.warning("context %d exceeds the model's own %d, which is used", context, limit)
-            context = limit
-        encoded = [self.tokenizer(prompt.text).input_ids for prompt in prompts]
-        for prompt, ids in zip(prompts, encoded, strict=True):
-            if len(ids) >= context:
-                raise EngineError(
-                    f"a prompt of {len(ids)} tokens leaves no room in a context of {context}: {prompt.text[:80]!r}"
-                )
+        encoded, context = encode(prompts, self.tokenizer, context, limit)
+        ends = end_tokens(self.tokenizer, self.model.generation_config)
         answers: dict[int, Generation] = {}
         # Prompts of equal length share a batch, so that nothing is padded and a batch changes no answer.
         order = sorted(range(len(prompts)), key=lambda i: (len(encoded[i]), prompts[i].stop))
@@ -144,16 +134,6 @@ class HuggingFaceEngine:
                     pad_token_id=self.tokenizer.pad_token_id,
                 )
                 for i, row in zip(batch, output[:, ids.shape[1] :].tolist(), strict=True):
-                    answers[i] = self._answer(row, key[1])
+                    answers[i] = read_answer(row, key[1], self.tokenizer, ends)
                 bar.update(len(batch))
         return [answers[i] for i in range(len(prompts))]
-
-    def _answer(self, tokens: list[int], stop: tuple[str, ...]) -> Generation:
-        ends = self.model.generation_config.eos_token_id
-        ends = {self.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
-        end = next((i for i, token in enumerate(tokens) if token in ends), None)
-        text = self.tokenizer.decode(tokens[:end], skip_special_tokens=True)
-        cuts = [text.index(s) for s in stop if s in text]
-        if cuts:
-            text = text[: min(cuts)]
-        return Generation(text.strip(), "length" if end is None and not cuts else "stop")

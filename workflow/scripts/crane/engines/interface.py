@@ -1,5 +1,6 @@
 """What every inference engine offers to the evaluations."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
@@ -8,6 +9,8 @@ from crane.errors import CraneError
 from crane.names import NO_MASK
 from crane.neurons import NeuronSet
 from crane.prompts import Prompt
+
+log = logging.getLogger(__name__)
 
 
 class EngineError(CraneError, RuntimeError):
@@ -22,6 +25,42 @@ class Generation(NamedTuple):
     """`stop`: end of sequence or a stop string; `length`: the token limit."""
 
 
+def encode(
+    prompts: Sequence[Prompt], tokenizer: Any, context: int, limit: int
+) -> tuple[list[list[int]], int]:
+    """Tokenise prompts and return them with the context that holds: `context`, cut to the model's `limit`.
+
+    Raises:
+        EngineError: a prompt leaves no room for an answer.
+    """
+    if context > limit:
+        log.warning("context %d exceeds the model's own %d, which is used", context, limit)
+        context = limit
+    encoded = [tokenizer(prompt.text).input_ids for prompt in prompts]
+    for prompt, ids in zip(prompts, encoded, strict=True):
+        if len(ids) >= context:
+            raise EngineError(
+                f"a prompt of {len(ids)} tokens leaves no room in a context of {context}: {prompt.text[:80]!r}"
+            )
+    return encoded, context
+
+
+def end_tokens(tokenizer: Any, generation_config: Any) -> set[int]:
+    """Return the tokens that end an answer; chat models have several."""
+    own = generation_config.eos_token_id
+    return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+
+
+def read_answer(tokens: Sequence[int], stop: Sequence[str], tokenizer: Any, ends: set[int]) -> Generation:
+    """Return the text of generated tokens up to an end token or stop string, the same way for every engine."""
+    end = next((i for i, token in enumerate(tokens) if token in ends), None)
+    text = tokenizer.decode(list(tokens[:end]), skip_special_tokens=True)
+    cuts = [text.index(s) for s in stop if s in text]
+    if cuts:
+        text = text[: min(cuts)]
+    return Generation(text.strip(), "length" if end is None and not cuts else "stop")
+
+
 class Engine(Protocol):
     """A loaded model whose masks change without loading it again."""
 
@@ -30,8 +69,8 @@ class Engine(Protocol):
     def lm(self) -> Any:
         """Return the model as lm-evaluation-harness's `LM`."""
 
-    def masked(self, neurons: NeuronSet, language: str) -> AbstractContextManager[Any]:
-        """Mask the neurons of one language while the context lasts."""
+    def masked(self, neurons: NeuronSet, language: str, *, scale: float = 0.0) -> AbstractContextManager[Any]:
+        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts."""
 
     def generate(
         self, prompts: Sequence[Prompt], *, max_new_tokens: int, repetition_penalty: float, context: int
