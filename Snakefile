@@ -2,7 +2,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-if "study" not in config:
+if not config:
 
     configfile: "config/demo.yaml"
 

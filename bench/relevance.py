@@ -1,6 +1,7 @@
 """Relevance against a forward pass alone, on the demo's base model with the same batches, in one run.
 
-Run by `make bench` after `make demo`. Prints the time of both, their ratio, and the peak memory of each.
+Run by `make bench` after `make demo`. Prints the time of each, its ratio to a forward pass with all logits, and the
+process's peak memory when it had first run.
 """
 
 import resource
@@ -16,7 +17,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from crane.artefacts import read_table  # noqa: E402
 from crane.collect import batches  # noqa: E402
-from crane.engines.hf import load_model  # noqa: E402
+from crane.models import load_model  # noqa: E402
 from crane.moments import Moments  # noqa: E402
 from crane.relevance import attribution  # noqa: E402
 

@@ -88,6 +88,19 @@ def test_strata_and_clusters_are_fields_of_the_question(lm, asked):
     assert results["cluster"].tolist() == ["p1", "p1", "p2", "p2"]
 
 
+@pytest.mark.parametrize("setting", ["stratify_by", "cluster_by"])
+def test_a_field_that_questions_lack_is_told_before_any_is_asked(tmp_path, setting):
+    path = write(tmp_path / "quiz.jsonl", ITEMS)
+    message = rf"'quiz'.*question 0: no field 'topic' \({setting}\); there are: .*relation, passage"
+    with pytest.raises(BenchmarkError, match=message):
+        benchmarks.load("quiz", settings(path, **{setting: "topic"}))
+    partly = [*ITEMS[:3], {key: value for key, value in ITEMS[3].items() if key != "passage"}]
+    path = write(tmp_path / "partly.jsonl", partly)
+    with pytest.raises(BenchmarkError, match=r"question 3: no field 'passage' .*relation$"):
+        benchmarks.load("quiz", settings(path, **{setting: "passage"}))
+    benchmarks.load("quiz", settings(path, **{setting: "relation"}))
+
+
 def test_a_mask_changes_the_results_and_leaves_no_trace(engine, lm, asked):
     tasks, before = asked
     flags = np.random.default_rng(0).random((1, 3, 48)) < 0.4

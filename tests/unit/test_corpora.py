@@ -134,22 +134,34 @@ def test_samples_start_with_bos_and_are_cut(tokenizer):
 
 def test_too_few_documents_say_how_many(tokenizer):
     with pytest.raises(
-        CorpusError, match=r"'vi': 4 usable documents, 5 are configured \(corpora\.documents\)"
+        CorpusError,
+        match=r"'vi': 4 usable documents, 6 are configured \(corpora\.documents\), "
+        "3 left out as shorter than two tokens",
     ):
-        tokenise(TEXTS, tokenizer, 8, 5, "vi")
-    with pytest.raises(CorpusError, match="0 usable documents, 1 are configured"):
-        tokenise(["", ""], tokenizer, 8, 1, "vi")
+        tokenise(["", *TEXTS, "", ""], tokenizer, 8, 6, "vi")
 
 
-def test_a_tokenizer_that_forgets_bos_is_refused(tokenizer):
-    class Forgets:
-        bos_token_id = 0
+class NoSpecialTokens:
+    """A tokenizer that adds no BOS by itself, as GPT-2's."""
 
-        def __call__(self, text, **options):
-            return tokenizer(text, add_special_tokens=False, **options)
+    def __init__(self, tokenizer, bos_token_id):
+        self.tokenizer = tokenizer
+        self.bos_token_id = bos_token_id
 
-    with pytest.raises(CorpusError, match="BOS"):
-        tokenise(TEXTS, Forgets(), 8, 2, "en")
+    def __call__(self, text, **options):
+        return self.tokenizer(text, add_special_tokens=False, **options)
+
+
+@pytest.mark.parametrize("max_tokens", [2, 6, 100])
+def test_bos_is_put_before_samples_whose_tokenizer_does_not(tokenizer, max_tokens):
+    stock = NoSpecialTokens(tokenizer, tokenizer.bos_token_id)
+    expected = tokenise(TEXTS, tokenizer, max_tokens, 4, "en")
+    pd.testing.assert_frame_equal(tokenise(TEXTS, stock, max_tokens, 4, "en"), expected)
+
+
+def test_a_tokenizer_without_bos_starts_with_the_text(tokenizer):
+    frame = tokenise(TEXTS, NoSpecialTokens(tokenizer, None), 6, 4, "en")
+    assert frame["input_ids"].tolist() == [tokenizer(t).input_ids[1:7] for t in TEXTS]
 
 
 @given(total=st.integers(1, 200), shards=st.integers(1, 20))

@@ -7,11 +7,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from crane.engines.hf import HuggingFaceEngine, load_model, load_tokenizer
-from crane.engines.interface import EngineError, Generation
-from crane.models import ModelError
+from crane.engines.hf import HuggingFaceEngine
+from crane.engines.interface import EngineError, Generation, Prompt
+from crane.models import ModelError, load_model, load_tokenizer
 from crane.neurons import NeuronSet
-from crane.prompts import Prompt
 
 QUESTIONS = [
     "Q: Which month comes after March?\nA:",
@@ -169,7 +168,7 @@ def copied(model_folder, tmp_path):
 
 
 def test_a_missing_folder(tmp_path):
-    with pytest.raises(EngineError, match="nothing: no such model folder"):
+    with pytest.raises(ModelError, match="nothing: no such model folder"):
         HuggingFaceEngine(tmp_path / "nothing")
 
 
@@ -189,13 +188,13 @@ def test_a_folder_without_readable_weights(copied, damage):
         weights.write_bytes(weights.read_bytes()[:-100])
     else:
         (copied / "config.json").write_text("{")
-    with pytest.raises(EngineError, match=r"model: no readable model \("):
+    with pytest.raises(ModelError, match=r"model: no readable model \("):
         load_model(copied)
 
 
 def test_a_damaged_tokenizer(copied):
     (copied / "tokenizer.json").write_text("{")
-    with pytest.raises(EngineError, match="model: no readable tokenizer"):
+    with pytest.raises(ModelError, match="model: no readable tokenizer"):
         load_tokenizer(copied)
 
 

@@ -1,8 +1,11 @@
 """The reference judge's scale and refusals, and the prompts of the open questions."""
 
+import json
+
 import pytest
+from crane.artefacts import ArtefactError
 from crane.judges import JUDGES, JudgeError, ReferenceJudge
-from crane.prompts import STYLES, Prompt, open_question
+from crane.prompts import STYLES, Prompt, PromptError, open_question, read_questions
 from sacrebleu.metrics import CHRF
 
 
@@ -47,7 +50,7 @@ def test_styles():
     )
     assert open_question("Why?", "lape") == Prompt("Q: Why?\nA:", ("\nQ:", "\nA:"))
     assert open_question("Why?", "raw", " Answer in English.") == Prompt("Why?", ())
-    with pytest.raises(ValueError, match="'chat'; known: lape, raw"):
+    with pytest.raises(PromptError, match="'chat'; known: lape, raw"):
         open_question("Why?", "chat")
 
 
@@ -69,8 +72,33 @@ def test_a_chat_template_with_bos_gives_one_bos(tokenizer, monkeypatch):
 
 
 def test_no_chat_template(tokenizer):
-    with pytest.raises(ValueError, match="chat_template: false"):
+    with pytest.raises(PromptError, match=r"open_questions\.chat_template: false"):
         open_question("Why?", "lape", tokenizer=tokenizer)
+
+
+def test_questions_are_read_as_they_are(tmp_path):
+    questions = [{"question": "Thủ đô?", "reference": "Hà Nội"}, {"question": "为什么?", "id": 7}]
+    lines = [json.dumps(q, ensure_ascii=False) for q in questions]
+    (tmp_path / "vi.jsonl").write_text("\n\n".join(lines), encoding="utf-8")
+    assert read_questions(tmp_path / "vi.jsonl") == questions
+
+
+@pytest.mark.parametrize(
+    "record", [{}, {"prompt": "Why?"}, *({"question": q} for q in ("", " ", None, 5, ["Why?"]))]
+)
+def test_a_record_without_a_question_names_file_and_record(tmp_path, record):
+    (tmp_path / "vi.jsonl").write_text(f'{{"question": "Why?"}}\n{json.dumps(record)}\n')
+    with pytest.raises(PromptError, match=r"vi\.jsonl, record 2: 'question' must be text"):
+        read_questions(tmp_path / "vi.jsonl")
+
+
+def test_a_file_without_questions_is_told(tmp_path):
+    (tmp_path / "vi.jsonl").write_text("\n")
+    with pytest.raises(PromptError, match=r"vi\.jsonl: no questions"):
+        read_questions(tmp_path / "vi.jsonl")
+    (tmp_path / "vi.jsonl").write_text("Why?\n")
+    with pytest.raises(ArtefactError, match=r"vi\.jsonl, line 1: not JSON"):
+        read_questions(tmp_path / "vi.jsonl")
 
 
 @pytest.mark.parametrize("word", ["巴黎", "Paris", "hai", "7"])

@@ -78,7 +78,7 @@ def test_a_new_import_counts_in_every_spelling(copied, line):
 
 def test_subpackages_are_followed(copied):
     (copied / "probe.py").write_text("from crane.engines.hf import HuggingFaceEngine\n")
-    for module in ("engines/__init__", "engines/hf", "engines/interface", "prompts"):
+    for module in ("engines/__init__", "engines/hf", "engines/interface", "interventions"):
         before = version()
         append(copied / "crane" / f"{module}.py")
         assert version() != before, module

@@ -77,7 +77,7 @@ def test_langspec_f1_by_hand(summary):
     assert quiz["f1_probability"] == pytest.approx(2 * precision * recall / (precision + recall))
     open_ = f1.loc[("base", "crane", "en", "open")]
     assert (open_["precision"], open_["recall"]) == pytest.approx((1, 0.5))
-    assert open_["other_drop"] == -1 and np.isnan(open_["f1_probability"]) and open_["kind"] == "open"
+    assert open_["other_drop"] == 0 and np.isnan(open_["f1_probability"]) and open_["kind"] == "open"
     assert f1.loc[("base", "crane", "zh", "quiz"), "f1"] == 0
     bounds = ["target_drop_low", "target_drop_high"]
     own = scores.loc[("base", "crane", "en", "quiz_en"), ["drop_low", "drop_high"]]
@@ -211,3 +211,19 @@ def test_judgements_become_items():
     assert frame["benchmark"].tolist() == ["open_zh"] * 2
     assert frame["cluster"].nunique() == 2 and frame["doc_hash"].nunique() == 1
     np.testing.assert_array_equal(frame["value"], [4, NAN])
+
+
+def test_a_drop_compares_the_same_questions():
+    """Unscored answers of one mask leave their questions out of both sides."""
+    full, holes = [10, 10, 10, 1, 1], [10, 10, 10, NAN, NAN]
+    frame = answers(
+        {
+            ("original", "none"): {"open_en": full, "open_zh": full},
+            ("crane", "en"): {"open_en": holes, "open_zh": full},
+        }
+    )
+    scores, langspec = summarise(frame, BENCHMARKS, resamples=200)
+    row = scores[(scores["mask_set"] == "crane") & (scores["benchmark"] == "open_en")].iloc[0]
+    assert (row["score"], row["missing"], row["drop"]) == (10, 2, 0)
+    assert (row["drop_low"], row["drop_high"]) == (0, 0)
+    assert langspec["f1"].iloc[0] == 0

@@ -92,6 +92,16 @@ def swapped_settings(config: dict[str, Any]) -> None:
     config["scores"].update(resamples=config["scores"]["seed"] + 100, seed=config["scores"]["resamples"])
 
 
+def reordered(config: dict[str, Any]) -> None:
+    """The order in which a file is written says nothing, but for what is shown in that order."""
+    for path in (["relevance"], ["open_questions", "suffix"], ["mask_sets", "crane"], ["scores"], ["judge"]):
+        section = config
+        for key in path[:-1]:
+            section = section[key]
+        section[path[-1]] = dict(reversed(section[path[-1]].items()))
+    config["suites"]["quiz"].reverse()
+
+
 KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
     "nothing": (lambda c: None, {}),
     "batch sizes": (lambda c: (c["relevance"].update(batch_size=7), c["evaluation"].update(batch_size=7)), {}),
@@ -114,7 +124,6 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
         {
             "run_benchmarks": 2 * (MASK_SETS + 1), **SCORES, "make_table": 6, "plot_drop_heatmap": 6,
             "plot_transfer": 3, "plot_random_band": 3,
-            "count_masks": 1,
         },
     ),
     "new random seed": (
@@ -142,6 +151,7 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
     "label of a mask set": (lambda c: c["mask_sets"]["lape"].update(label="LAPE 2024"),
                             {**PUBLISH, "count_masks": 1}),
     "bootstrap, swapped values": (swapped_settings, SCORES),
+    "order of keys": (reordered, {}),
 }  # fmt: skip
 
 
@@ -162,11 +172,16 @@ MODULES: dict[str, dict[str, int]] = {
     "workflow/scripts/crane/figures.py": {"plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2},
     "workflow/scripts/crane/metrics.py": SCORES,
     "workflow/scripts/crane/judges.py": {"judge_answers": 2 * (MASK_SETS + 1), **SCORES},
+    "workflow/scripts/crane/prompts.py": {
+        "generate_answers": 2 * (MASK_SETS + 1), "judge_answers": 2 * (MASK_SETS + 1), **SCORES,
+    },
+    "workflow/scripts/crane/benchmarks.py": {"run_benchmarks": 2 * (MASK_SETS + 1), **SCORES},
+    "workflow/scripts/crane/select.py": {"reduce_kurtosis": LAYERS, **SELECT_ALL, **AFTER_MASKS},
     "workflow/scripts/crane/study.py": {},
     "workflow/scripts/joblog.py": {},
     "workflow/tasks/question_with_choices.yaml": {"run_benchmarks": 2 * (MASK_SETS + 1), **SCORES},
     "README.md": {},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("module", MODULES)

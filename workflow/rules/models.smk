@@ -86,6 +86,7 @@ rule link_local_model:
         "../../envs/analysis.yaml"
     params:
         path=lambda wildcards: pick(f"models.{wildcards.model}.path"),
+        shape=shape,
         code=code_version("link_local_model.py"),
     script:
         "../scripts/link_local_model.py"

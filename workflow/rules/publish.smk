@@ -128,7 +128,7 @@ rule count_masks:
     conda:
         "../../envs/analysis.yaml"
     params:
-        labels=LABELS,
+        labels={key: LABELS[key] for key in ["languages", "mask_sets"]},
         layers=study.layers,
         code=code_version("count_masks.py"),
     script:

@@ -18,6 +18,8 @@ rule attribute_relevance:
         "../../envs/relevance.yaml"
     resources:
         batch_size=config["relevance"]["batch_size"],
+        gpu=1,
+        models_in_memory=1,
     params:
         relevance=pick(
             *(
@@ -32,7 +34,6 @@ rule attribute_relevance:
                 ]
             )
         ),
-        shape=shape,
         shards=pick("corpora.shards"),
         code=code_version("attribute_relevance.py"),
     script:

@@ -12,7 +12,9 @@ from joblog import job_log
 def main(snakemake: Any) -> None:
     """Run the rule `count_masks`."""
     masks = {Path(path).stem: read_table(path) for path in snakemake.input.masks}
-    table = tables.mask_counts(masks, Labels(**snakemake.params.labels), snakemake.params.layers)
+    table = tables.mask_counts(
+        masks, Labels(**snakemake.params.labels, benchmarks={}, models={}), snakemake.params.layers
+    )
     for form in ("csv", "md", "tex", "txt"):
         write_text(tables.render(table, form), snakemake.output[form])
 

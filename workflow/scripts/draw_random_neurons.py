@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from crane.artefacts import read_table
 from crane.mask_files import write_mask_set
 from crane.neurons import NeuronSet
 from crane.select import random_like
@@ -11,7 +12,8 @@ from joblog import job_log, provenance
 def main(snakemake: Any) -> None:
     """Run the rule `draw_random_neurons`."""
     model = NeuronSet.read_parquet(snakemake.input.match)
-    neurons = random_like(model, snakemake.params.width, snakemake.params.seed)
+    width = int(read_table(snakemake.input.kurtosis, ["neuron"])["neuron"].max()) + 1
+    neurons = random_like(model, width, snakemake.params.seed)
     write_mask_set(neurons, snakemake.output.neurons, snakemake.output.summary, provenance(snakemake))
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from crane.artefacts import read_jsonl, write_jsonl
+from crane.artefacts import write_jsonl
 from crane.engines.interface import conditions
 from crane.engines.open import open_engine
-from crane.prompts import open_question
+from crane.prompts import open_question, read_questions
 from joblog import job_log
 
 
@@ -18,11 +18,15 @@ def main(snakemake: Any) -> None:
         key.removeprefix("open_questions."): value for key, value in snakemake.params.open_questions.items()
     }
     engine = open_engine(
-        snakemake.params.engine, snakemake.input.model, snakemake.params.dtype, snakemake.resources.batch_size
+        snakemake.params.engine,
+        snakemake.input.model,
+        dtype=snakemake.params.dtype,
+        batch_size=snakemake.resources.batch_size,
+        gpus=snakemake.resources.gpu,
     )
     template = engine.tokenizer if asked["chat_template"] else None
     languages = list(snakemake.params.languages)
-    questions = {language: read_jsonl(snakemake.input[language]) for language in languages}
+    questions = {language: read_questions(snakemake.input[language]) for language in languages}
     records: dict[str, list[dict[str, Any]]] = {language: [] for language in languages}
     for mask_language in conditions(engine, snakemake.input.neurons or None):
         for language in languages:

@@ -51,8 +51,9 @@ def job_log(snakemake: Any) -> Iterator[None]:
 
 
 def provenance(snakemake: Any, **more: Any) -> dict[str, Any]:
-    """Return what a table of this job carries as metadata: rule, wildcards, params (code version), versions."""
+    """Return what a table of this job carries as metadata: study, rule, wildcards, params (code version), versions."""
     return {
+        "study": Path(snakemake.output[0]).parts[1],  # results/<study>/...
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards.items()),
         "params": {name: _plain(value) for name, value in snakemake.params.items()},

@@ -9,7 +9,12 @@ from joblog import job_log
 
 def main(snakemake: Any) -> None:
     """Run the rule `link_local_model`."""
-    link_folder(Path(snakemake.params.path), Path(snakemake.output.model))
+    source = Path(snakemake.params.path)
+    manifest = link_folder(
+        source, Path(snakemake.output.model), snakemake.wildcards.model, **snakemake.params.shape
+    )
+    for name, digest in manifest["sha256"].items():
+        print(f"{digest}  {source / name}")
 
 
 if __name__ == "__main__":

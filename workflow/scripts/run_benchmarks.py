@@ -8,6 +8,7 @@ from crane import benchmarks
 from crane.artefacts import write_table
 from crane.engines.interface import conditions
 from crane.engines.open import open_engine
+from crane.models import identity
 from joblog import job_log, provenance
 
 
@@ -17,7 +18,11 @@ def main(snakemake: Any) -> None:
     settings = snakemake.params.benchmarks
     loaded = {name: benchmarks.load(name, settings[name]) for name in settings}
     engine = open_engine(
-        snakemake.params.engine, snakemake.input.model, snakemake.params.dtype, snakemake.resources.batch_size
+        snakemake.params.engine,
+        snakemake.input.model,
+        dtype=snakemake.params.dtype,
+        batch_size=snakemake.resources.batch_size,
+        gpus=snakemake.resources.gpu,
     )
     lm = engine.lm()
     frames = []
@@ -31,7 +36,9 @@ def main(snakemake: Any) -> None:
     answers = pd.concat(frames, ignore_index=True)
     answers.insert(0, "mask_set", snakemake.wildcards.mask_set)
     answers.insert(0, "model", snakemake.wildcards.model)
-    write_table(answers, snakemake.output.answers, provenance(snakemake))
+    write_table(
+        answers, snakemake.output.answers, provenance(snakemake, model=identity(snakemake.input.model))
+    )
 
 
 if __name__ == "__main__":

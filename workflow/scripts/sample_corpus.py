@@ -4,7 +4,7 @@ from typing import Any
 
 from crane.artefacts import write_table
 from crane.corpora import read_documents, sample, tokenise
-from crane.engines.hf import load_tokenizer
+from crane.models import load_tokenizer
 from joblog import job_log, provenance
 
 SURPLUS = 1.05

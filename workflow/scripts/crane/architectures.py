@@ -123,17 +123,3 @@ def width(model: Any, site: Site = "intermediate") -> int:
 def shape(model: Any, site: Site = "intermediate") -> torch.Size:
     """Return `[K, I]`: layers and neurons per layer."""
     return torch.Size([len(mlps(model)), width(model, site)])
-
-
-def check_shape(model: Any, name: str, layers: int, intermediate_size: int) -> None:
-    """Compare a loaded model with what the configuration says of it.
-
-    Raises:
-        UnsupportedModelError: they differ; says what to write.
-    """
-    found = shape(model)
-    if tuple(found) != (layers, intermediate_size):
-        raise UnsupportedModelError(
-            f"model {name!r} has {found[0]} layers of {found[1]} neurons, the configuration says {layers} of "
-            f"{intermediate_size}; correct models.{name}.layers and models.{name}.intermediate_size"
-        )

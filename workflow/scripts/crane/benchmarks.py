@@ -25,10 +25,11 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         name: of the benchmark, for messages.
         settings: `task`: an lm-eval task or group, or one of `TASKS`; `fewshot`: number of examples; `data`:
-            optional JSONL file that replaces the task's data set; `seed`: of the few-shot draw.
+            optional JSONL file that replaces the task's data set; `stratify_by`, `cluster_by`: as in `run`.
 
     Raises:
-        BenchmarkError: unknown task, or a question whose label is not one of its choices.
+        BenchmarkError: unknown task, a question whose label is not one of its choices, or one without the field
+            that `stratify_by` or `cluster_by` names.
     """
     from datasets.exceptions import DatasetsError
     from lm_eval.tasks import TaskManager
@@ -53,8 +54,9 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
             source = settings.get("data") or f"the data of task {settings['task']!r}"
             raise BenchmarkError(f"benchmark {name!r}: cannot read {source} ({error})") from error
     for task_name, task in tasks["tasks"].items():
-        task.set_fewshot_seed(settings.get("seed", 0))
+        task.set_fewshot_seed(0)
         _check_labels(name, task_name, task)
+        _check_fields(name, task_name, task, settings)
     return tasks
 
 
@@ -68,6 +70,20 @@ def _check_labels(benchmark: str, name: str, task: Any) -> None:
                 f"benchmark {benchmark!r}, task {name!r}, question {number}: label {label!r} is none of its "
                 f"{len(choices)} choices {choices!r}"
             )
+
+
+def _check_fields(benchmark: str, name: str, task: Any, settings: Mapping[str, Any]) -> None:
+    for setting in ("stratify_by", "cluster_by"):
+        field = settings.get(setting)
+        if not field:
+            continue
+        for number, doc in enumerate(task.eval_docs):
+            if doc.get(field) is None:  # a field that only other records of a JSONL file have reads as None
+                there = ", ".join(key for key, value in doc.items() if value is not None)
+                raise BenchmarkError(
+                    f"benchmark {benchmark!r}, task {name!r}, question {number}: no field {field!r} "
+                    f"({setting}); there are: {there}"
+                )
 
 
 def run(lm: Any, tasks: dict[str, Any], settings: Mapping[str, Any]) -> pd.DataFrame:

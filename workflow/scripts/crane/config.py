@@ -104,6 +104,16 @@ def _check_models(config: Mapping[str, Any]) -> Iterator[str]:
     if generated and "demo" not in config:
         yield "demo: missing; a model, a corpus, a benchmark or the open questions are generated"
 
+    if "demo" in config:
+        training = config["demo"]["pretraining"]
+        if training["hidden_size"] % training["heads"]:
+            yield f"demo.pretraining.heads: {training['heads']} does not divide hidden_size {training['hidden_size']}"
+    if config["engine"] == "hf" and config["evaluation"]["gpus"] > 1:
+        yield f"evaluation.gpus: {config['evaluation']['gpus']}, but engine 'hf' uses one"
+    corpora = config["corpora"]
+    if corpora["shards"] > corpora["documents"]:
+        yield f"corpora.shards: {corpora['shards']} shards of {corpora['documents']} documents"
+
 
 def _check_languages(config: Mapping[str, Any]) -> Iterator[str]:
     languages = config["languages"]
@@ -141,9 +151,9 @@ def _check_mask_sets(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where}: rule 'margin' needs a threshold or a budget, or it selects every neuron"
         if total and settings.get("budget", {}).get("count", 0) > total:
             yield f"{where}.budget.count: {settings['budget']['count']} exceeds the model's {total} neurons"
-        if method == "import":
+        if method == "import" and settings["file"].endswith(".pth"):
             for language in config["languages"]:
-                if language not in settings["languages"]:
+                if language not in settings.get("languages", ()):
                     yield f"{where}.languages: no entry for language {language!r}"
 
 

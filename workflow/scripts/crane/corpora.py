@@ -116,18 +116,21 @@ def tokenise(
 ) -> pd.DataFrame:
     """Return `count` samples: sample_id (int64), text_sha256, input_ids (list of int32, cut to `max_tokens`).
 
-    A sample starts with the tokenizer's BOS where it has one; documents of fewer than two tokens have no next
-    token to predict and are left out.
+    A sample starts with the tokenizer's BOS where it has one, as in the evaluation, even if the tokenizer does not
+    add it by itself (GPT-2's); documents of fewer than two tokens have no next token to predict and are left out.
 
     Raises:
-        CorpusError: fewer than `count` usable documents, or no BOS.
+        CorpusError: fewer than `count` usable documents.
     """
+    bos = tokenizer.bos_token_id
     rows: list[dict[str, Any]] = []
+    short = 0
     for text in texts:
         ids = tokenizer(text, truncation=True, max_length=max_tokens).input_ids
-        if tokenizer.bos_token_id is not None and ids[:1] != [tokenizer.bos_token_id]:
-            raise CorpusError("the tokenizer does not start a sample with its BOS token")
+        if bos is not None and ids[:1] != [bos]:
+            ids = [bos, *ids][:max_tokens]
         if len(ids) < 2:
+            short += 1
             continue
         rows.append({"text_sha256": hashlib.sha256(text.encode()).hexdigest(), "input_ids": ids})
         if len(rows) == count:
@@ -135,7 +138,7 @@ def tokenise(
     if len(rows) < count:
         raise CorpusError(
             f"corpus of {language!r}: {len(rows)} usable documents, {count} are configured "
-            "(corpora.documents); add documents or ask for fewer"
+            f"(corpora.documents), {short} left out as shorter than two tokens; add documents or ask for fewer"
         )
     frame = pd.DataFrame(rows)
     frame.insert(0, "sample_id", range(len(frame)))

@@ -6,6 +6,7 @@ from typing import Any
 
 from crane.artefacts import write_json
 from crane.neurons import NeuronSet
+from crane.select import SelectionError
 
 
 def write_mask_set(
@@ -21,6 +22,9 @@ def write_mask_set(
         more: further facts for the summary, by language.
     """
     counts = neurons.counts()
+    empty = [language for language in neurons if not neurons.total(language)]
+    if empty or not len(neurons):
+        raise SelectionError(f"no neuron for {', '.join(empty) or 'any language'}: a mask cannot be empty")
     print(counts.assign(total=counts.sum(axis=1)).to_string())
     for name, facts in more.items():
         print(f"{name}: {facts}")

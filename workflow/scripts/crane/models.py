@@ -1,10 +1,14 @@
-"""Model folders: linked from the user's disk, with a manifest of what they hold."""
+"""Model folders: linked from the user's disk, checked, loaded."""
 
 import hashlib
 from pathlib import Path
 from typing import Any
 
-from crane.artefacts import whole_folder, write_json
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from crane.artefacts import read_json, whole_folder, write_json
 from crane.errors import CraneError
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -26,11 +30,30 @@ def check_tokenizer(folder: Path) -> None:
         raise ModelError(f"{folder}: no tokenizer ({', '.join(TOKENIZERS)}); save it beside the weights")
 
 
-def link_folder(source: Path, target: Path) -> dict[str, Any]:
+def check_config(folder: Path, name: str, layers: int, intermediate_size: int) -> None:
+    """Compare a folder's config.json with what the study says of the model.
+
+    Raises:
+        ModelError: they differ; says what to write.
+    """
+    config = AutoConfig.from_pretrained(folder)
+    found = (
+        config.num_hidden_layers,
+        getattr(config, "intermediate_size", None) or config.n_inner or 4 * config.n_embd,
+    )
+    if found != (layers, intermediate_size):
+        raise ModelError(
+            f"model {name!r} has {found[0]} layers of {found[1]} neurons, the configuration says {layers} of "
+            f"{intermediate_size}; correct models.{name}.layers and models.{name}.intermediate_size"
+        )
+
+
+def link_folder(source: Path, target: Path, name: str, layers: int, intermediate_size: int) -> dict[str, Any]:
     """Link every file of a Hugging Face model folder into `target` and write its `manifest.json`.
 
     Raises:
-        ModelError: the folder is missing, or has no config.json, weights or tokenizer.
+        ModelError: the folder is missing, has no config.json, weights or tokenizer, or the model has another shape
+            than the study says.
     """
     if not source.is_dir():
         raise ModelError(f"{source}: no such model folder (models.<name>.path)")
@@ -39,6 +62,7 @@ def link_folder(source: Path, target: Path) -> dict[str, Any]:
     if not any(list(source.glob(pattern)) for pattern in WEIGHTS):
         raise ModelError(f"{source}: no weights ({' or '.join(WEIGHTS)})")
     check_tokenizer(source)
+    check_config(source, name, layers, intermediate_size)
     files = sorted(path for path in source.iterdir() if path.is_file() and path.name != "manifest.json")
     manifest = {"source": str(source.resolve()), "sha256": {path.name: _sha256(path) for path in files}}
     with whole_folder(target) as partial:
@@ -46,3 +70,50 @@ def link_folder(source: Path, target: Path) -> dict[str, Any]:
             (partial / path.name).symlink_to(path.resolve())
         write_json(manifest, partial / "manifest.json")
     return manifest
+
+
+def identity(folder: str | Path) -> dict[str, Any]:
+    """Return what identifies a model in the metadata of results: its manifest without the training's course."""
+    manifest = read_json(Path(folder) / "manifest.json")
+    return {key: manifest[key] for key in ("source", "sha256", "settings") if key in manifest}
+
+
+def load_tokenizer(folder: str | Path) -> Any:
+    """Load the tokenizer of a model folder.
+
+    Raises:
+        ModelError: there is no such folder, it has no tokenizer, or the tokenizer cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder")
+    check_tokenizer(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: no readable tokenizer ({error})") from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(folder: str | Path, dtype: str = "auto", device: str | None = None) -> Any:
+    """Load a causal language model for inference.
+
+    Args:
+        folder: a Hugging Face model folder.
+        dtype: `auto`: bfloat16 on a GPU, float32 on a CPU (method, section 2); or a torch dtype's name.
+        device: a torch device; a GPU where there is one, by default.
+
+    Raises:
+        ModelError: the folder has no readable model.
+    """
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if dtype == "auto":
+        dtype = "bfloat16" if device.startswith("cuda") else "float32"
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelError(f"{folder}: no readable model ({error})") from error
+    return model.to(device).eval()

@@ -96,7 +96,7 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
             raise ArtefactError(f"the masks are for {self.layers} layers, the model has {layers}")
         for language in languages:
             highest = max((int(index[-1]) for index in self[language].values() if len(index)), default=-1)
-            if highest >= intermediate_size:
+            if self.site == "intermediate" and highest >= intermediate_size:
                 raise ArtefactError(
                     f"{language}: neuron {highest} does not exist, the model has {intermediate_size} per layer"
                 )

@@ -1,15 +1,34 @@
-"""How an open question becomes a prompt."""
+"""Open questions: read from a file, and how one becomes a prompt."""
 
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
+
+from crane.artefacts import read_jsonl
+from crane.engines.interface import Prompt
+from crane.errors import CraneError
 
 STYLES = ("lape", "raw")
 
 
-class Prompt(NamedTuple):
-    """A prompt and the strings that end its answer."""
+class PromptError(CraneError, ValueError):
+    """A question cannot be asked."""
 
-    text: str
-    stop: tuple[str, ...]
+
+def read_questions(path: str | Path) -> list[dict[str, Any]]:
+    """Read a JSONL file of open questions: `question`, optionally `reference`.
+
+    Raises:
+        ArtefactError: a line is not a JSON object.
+        PromptError: no question in the file, or a record whose `question` is missing, empty or not text.
+    """
+    records = read_jsonl(path)
+    if not records:
+        raise PromptError(f"{path}: no questions; one JSON object with 'question' a line is needed")
+    for number, record in enumerate(records, 1):
+        question = record.get("question")
+        if not (isinstance(question, str) and question.strip()):
+            raise PromptError(f"{path}, record {number}: 'question' must be text, found {question!r}")
+    return records
 
 
 def open_question(question: str, style: str, suffix: str = "", tokenizer: Any = None) -> Prompt:
@@ -22,14 +41,16 @@ def open_question(question: str, style: str, suffix: str = "", tokenizer: Any = 
         tokenizer: where given, its chat template is put around the question (with the suffix, without Q and A).
 
     Raises:
-        ValueError: unknown style, or the tokenizer has no chat template.
+        PromptError: unknown style, or the tokenizer has no chat template.
     """
     if style not in STYLES:
-        raise ValueError(f"unknown prompt style {style!r}; known: {', '.join(STYLES)}")
+        raise PromptError(f"unknown prompt style {style!r}; known: {', '.join(STYLES)}")
     asked = question + suffix if style == "lape" else question
     if tokenizer is not None:
         if not tokenizer.chat_template:
-            raise ValueError("this model's tokenizer has no chat template; set chat_template: false")
+            raise PromptError(
+                "this model's tokenizer has no chat template; set open_questions.chat_template: false"
+            )
         turns = [{"role": "user", "content": asked}]
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         # Templates that write BOS themselves (LLaMA-2, LLaMA-3) meet tokenizers that add one.

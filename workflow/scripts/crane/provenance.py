@@ -13,7 +13,18 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parents[1]
 """The folder of the workflow's scripts, which holds the package `crane`."""
 
-PACKAGES = ("torch", "transformers", "lxt", "lm_eval", "vllm", "numpy", "pandas", "snakemake")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "lxt",
+    "lm_eval",
+    "vllm",
+    "numpy",
+    "scipy",
+    "pandas",
+    "sacrebleu",
+    "snakemake",
+)
 
 
 def code_version(script: str, *data: str) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,20 @@ from crane.metrics import bootstrap_means, interval, langspec_f1
 from crane.names import NO_MASK, OPEN_SUITE, ORIGINAL
 
 CONDITION = ["mask_set", "mask_language"]
+
+
+class Effect(NamedTuple):
+    """One mask on one benchmark, on the questions that are scored with and without it."""
+
+    before: float
+    """Score without the mask."""
+    after: float
+    before_draws: np.ndarray
+    """`[B]`, the same score in each resample."""
+    after_draws: np.ndarray
+    probability_before: float
+    """Mean probability of the right choice; NaN for open questions."""
+    probability_after: float
 
 
 def condition_matrix(items: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -67,50 +81,72 @@ def summarise(
         mask_set, mask_language, suite).
     """
     score_rows: list[dict[str, Any]] = []
-    point: dict[tuple[str, str, str, str], float] = {}
-    likely: dict[tuple[str, str, str, str], float] = {}
-    draws: dict[tuple[str, str, str, str], np.ndarray] = {}
+    effects: dict[tuple[str, str, str, str], Effect] = {}
     for (model, benchmark), group in items.groupby(["model", "benchmark"], sort=False):
+        about = benchmarks[benchmark]
         values = condition_matrix(group, "value")
-        probabilities = condition_matrix(group, "probability").mean(axis=1)
-        about = group.drop_duplicates(["task", "doc_id"]).set_index(["task", "doc_id"]).loc[values.columns]
-        samples = bootstrap_means(
-            values.to_numpy(), about["stratum"].to_list(), about["cluster"].to_list(),
-            resamples=resamples, seed=_seed(seed, str(benchmark)),
-        )  # fmt: skip
-        means = values.mean(axis=1)
-        if means.isna().any():
-            raise ArtefactError(
-                f"model {model!r}, benchmark {benchmark!r}, mask {means.index[means.isna()][0]}: none of the "
-                f"{values.shape[1]} answers has a score; look at the judgements"
-            )
         if (ORIGINAL, NO_MASK) not in values.index:
             raise ArtefactError(f"model {model!r}, benchmark {benchmark!r}: no answers without a mask")
-        base = list(values.index).index((ORIGINAL, NO_MASK))
+        probabilities = condition_matrix(group, "probability").mean(axis=1)
+        samples, before, after = _draws(values, group, resamples, _seed(seed, str(benchmark)))
+        shared = values.notna() & values.loc[(ORIGINAL, NO_MASK)].notna()
         for row, (mask_set, mask_language) in enumerate(values.index):
-            key = (str(model), mask_set, mask_language, str(benchmark))
-            point[key], draws[key] = float(means.iloc[row]), samples[:, row]
-            likely[key] = float(probabilities.iloc[row])
+            own = values.iloc[row]
+            unmasked = values.loc[(ORIGINAL, NO_MASK)]
+            if not shared.iloc[row].any():
+                raise ArtefactError(
+                    f"model {model!r}, benchmark {benchmark!r}, mask {(mask_set, mask_language)}: none of the "
+                    f"{values.shape[1]} answers has a score; look at the judgements"
+                )
+            effect = Effect(
+                before=float(unmasked[shared.iloc[row]].mean()),
+                after=float(own[shared.iloc[row]].mean()),
+                before_draws=before[:, row],
+                after_draws=after[:, row],
+                probability_before=float(probabilities.loc[(ORIGINAL, NO_MASK)]),
+                probability_after=float(probabilities.iloc[row]),
+            )
+            effects[str(model), mask_set, mask_language, str(benchmark)] = effect
             low, high = interval(samples[:, row])
-            drop_low, drop_high = interval(samples[:, base] - samples[:, row])
-            drop = float(means.iloc[base] - means.iloc[row])
-            masked = row != base
+            drop_low, drop_high = interval(effect.before_draws - effect.after_draws)
+            drop = effect.before - effect.after
+            masked = mask_set != ORIGINAL
             score_rows.append(
                 {
                     "model": model, "mask_set": mask_set, "mask_language": mask_language, "benchmark": benchmark,
-                    "kind": benchmarks[benchmark]["kind"], "suite": benchmarks[benchmark]["suite"],
-                    "language": benchmarks[benchmark]["language"], "n": values.shape[1],
-                    "missing": int(values.iloc[row].isna().sum()), "score": point[key],
+                    "kind": about["kind"], "suite": about["suite"], "language": about["language"],
+                    "n": values.shape[1], "missing": int(own.isna().sum()), "score": float(own.mean()),
                     "low": float(low), "high": float(high),
                     "drop": drop if masked else np.nan,
                     "drop_low": float(drop_low) if masked else np.nan,
                     "drop_high": float(drop_high) if masked else np.nan,
-                    "relative_drop": drop / float(means.iloc[base]) if masked and means.iloc[base] else np.nan,
-                    "probability": likely[key],
+                    "relative_drop": drop / effect.before if masked and effect.before else np.nan,
+                    "probability": effect.probability_after,
                 }
             )  # fmt: skip
     scores = pd.DataFrame(score_rows)
-    return scores, _langspec(scores, benchmarks, point, likely, draws)
+    return scores, _langspec(scores, benchmarks, effects)
+
+
+def _draws(
+    values: pd.DataFrame, group: pd.DataFrame, resamples: int, seed: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return bootstrap means `[B, C]` of each condition, and of the unmasked and the masked model on shared items."""
+    about = group.drop_duplicates(["task", "doc_id"]).set_index(["task", "doc_id"]).loc[values.columns]
+    table = values.to_numpy(np.float64)
+    base = list(values.index).index((ORIGINAL, NO_MASK))
+    stacked = table
+    if np.isnan(table).any():
+        shared = ~np.isnan(table) & ~np.isnan(table[base])
+        before, after = np.where(shared, table[base], np.nan), np.where(shared, table, np.nan)
+        stacked = np.concatenate([table, before, after])
+    samples = bootstrap_means(
+        stacked, about["stratum"].to_list(), about["cluster"].to_list(), resamples=resamples, seed=seed
+    )
+    if stacked is table:
+        return samples, np.broadcast_to(samples[:, [base]], samples.shape), samples
+    own, before, after = np.split(samples, 3, axis=1)
+    return own, before, after
 
 
 def open_items(judgements: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -138,9 +174,7 @@ def open_items(judgements: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def _langspec(
     scores: pd.DataFrame,
     benchmarks: Mapping[str, Mapping[str, Any]],
-    point: Mapping[tuple[str, str, str, str], float],
-    likely: Mapping[tuple[str, str, str, str], float],
-    draws: Mapping[tuple[str, str, str, str], np.ndarray],
+    effects: Mapping[tuple[str, str, str, str], Effect],
 ) -> pd.DataFrame:
     rows = []
     masked = scores[scores["mask_set"] != ORIGINAL]
@@ -148,29 +182,30 @@ def _langspec(
         ["model", "mask_set", "mask_language", "suite"], sort=False
     ):
         by_language = dict(zip(group["language"], group["benchmark"], strict=True))
-
-        def collect(
-            source: Mapping[tuple[str, str, str, str], Any],
-            condition: tuple[str, str],
-            model: str = model,
-            by_language: dict[str, str] = by_language,
-        ) -> dict[str, Any]:
-            return {lang: source[model, *condition, name] for lang, name in by_language.items()}
-
-        before, after = (ORIGINAL, NO_MASK), (mask_set, target)
-        f1 = langspec_f1(collect(point, before), collect(point, after), target)
-        # A resample may draw unscored answers only; then it has no score.
-        resampled = [collect(draws, condition) for condition in (before, after)]
-        scored = np.isfinite([draw for part in resampled for draw in part.values()]).all(axis=0)
-        unmasked, ablated = ({lang: draw[scored] for lang, draw in part.items()} for part in resampled)
-        sampled = langspec_f1(unmasked, ablated, target)
-        low, high = interval(sampled.f1)
-        above_chance = langspec_f1(
-            _rescaled(collect(point, before), by_language, benchmarks),
-            _rescaled(collect(point, after), by_language, benchmarks),
+        effect = {lang: effects[model, mask_set, target, name] for lang, name in by_language.items()}
+        before = {lang: e.before for lang, e in effect.items()}
+        after = {lang: e.after for lang, e in effect.items()}
+        f1 = langspec_f1(before, after, target)
+        # A resample of unscored answers only has no F1; it is left out of the interval.
+        present = np.all(
+            [np.isfinite(e.before_draws) & np.isfinite(e.after_draws) for e in effect.values()], axis=0
+        )
+        sampled = langspec_f1(
+            {lang: e.before_draws[present] for lang, e in effect.items()},
+            {lang: e.after_draws[present] for lang, e in effect.items()},
             target,
         )
-        nlu = all(benchmarks[name]["kind"] == "nlu" for name in by_language.values())
+        low, high = interval(sampled.f1)
+        above_chance = langspec_f1(
+            _rescaled(before, by_language, benchmarks), _rescaled(after, by_language, benchmarks), target
+        )
+        likely = np.nan
+        if all(benchmarks[name]["kind"] == "nlu" for name in by_language.values()):
+            likely = langspec_f1(
+                {lang: e.probability_before for lang, e in effect.items()},
+                {lang: e.probability_after for lang, e in effect.items()},
+                target,
+            ).f1
         own = group[group["language"] == target].iloc[0]
         others = group[group["language"] != target]
         hurt = others.loc[others["drop"].idxmax()]
@@ -179,13 +214,8 @@ def _langspec(
                 "model": model, "mask_set": mask_set, "mask_language": target, "suite": suite, "kind": own["kind"],
                 "f1": f1.f1, "low": float(low), "high": float(high),
                 "precision": f1.precision, "recall": f1.recall,
-                "f1_mean_other": langspec_f1(
-                    collect(point, before), collect(point, after), target, other="mean"
-                ).f1,
-                "f1_above_chance": above_chance.f1,
-                "f1_probability": langspec_f1(
-                    collect(likely, before), collect(likely, after), target
-                ).f1 if nlu else np.nan,
+                "f1_mean_other": langspec_f1(before, after, target, other="mean").f1,
+                "f1_above_chance": above_chance.f1, "f1_probability": likely,
                 "target_drop": own["drop"], "target_drop_low": own["drop_low"],
                 "target_drop_high": own["drop_high"],
                 "other_drop": hurt["drop"], "other_language": hurt["language"],

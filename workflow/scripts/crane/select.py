@@ -92,6 +92,10 @@ def by_rule(
     """
     if rule in ("contrast", "target_only") and threshold is None:
         raise ValueError(f"rule {rule!r} needs a threshold")
+    if top is not None and top < 1:
+        raise SelectionError(
+            f"a budget of {top} of {scores[0].size} neurons is none; raise mask_sets.<name>.budget"
+        )
     defined = np.isfinite(scores).all(0)
     other = max_other(scores)
     margin = scores - other

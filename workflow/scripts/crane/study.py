@@ -5,11 +5,21 @@ Imported by the Snakefile on every node, so nothing heavy is imported here.
 
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from crane.config import check
 from crane.judges import JUDGES
 from crane.names import OPEN_SUITE
+
+TASKS = Path(__file__).parents[2] / "tasks"
+
+
+def _sorted(value: Any) -> Any:
+    """Sort the keys of mappings at any depth: the order in which a file is written changes no result."""
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return value
 
 
 class Study:
@@ -50,12 +60,16 @@ class Study:
     def selection(self, mask_set: str) -> dict[str, Any]:
         """Return the settings that decide a mask set's neurons: its label decides nothing."""
         settings = self.mask_sets[mask_set]
-        return {key: settings[key] for key in sorted(settings.keys() - {"label", "group", "seeds"})}
+        return _sorted({key: settings[key] for key in settings.keys() - {"label", "group", "seeds"}})
 
     @property
     def contrast(self) -> str | None:
-        """The mask set of the kurtosis figure: the first that a threshold on kurtosis chose, if any."""
-        return next((name for name in self.by_method("crane") if "threshold" in self.mask_sets[name]), None)
+        """The mask set of the kurtosis figure: the first that a threshold on the layer's z chose, if any."""
+        for name in self.by_method("crane"):
+            settings = self.mask_sets[name]
+            if settings["normalise"] == "layer" and settings["rule"] in ("contrast", "target_only"):
+                return name
+        return None
 
     # Texts and questions --------------------------------------------------------------------------------
 
@@ -85,12 +99,17 @@ class Study:
         """Return what decides a suite's answers, per benchmark: labels and chance levels do not."""
         keys = ("cluster_by", "data", "fewshot", "stratify_by", "task")
         settings = {}
-        for name in self.config["suites"][suite]:
+        for name in sorted(self.config["suites"][suite]):
             benchmark = self.config["benchmarks"][name]
             settings[name] = {key: benchmark[key] for key in keys if key in benchmark}
             if benchmark.get("data") == "generated":
                 settings[name]["data"] = self.generated(benchmark["language"], "benchmark")
         return settings
+
+    def task_files(self, suite: str) -> list[str]:
+        """Return this project's own task files that a suite uses, relative to `workflow`."""
+        tasks = {self.config["benchmarks"][name]["task"] for name in self.config["suites"][suite]}
+        return [f"tasks/{task}.yaml" for task in sorted(tasks) if (TASKS / f"{task}.yaml").exists()]
 
     # Results --------------------------------------------------------------------------------------------
 
@@ -153,5 +172,5 @@ class Study:
             value: Any = self.config
             for key in dotted.split("."):
                 value = value[key]
-            values[dotted] = value
+            values[dotted] = _sorted(value)
         return values[path[0]] if len(path) == 1 else values

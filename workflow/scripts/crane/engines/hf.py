@@ -6,57 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from tqdm import tqdm
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from crane import interventions
-from crane.engines.interface import EngineError, Generation, encode, end_tokens, read_answer
-from crane.models import check_tokenizer
+from crane.engines.interface import EngineError, Generation, Prompt, encode, end_tokens, read_answer
+from crane.models import load_model, load_tokenizer
 from crane.neurons import NeuronSet
-from crane.prompts import Prompt
-
-
-def load_tokenizer(folder: str | Path) -> Any:
-    """Load the tokenizer of a model folder.
-
-    Raises:
-        EngineError: there is no such folder, or its tokenizer cannot be read.
-        ModelError: it has no tokenizer.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise EngineError(f"{folder}: no such model folder")
-    check_tokenizer(folder)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise EngineError(f"{folder}: no readable tokenizer ({error})") from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
-
-
-def load_model(folder: str | Path, dtype: str = "auto", device: str | None = None) -> Any:
-    """Load a causal language model for inference.
-
-    Args:
-        folder: a Hugging Face model folder.
-        dtype: `auto`: bfloat16 on a GPU, float32 on a CPU (method, section 2); or a torch dtype's name.
-        device: a torch device; a GPU where there is one, by default.
-
-    Raises:
-        EngineError: the folder has no readable model.
-    """
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if dtype == "auto":
-        dtype = "bfloat16" if device.startswith("cuda") else "float32"
-    try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
-    except (OSError, ValueError, SafetensorError) as error:
-        raise EngineError(f"{folder}: no readable model ({error})") from error
-    return model.to(device).eval()
 
 
 class HuggingFaceEngine:

@@ -8,13 +8,19 @@ from typing import Any, NamedTuple, Protocol
 from crane.errors import CraneError
 from crane.names import NO_MASK
 from crane.neurons import NeuronSet
-from crane.prompts import Prompt
 
 log = logging.getLogger(__name__)
 
 
 class EngineError(CraneError, RuntimeError):
     """A model cannot be loaded or asked."""
+
+
+class Prompt(NamedTuple):
+    """A prompt and the strings that end its answer."""
+
+    text: str
+    stop: tuple[str, ...]
 
 
 class Generation(NamedTuple):

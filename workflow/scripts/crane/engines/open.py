@@ -6,14 +6,7 @@ from crane.engines.hf import HuggingFaceEngine
 from crane.engines.interface import Engine, EngineError
 
 
-def open_engine(
-    kind: str,
-    folder: str | Path,
-    dtype: str,
-    batch_size: int,
-    tensor_parallel_size: int = 1,
-    context: int | None = None,
-) -> Engine:
+def open_engine(kind: str, folder: str | Path, *, dtype: str, batch_size: int, gpus: int = 1) -> Engine:
     """Load a model folder in the engine of that name.
 
     Args:
@@ -21,11 +14,11 @@ def open_engine(
         folder: a Hugging Face model folder.
         dtype: `auto`, `bfloat16` or `float32`.
         batch_size: requests in flight at once.
-        tensor_parallel_size: GPUs that share the model (`vllm` only).
-        context: longest prompt and answer together (`vllm` reserves memory for it); the model's own by default.
+        gpus: GPUs that share the model (`vllm` only).
 
     Raises:
-        EngineError: unknown engine, or the folder has no readable model or tokenizer.
+        EngineError: unknown engine, or a model that cannot be masked in it.
+        ModelError: the folder has no readable model or tokenizer.
     """
     if kind == "hf":
         return HuggingFaceEngine(folder, dtype=dtype, batch_size=batch_size)
@@ -33,11 +26,5 @@ def open_engine(
         # Imported here: only this engine needs vLLM to be installed.
         from crane.engines.vllm import VllmEngine
 
-        return VllmEngine(
-            folder,
-            dtype=dtype,
-            batch_size=batch_size,
-            tensor_parallel_size=tensor_parallel_size,
-            context=context,
-        )
+        return VllmEngine(folder, dtype=dtype, batch_size=batch_size, tensor_parallel_size=gpus)
     raise EngineError(f"unknown engine {kind!r}; known: hf, vllm")

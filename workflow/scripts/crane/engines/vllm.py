@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from transformers import AutoConfig
 
-from crane.engines.hf import load_tokenizer
-from crane.engines.interface import EngineError, Generation, encode, end_tokens, read_answer
+from crane.engines.interface import EngineError, Generation, Prompt, encode, end_tokens, read_answer
+from crane.models import load_tokenizer
 from crane.neurons import NeuronSet
-from crane.prompts import Prompt
 
 SCRIPTS = Path(__file__).parents[2]
 EXTENSION = "crane.engines.vllm_worker.NeuronMask"
@@ -63,6 +62,9 @@ class VllmEngine:
             # The compile cache does not know the extension: without a key of its own, a graph compiled without
             # masks would be used again and every mask silently ignored.
             additional_config={"neuron_mask": 1},
+            # A prefix is shared in whole blocks. The CPU's default of 128 tokens is longer than most examples; it has
+            # no kernel for the 16 of a GPU.
+            **({"block_size": 32} if cpu else {}),
         )
         self._llm = self._lm.model
         self._ends = end_tokens(self.tokenizer, AutoConfig.from_pretrained(folder))

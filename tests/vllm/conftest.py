@@ -1,0 +1,67 @@
+"""A model folder that vLLM's CPU build runs, its masks, and questions in both forms."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from crane import benchmarks
+from crane.demo.tokenizer import train_tokenizer
+from crane.neurons import NeuronSet
+
+LAYERS, INTERMEDIATE, HIDDEN = 3, 96, 64
+PLACES = ["Paris", "Ha Noi", "Beijing", "Tokyo", "Lima", "Oslo"]
+COUNTRIES = ["France", "Viet Nam", "China", "Japan", "Peru", "Norway"]
+FEWSHOTS = {"question_with_letters": (0, 5), "question_with_choices": (0,)}
+TEXTS = [
+    *(f"What is the capital of {c}?\nA. {p}\nAnswer: {p}" for c, p in zip(COUNTRIES, PLACES, strict=True)),
+    *(f"{letter}. x\nAnswer: {letter}\n\n" for letter in "ABCD" * 10),
+    "Which of these is the capital? Which city is it, and what is asked here?",
+]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory, make_model: Any) -> Path:
+    """Return a random LLaMA, float32, with heads as wide as the smallest that vLLM has a CPU kernel for."""
+    path = tmp_path_factory.mktemp("vllm") / "llama"
+    tokenizer = train_tokenizer(TEXTS, 360)
+    model = make_model(
+        "llama", seed=5, vocabulary=len(tokenizer), hidden_size=HIDDEN, intermediate_size=INTERMEDIATE,
+        num_hidden_layers=LAYERS, num_attention_heads=2, num_key_value_heads=2, head_dim=32,
+        max_position_embeddings=512,
+    )  # fmt: skip
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def masks() -> NeuronSet:
+    """Return two masks of a quarter of all neurons each, spread over both tensor-parallel halves."""
+    rng = np.random.default_rng(0)
+    return NeuronSet.from_flags(rng.random((2, LAYERS, INTERMEDIATE)) < 0.25, ["en", "zh"])
+
+
+@pytest.fixture(scope="session")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a JSONL file of 24 questions of four choices."""
+    rows = []
+    for number, (country, first) in enumerate(itertools.product(COUNTRIES, range(4))):
+        choices = [PLACES[(first + i) % len(PLACES)] for i in range(4)]
+        question = f"What is the capital of {country}, asked {number}?"
+        rows.append({"question": question, "choices": choices, "answer": number % 4})
+    path = tmp_path_factory.mktemp("questions") / "questions.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tasks(questions: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return lm-eval's loaded tasks by task and number of examples."""
+    return {
+        (task, fewshot): benchmarks.load(task, {"task": task, "fewshot": fewshot, "data": questions})
+        for task, counts in FEWSHOTS.items()
+        for fewshot in counts
+    }
