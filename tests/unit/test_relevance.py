@@ -1,5 +1,6 @@
 """Relevance: batched against one by one, and against rules, objectives and counters written out naively."""
 
+import gc
 import inspect
 import sys
 
@@ -400,3 +401,19 @@ def test_attribution_is_documented_with_its_options():
     documented = inspect.getdoc(attribution)
     for option in ("rules", "objective", "aggregate", "site", "skip_first"):
         assert f"{option}:" in documented
+
+
+def test_no_batch_leaves_its_activations_behind(llama):
+    """A hook that holds the tensor it hangs on keeps every batch alive, which the garbage collector cannot free."""
+
+    def activations() -> int:
+        gc.collect()
+        return sum(1 for x in gc.get_objects() if type(x) is torch.Tensor and x.ndim == 3)
+
+    ids = torch.arange(2, 22).reshape(2, 10)
+    with attribution(llama) as attribute:
+        attribute(ids, torch.ones_like(ids))
+        before = activations()
+        for _ in range(3):
+            attribute(ids, torch.ones_like(ids))
+        assert activations() == before

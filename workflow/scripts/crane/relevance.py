@@ -170,11 +170,13 @@ class Attribution:
 
     def _watch(self, layer: int, values: Tensor) -> None:
         """Reduce relevance at `values` `[B, T, I]` over the tokens as soon as its gradient exists."""
+        # A hook that held `values` itself would be held by it in turn, a cycle that is never freed.
+        activation = values.detach()
 
         def reduce(gradient: Tensor) -> None:
             counted = self._counted
             assert counted is not None
-            product = values.detach().float() * gradient.float() * counted.unsqueeze(2)
+            product = activation.float() * gradient.float() * counted.unsqueeze(2)
             self._relevance[layer] = self._reduce(product, counted)
 
         if values.requires_grad:

@@ -38,9 +38,9 @@ class VllmEngine:
         os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(p for p in paths if p))
         if cpu:
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-            if tensor_parallel_size == 1:
-                os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-            else:
+            # The engine's loop in this process: one start of Python with vLLM less.
+            os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+            if tensor_parallel_size > 1:
                 cores = range(tensor_parallel_size)
                 os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "|".join(map(str, cores)))
         if dtype == "auto":
