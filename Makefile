@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/local --configfile config/demo.yaml
 DEMO := results/demo
 
-.PHONY: demo install vllm vllm-cpu test lint figures rulegraph bench bench-vllm lock clean-demo
+.PHONY: demo install vllm vllm-cpu test test-vllm lint figures rulegraph bench bench-vllm lock clean-demo
 
 demo: $(INSTALLED)
 	$(SNAKEMAKE)
@@ -37,6 +37,10 @@ vllm: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# The tests of the vLLM engine, on vLLM's CPU build.
+test-vllm: vllm-cpu
+	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest tests/vllm
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/snakefmt --check Snakefile workflow/rules
