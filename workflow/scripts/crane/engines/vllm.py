@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoConfig
+from transformers import AutoConfig, GenerationConfig
 
 from crane.engines.interface import EngineError, Generation, Prompt, encode, end_tokens, read_answer
 from crane.models import load_tokenizer
@@ -67,13 +67,17 @@ class VllmEngine:
             **({"block_size": 32} if cpu else {}),
         )
         self._llm = self._lm.model
-        self._ends = end_tokens(self.tokenizer, AutoConfig.from_pretrained(folder))
+        self._config = AutoConfig.from_pretrained(folder)
+        # Chat models name their several end tokens in generation_config.json, where they have one.
+        has_own = (Path(folder) / "generation_config.json").exists()
+        generation = GenerationConfig.from_pretrained(folder) if has_own else self._config
+        self._ends = end_tokens(self.tokenizer, generation)
         self.layers, self.widths = self._check_layers()
         self._check_masks_work()
 
     def _check_layers(self) -> tuple[int, dict[str, int]]:
         workers = self._llm.collective_rpc("neuron_mask_shape")
-        config = self._lm._config
+        config = self._config
         layers = config.num_hidden_layers
         for worker in workers:
             if worker["layers"] != list(range(layers)):
