@@ -25,18 +25,17 @@ class RelevanceError(CraneError, RuntimeError):
 # Objectives -------------------------------------------------------------------------------------------
 
 
-def _selected_logits(hidden: Tensor, tokens: Tensor, head: Any, cap: float | None) -> Tensor:
+def _selected_logits(hidden: Tensor, tokens: Tensor, head: Any) -> Tensor:
     """Return the logits `[B, T]` of one token per position without computing the other logits."""
     weight, bias = head.weight, getattr(head, "bias", None)
     logits = (hidden.float() * weight[tokens].float()).sum(-1)
     if bias is not None:
         logits = logits + bias[tokens]
-    return cap * torch.tanh(logits / cap) if cap else logits
+    return logits
 
 
-def _all_logits(hidden: Tensor, head: Any, cap: float | None) -> Tensor:
-    logits = head(hidden).float()
-    return cap * torch.tanh(logits / cap) if cap else logits
+def _all_logits(hidden: Tensor, head: Any) -> Tensor:
+    return head(hidden).float()
 
 
 def _mean_over_positions(values: Tensor, mask: Tensor) -> Tensor:
@@ -45,23 +44,23 @@ def _mean_over_positions(values: Tensor, mask: Tensor) -> Tensor:
     return (values * real).sum(1) / real.sum(1)
 
 
-def _next_token_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any, cap: float | None) -> Tensor:
-    return _mean_over_positions(_selected_logits(hidden[:, :-1], ids[:, 1:], head, cap), mask)
+def _next_token_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any) -> Tensor:
+    return _mean_over_positions(_selected_logits(hidden[:, :-1], ids[:, 1:], head), mask)
 
 
-def _next_token_logprob(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any, cap: float | None) -> Tensor:
-    logprobs = _all_logits(hidden[:, :-1], head, cap).log_softmax(-1)
+def _next_token_logprob(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any) -> Tensor:
+    logprobs = _all_logits(hidden[:, :-1], head).log_softmax(-1)
     return _mean_over_positions(logprobs.gather(2, ids[:, 1:, None]).squeeze(2), mask)
 
 
-def _last_max_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any, cap: float | None) -> Tensor:
+def _last_max_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any) -> Tensor:
     last = mask.sum(1) - 1
     row = torch.arange(len(ids), device=ids.device)
-    return _all_logits(hidden[row, last], head, cap).amax(-1)
+    return _all_logits(hidden[row, last], head).amax(-1)
 
 
-def _logit_plus_last_max(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any, cap: float | None) -> Tensor:
-    return _next_token_logit(hidden, ids, mask, head, cap) + _last_max_logit(hidden, ids, mask, head, cap)
+def _logit_plus_last_max(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any) -> Tensor:
+    return _next_token_logit(hidden, ids, mask, head) + _last_max_logit(hidden, ids, mask, head)
 
 
 OBJECTIVES: dict[str, Callable[..., Tensor]] = {
@@ -163,8 +162,7 @@ class Attribution:
         hidden = self.model.base_model(
             input_ids=input_ids, attention_mask=padded, use_cache=False
         ).last_hidden_state
-        cap = getattr(self.model.config, "final_logit_softcapping", None)
-        return self._objective(hidden, input_ids, mask, self.model.get_output_embeddings(), cap)
+        return self._objective(hidden, input_ids, mask, self.model.get_output_embeddings())
 
     # Hooks ------------------------------------------------------------------------------------------------
 
