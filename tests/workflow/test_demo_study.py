@@ -32,7 +32,7 @@ def reduced(demo: dict[str, Any]) -> dict[str, Any]:
     config = copy.deepcopy(demo)
     config["study"] = "reduced"
     config["demo"]["data"].update(documents=3000, identification=400, benchmark=60, questions=8)
-    config["demo"]["pretraining"].update(steps=640, batch_size=8, learning_rate=4.0e-3)
+    config["demo"]["pretraining"].update(steps=700, batch_size=8, learning_rate=4.0e-3)
     config["demo"]["finetuning"].update(steps=30, batch_size=8)
     config["corpora"].update(documents=300)
     config["relevance"].update(batch_size=2)  # slow enough to be killed half-way
