@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/local --configfile config/demo.yaml
 DEMO := results/demo
 
-.PHONY: demo install vllm vllm-cpu test test-vllm lint figures rulegraph bench bench-vllm lock clean-demo
+.PHONY: demo preflight plan install vllm vllm-cpu slurm-packages test test-vllm test-slurm test-report lint figures rulegraph bench bench-bootstrap bench-judge bench-planning bench-vllm lock clean-demo
 
 demo: $(INSTALLED)
 	$(SNAKEMAKE)
@@ -36,15 +36,40 @@ vllm: $(INSTALLED)
 	$(BIN)/python -m pip install --disable-pip-version-check -r envs/base.txt -r envs/vllm.txt
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/unit tests/workflow
 
 # The tests of the vLLM engine, on vLLM's CPU build.
 test-vllm: vllm-cpu
 	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest tests/vllm_engine tests/workflow/test_engine.py
 
+# The tests on a real SLURM, started for them on this machine; root only, skipped elsewhere.
+test-slurm: $(INSTALLED) slurm-packages
+	$(BIN)/python -m pytest -rs tests/slurm
+
+slurm-packages:
+	@PATH="$$PATH:/usr/sbin:/sbin"; missing=; \
+	for program in sbatch munged slurmctld slurmd; do command -v $$program >/dev/null || missing=yes; done; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing slurm-wlm and munge"; install="env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge"; \
+	  $$install >/dev/null || { apt-get update -qq && $$install >/dev/null; }; \
+	else echo "SLURM is missing, its tests will be skipped: as root, apt-get install --no-install-recommends slurm-wlm munge"; fi
+# The report in a real browser: Chromium of the system, installed where that is possible.
+test-report: $(INSTALLED)
+	@for browser in chromium chromium-browser google-chrome; do command -v $$browser && exit; done >/dev/null; \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } || \
+	  echo "No chromium, and no right to install it: the tests of the report are skipped"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -r envs/report.txt
+	$(BIN)/python -m pytest tests/report
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+# Before anything is submitted: what would fail later, and what the study will cost. STUDY names other files.
+STUDY := config/config.yaml
+preflight plan: $(INSTALLED)
+	@$(BIN)/snakemake $@ --profile slurm --quiet all --configfile $(STUDY)
 
 figures: $(INSTALLED)
 	$(SNAKEMAKE) figures
@@ -71,3 +96,15 @@ bench: $(INSTALLED)
 # Our scoring against lm-eval's stock scoring in vLLM, on the demo's results; needs `make vllm-cpu`.
 bench-vllm: $(INSTALLED)
 	@$(BIN)/python bench/vllm_scoring.py
+
+# Bootstrap and tests at the paper's size.
+bench-bootstrap: $(INSTALLED)
+	@$(BIN)/python bench/bootstrap.py
+
+# Judging: requests a second at concurrency 1 and 32, against a local endpoint.
+bench-judge: $(INSTALLED)
+	@$(BIN)/python bench/judge.py
+
+# Parsing and planning a study of 50 languages x 30 mask sets.
+bench-planning: $(INSTALLED)
+	@$(BIN)/python bench/planning.py

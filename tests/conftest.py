@@ -15,6 +15,14 @@ from hypothesis import settings as hypothesis_settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor
 from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    Gemma3Config,
+    Gemma3ForCausalLM,
+    Gemma3ForConditionalGeneration,
+    Gemma3TextConfig,
+    GemmaConfig,
+    GemmaForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -26,6 +34,7 @@ from transformers import (
     Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    SiglipVisionConfig,
 )
 
 # The same examples in every run, and no folder of failures in the repository.
@@ -38,8 +47,23 @@ _GATED = {
     "mistral": (MistralConfig, MistralForCausalLM),
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+    "gemma": (GemmaConfig, GemmaForCausalLM),
+    "gemma2": (Gemma2Config, Gemma2ForCausalLM),
+    "gemma3_text": (Gemma3TextConfig, Gemma3ForCausalLM),
+    "gemma3": (Gemma3TextConfig, Gemma3ForConditionalGeneration),
 }
 FAMILIES = (*_GATED, "gpt2")
+# Windows shorter than the samples, caps that are reached, and local and global layers in turn.
+_OWN: dict[str, dict[str, Any]] = {
+    "gemma2": {
+        "query_pre_attn_scalar": 8, "sliding_window": 4, "attn_logit_softcapping": 2.0,
+        "final_logit_softcapping": 5.0, "attn_implementation": "eager",
+    },
+    "gemma3_text": {
+        "query_pre_attn_scalar": 8, "sliding_window": 4, "sliding_window_pattern": 2, "final_logit_softcapping": 5.0
+    },
+    "gemma3": {"query_pre_attn_scalar": 8, "sliding_window": 4, "sliding_window_pattern": 2},
+}  # fmt: skip
 SENTENCES = [
     "The capital of France is Paris and people there speak French.",
     "The capital of Viet Nam is Ha Noi and people there speak Vietnamese.",
@@ -61,9 +85,10 @@ def build_model(family: str, *, seed: int = 0, vocabulary: int = VOCABULARY, **s
         "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2,
     }  # fmt: skip
     if family == "gpt2":
-        config: Any = GPT2Config(
-            n_embd=HIDDEN, n_inner=INTERMEDIATE, n_layer=LAYERS, n_head=4, n_positions=96, **common | settings
-        )
+        shape: dict[str, Any] = {
+            "n_embd": HIDDEN, "n_inner": INTERMEDIATE, "n_layer": LAYERS, "n_head": 4, "n_positions": 96
+        }  # fmt: skip
+        config: Any = GPT2Config(**shape | common | settings)
         make: Any = GPT2LMHeadModel
     else:
         make_config, make = _GATED[family]
@@ -71,7 +96,9 @@ def build_model(family: str, *, seed: int = 0, vocabulary: int = VOCABULARY, **s
             "hidden_size": HIDDEN, "intermediate_size": INTERMEDIATE, "num_hidden_layers": LAYERS,
             "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 96,
         }  # fmt: skip
-        config = make_config(**shape | common | settings)
+        config = make_config(**shape | common | _OWN.get(family, {}) | settings)
+        if family == "gemma3":
+            config = _seeing(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = make(config).eval()
@@ -80,6 +107,20 @@ def build_model(family: str, *, seed: int = 0, vocabulary: int = VOCABULARY, **s
                 if parameter.ndim == 1:
                     parameter.add_(0.1 * torch.randn_like(parameter))
     return model
+
+
+def _seeing(text: Gemma3TextConfig) -> Gemma3Config:
+    """Return the configuration of a model that also sees images, around that of its text decoder."""
+    vision = SiglipVisionConfig(
+        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14
+    )  # fmt: skip
+    names = ("tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "initializer_range")
+    last = text.vocab_size - 1
+    return Gemma3Config(
+        text_config=text.to_dict(), vision_config=vision.to_dict(), mm_tokens_per_image=4,
+        image_token_index=last, boi_token_index=last - 1, eoi_token_index=last - 2,
+        **{name: getattr(text, name) for name in names},
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

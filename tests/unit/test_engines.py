@@ -7,8 +7,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from crane.architectures import FAMILIES
 from crane.engines.hf import HuggingFaceEngine
-from crane.engines.interface import EngineError, Generation, Prompt
+from crane.engines.interface import EngineError, Generation, Prompt, conditions
 from crane.models import ModelError, load_model, load_tokenizer
 from crane.neurons import NeuronSet
 
@@ -66,6 +67,26 @@ def test_answers_are_greedy_and_in_the_order_of_the_prompts(engine, settings):
         if engine.tokenizer.eos_token_id in tokens:
             tokens = tokens[: tokens.index(engine.tokenizer.eos_token_id)]
         assert answer.text == engine.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_every_family_answers(make_model, tokenizer, tmp_path, caplog, family):
+    """With a cache of keys and values, windows shorter than the prompt and a mask; cut to the text model's limit."""
+    make_model(family, seed=3, vocabulary=len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    engine = HuggingFaceEngine(tmp_path, batch_size=3)
+    masks = NeuronSet.from_flags(np.random.default_rng(0).random((1, 3, 48)) < 0.3, ["en"])
+    with caplog.at_level(logging.WARNING):
+        plain = engine.generate(prompts(), max_new_tokens=6, context=8192)
+    assert "8192 exceeds the model's own 96" in caplog.text
+    with engine.masked(masks, "en"):
+        answers = engine.generate(prompts(), max_new_tokens=6, context=96)
+        for prompt, answer in zip(prompts(), answers, strict=True):
+            tokens = tokens_of(engine, prompt.text, 6)
+            tokens = tokens[: tokens.index(1)] if 1 in tokens else tokens
+            assert answer.text == engine.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+    assert answers != plain
+    assert engine.lm().max_length == 96
 
 
 def test_the_penalty_counts(engine, settings):
@@ -150,6 +171,36 @@ def test_masks_change_answers_and_go(engine, settings):
     with engine.masked(NeuronSet.from_flags(flags, ["en"]), "en"):
         assert engine.generate(prompts(), **settings) != before
     assert engine.generate(prompts(), **settings) == before
+
+
+def test_log_likelihoods_equal_full_forwards_one_by_one(engine):
+    samples = [engine.tokenizer(text).input_ids for text in [*QUESTIONS, "Who"]]
+    found = engine.log_likelihoods(samples)
+    assert len({len(ids) for ids in samples}) > 3
+    for ids, own in zip(samples, found, strict=True):
+        with torch.no_grad():
+            logprobs = engine.model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+        wanted = sum(float(logprobs[place, token]) for place, token in enumerate(ids[1:]))
+        assert own == pytest.approx(wanted, abs=1e-3)
+
+
+def test_a_text_longer_than_the_model_reads_is_refused(engine):
+    with pytest.raises(EngineError, match=r"97 tokens is longer than the 96.*lower max_tokens"):
+        engine.log_likelihoods([[0, 5], [0] * 97])
+
+
+def test_conditions_pass_on_the_intervention(engine, tmp_path):
+    neurons = NeuronSet.from_flags(np.random.default_rng(0).random((1, 3, 48)) < 0.3, ["en"])
+    neurons.write_parquet(tmp_path / "masks.parquet", {})
+    text, values = engine.tokenizer(QUESTIONS[0]).input_ids, np.full((3, 48), 0.7)
+    found = {}
+    for name, how in {"mask": {}, "half": {"scale": 0.5}, "values": {"values": values}}.items():
+        for language in conditions(engine, str(tmp_path / "masks.parquet"), **how):
+            assert language == "en"
+            found[name] = engine.log_likelihoods([text])[0]
+        with engine.masked(neurons, "en", **how):
+            assert engine.log_likelihoods([text])[0] == found[name]
+    assert len(set(found.values())) == 3
 
 
 def test_lm_begins_with_bos(engine):

@@ -67,6 +67,62 @@ def test_weights_equal_hooks(any_model, make_batch, site, scale):
     assert torch.equal(any_model(input_ids=ids, attention_mask=mask).logits, plain)
 
 
+@contextmanager
+def fixed_by_hand(model, neurons, language, values) -> Iterator[None]:
+    """Take out what the neurons write, by zeroed weights, and add what they write at their fixed values."""
+    added = []
+    for k, mlp in enumerate(mlps(model)):
+        index = torch.from_numpy(neurons[language].get(k, np.empty(0, np.int64)))
+        fixed = torch.from_numpy(values[k]).float()[index]
+        if neurons.site == "intermediate":
+            weight = mlp.down.weight if mlp.down.weight.shape[1] == values.shape[1] else mlp.down.weight.T
+            written = (weight[:, index] * fixed).sum(1)
+        else:
+            written = torch.zeros(values.shape[1])
+            written[index] = fixed
+        written = written.detach().clone()
+        added.append(mlp.down.register_forward_hook(lambda _, args, output, w=written: output + w))
+    with masked(model, neurons, language):
+        yield
+    for handle in added:
+        handle.remove()
+
+
+@pytest.mark.parametrize("site", SITES)
+@torch.no_grad()
+def test_fixed_values_equal_zeroed_weights_and_an_addition(any_model, make_batch, site):
+    ids, mask = make_batch([12, 7])
+    neurons = random_set(any_model, site)
+    values = np.random.default_rng(1).normal(size=shape(any_model, site))
+    before, plain = weights(any_model), any_model(input_ids=ids, attention_mask=mask).logits
+    for language in neurons:
+        with masked(any_model, neurons, language, values=values):
+            assert unchanged(any_model, before)
+            by_hook = any_model(input_ids=ids, attention_mask=mask).logits
+        with masked(any_model, neurons, language, values=np.zeros_like(values)):
+            at_zero = any_model(input_ids=ids, attention_mask=mask).logits
+        with masked(any_model, neurons, language):
+            zeroed = any_model(input_ids=ids, attention_mask=mask).logits
+        with fixed_by_hand(any_model, neurons, language, values):
+            by_hand = any_model(input_ids=ids, attention_mask=mask).logits
+        torch.testing.assert_close(by_hook, by_hand, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(at_zero, zeroed, rtol=1e-4, atol=1e-4)
+        assert (by_hook - zeroed).abs().max() > 1e-2
+    assert torch.equal(any_model(input_ids=ids, attention_mask=mask).logits, plain)
+
+
+def test_values_of_another_model_are_refused_and_an_error_removes_the_hooks(llama, make_batch):
+    ids, mask = make_batch([5])
+    neurons = random_set(llama, "intermediate")
+    message = r"values of shape \(3, 7\); the model has 3 x 48"
+    with pytest.raises(ValueError, match=message), masked(llama, neurons, "en", values=np.zeros((3, 7))):
+        pass
+    plain = llama(input_ids=ids, attention_mask=mask).logits
+    with pytest.raises(RuntimeError), masked(llama, neurons, "en", values=np.ones((3, 48))):
+        raise RuntimeError
+    assert torch.equal(llama(input_ids=ids, attention_mask=mask).logits, plain)
+
+
 @pytest.mark.parametrize("site", SITES)
 def test_only_the_neurons_parameters_change(any_model, site):
     neurons, before = random_set(any_model, site), weights(any_model)

@@ -1,9 +1,13 @@
 """Model folders taken over from the disk: what is checked before anything runs, and the manifest."""
 
 import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from crane.architectures import UnsupportedModelError
 from crane.models import ModelError, identity, link_folder, load_model, load_tokenizer
 
 
@@ -48,3 +52,29 @@ def test_an_incomplete_folder_is_told(model_folder: Path, tmp_path: Path, missin
         link_folder(source, tmp_path / "linked", "mine", 3, 48)
     with pytest.raises(ModelError, match="no such model folder"):
         link_folder(tmp_path / "nothing", tmp_path / "linked", "mine", 3, 48)
+
+
+def test_a_folder_of_every_family(any_model: Any, tokenizer: Any, tmp_path: Path):
+    any_model.save_pretrained(tmp_path / "saved")
+    tokenizer.save_pretrained(tmp_path / "saved")
+    link_folder(tmp_path / "saved", tmp_path / "linked", "mine", 3, 48)
+    ids = torch.arange(3, 23)[None]
+    with torch.no_grad():
+        loaded = load_model(tmp_path / "linked")(input_ids=ids).logits
+        assert torch.equal(loaded, any_model(input_ids=ids).logits)
+    with pytest.raises(ModelError, match="has 3 layers of 48 neurons"):
+        link_folder(tmp_path / "saved", tmp_path / "other", "mine", 4, 48)
+
+
+def test_an_unknown_family_is_told_before_anything_runs(model_folder: Path, tmp_path: Path):
+    source = tmp_path / "model"
+    source.mkdir()
+    for path in model_folder.iterdir():
+        (source / path.name).write_bytes(path.read_bytes())
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps(config | {"model_type": "olmo"}))
+    with pytest.raises(UnsupportedModelError, match=r"'olmo' is not supported; supported: .*gemma2"):
+        link_folder(source, tmp_path / "linked", "mine", 3, 48)
+    with pytest.raises(UnsupportedModelError, match="'olmo' is not supported"):
+        load_model(source)
+    assert not (tmp_path / "linked").exists()

@@ -12,7 +12,8 @@ K, I = 3, 5  # noqa: E741
 
 def statistics(x, seed=0):
     active = torch.randint(0, 100, (K, I), generator=torch.Generator().manual_seed(seed))
-    return Statistics(Moments.from_batch(x), active, tokens=1000 + seed)
+    sums = torch.randn(K, I, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return Statistics(Moments.from_batch(x), active, 1000 + seed, sums, counted=900 + seed)
 
 
 @pytest.fixture
@@ -31,8 +32,9 @@ def test_a_layer_reads_back_bit_by_bit(shard, samples):
     written = statistics(samples)
     for layer in range(K):
         read = read_layer(shard, layer)
-        assert (read.moments.n, read.tokens) == (60, 1000)
+        assert (read.moments.n, read.tokens, read.counted) == (60, 1000, 900)
         assert torch.equal(read.active, written.active[layer])
+        assert torch.equal(read.value_sum, written.value_sum[layer])
         for name in Moments._fields[1:]:
             assert torch.equal(getattr(read.moments, name), getattr(written.moments, name)[layer]), name
 
@@ -53,7 +55,9 @@ def test_merged_shards_equal_all_samples_at_once(tmp_path, samples):
         merged = merge_layer(paths, layer)
         assert merged.moments.n == 60
         assert merged.tokens == sum(part.tokens for part in parts)
+        assert merged.counted == sum(part.counted for part in parts)
         assert torch.equal(merged.active, sum(part.active[layer] for part in parts))
+        assert torch.equal(merged.value_sum, sum(part.value_sum[layer] for part in parts))
         np.testing.assert_allclose(merged.moments.kurtosis(), whole.kurtosis()[layer], rtol=1e-12)
         np.testing.assert_allclose(merged.moments.variance(), whole.variance()[layer], rtol=1e-12)
         np.testing.assert_allclose(merged.moments.mean_abs, whole.mean_abs[layer], rtol=1e-12)
@@ -92,7 +96,7 @@ def test_every_altered_byte_of_the_data_is_noticed_in_its_layer(shard):
                 bad.append(layer)
         assert len(bad) == 1
         noticed[bad[0]] += 1
-    assert sum(noticed.values()) == -(-8 * K * I * 8 // 3)  # 8 grids of K x I numbers of 8 bytes
+    assert sum(noticed.values()) == -(-9 * K * I * 8 // 3)  # 9 grids of K x I numbers of 8 bytes
     assert min(noticed.values()) > 0
 
 
@@ -101,6 +105,7 @@ def test_every_altered_byte_of_the_data_is_noticed_in_its_layer(shard):
     [
         (b'\\"n\\": 60', b'\\"n\\": 61'),
         (b'\\"tokens\\": 1000', b'\\"tokens\\": 2000'),
+        (b'\\"counted\\": 900', b'\\"counted\\": 800'),
         (b'\\"n\\": 60', b'\\"n\\": {0'),
     ],
 )

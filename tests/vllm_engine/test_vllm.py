@@ -1,5 +1,6 @@
 """vLLM's CPU build against the Hugging Face engine, float32, with the same masks."""
 
+import itertools
 import json
 import logging
 import os
@@ -13,6 +14,8 @@ import torch
 from crane import benchmarks
 from crane.engines.hf import HuggingFaceEngine
 from crane.engines.interface import EngineError, Prompt
+from crane.export import export_masked
+from crane.interventions import masked
 from crane.names import NO_MASK
 from crane.neurons import NeuronSet
 
@@ -147,6 +150,50 @@ def test_scales(engine, hf, tasks, masks, expected, scale):
     wanted = score_under(hf, tasks[LETTERS], masks, "en", scale=scale)
     assert difference(found, wanted) < TOLERANCE
     assert difference(wanted, expected["en"][LETTERS]) > 0.01
+
+
+def test_fixed_values(engine, hf, tasks, masks, expected):
+    values = np.random.default_rng(2).normal(size=(LAYERS, INTERMEDIATE))
+    for language in masks:
+        found = score_under(engine, tasks[LETTERS], masks, language, values=values)
+        wanted = score_under(hf, tasks[LETTERS], masks, language, values=values)
+        assert difference(found, wanted) < TOLERANCE
+        assert difference(wanted, expected[language][LETTERS]) > 0.01
+    assert difference(score(engine, tasks[LETTERS]), expected[NO_MASK][LETTERS]) < TOLERANCE
+
+
+def test_fixed_values_of_the_residual_stream(engine, hf, tasks, written):
+    values = np.random.default_rng(3).normal(size=(LAYERS, HIDDEN))
+    found = score_under(engine, tasks[LETTERS], written, "en", values=values)
+    wanted = score_under(hf, tasks[LETTERS], written, "en", values=values)
+    assert difference(found, wanted) < TOLERANCE
+    assert difference(wanted, score_under(hf, tasks[LETTERS], written, "en")) > 0.01
+
+
+def test_values_of_another_model_are_refused(engine, masks):
+    with (
+        pytest.raises(ValueError, match=r"values of shape \(2, 4\)"),
+        engine.masked(masks, "en", values=np.ones((2, 4))),
+    ):
+        pass
+
+
+def test_log_likelihoods_equal_hugging_face(engine, hf, masks):
+    texts = ["What is the capital of France? Paris", "Oslo", "Answer: A. Which city is Tokyo?\nB. Lima " * 8]
+    samples = [hf.tokenizer(text).input_ids for text in texts]
+    seen = []
+    for language in CONDITIONS:
+        if language == NO_MASK:
+            found, wanted = engine.log_likelihoods(samples), hf.log_likelihoods(samples)
+        else:
+            with engine.masked(masks, language), hf.masked(masks, language):
+                found, wanted = engine.log_likelihoods(samples), hf.log_likelihoods(samples)
+        lengths = np.array([len(ids) - 1 for ids in samples])
+        assert (np.abs(np.subtract(found, wanted)) / lengths).max() < TOLERANCE
+        seen.append(wanted[0])
+    assert min(abs(a - b) for a, b in itertools.combinations(seen[:3], 2)) > 0.1
+    with pytest.raises(EngineError, match="512 tokens is longer than the 511"):
+        engine.log_likelihoods([[1] * 512])
 
 
 def test_neurons_of_the_residual_stream(engine, hf, tasks, expected, written):
@@ -354,3 +401,33 @@ def test_two_workers_equal_one(engine, folder, masks, written, tmp_path):
                 replies = engine.generate([Prompt(text, ()) for text in work["prompts"]], max_new_tokens=8)
             assert np.allclose(found["scored"], [value for value, _ in wanted], rtol=0, atol=TOLERANCE)
             assert found["answers"] == [reply.text for reply in replies]
+
+
+def test_a_masked_checkpoint_says_in_plain_vllm_what_the_masked_model_says(folder, masks, hf, tmp_path):
+    """An exported folder needs no masks any more: an engine that knows of none gives the masked model's answers."""
+    export_masked(folder, tmp_path / "masked", masks, "zh", {})
+    prompts = [hf.tokenizer(prompt.text).input_ids for prompt in PROMPTS]
+    (tmp_path / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("VLLM_")} | {
+        "OMP_NUM_THREADS": "1", "VLLM_CACHE_ROOT": str(tmp_path / "cache"), "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("plain.py"), tmp_path / "masked", tmp_path],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    answers = json.loads((tmp_path / "plain.json").read_text(encoding="utf-8"))
+    changed = 0
+    for prompt, answer in zip(prompts, answers, strict=True):
+        tokens = [token for token, _ in answer]
+        ids = torch.tensor([[*prompt, *tokens]])
+        with torch.no_grad():
+            plain = hf.model(ids).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+            with masked(hf.model, masks, "zh"):
+                wanted = hf.model(ids).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        for step, (token, logprob) in enumerate(answer):
+            assert logprob == pytest.approx(float(wanted[step, token]), abs=TOLERANCE)
+            assert float(wanted[step].max()) - logprob < TOLERANCE
+        changed += plain.argmax(-1).tolist() != tokens
+    assert changed

@@ -27,6 +27,12 @@ class Family(NamedTuple):
     gate: str | None
     """The gate projection, or None for an MLP without a gate."""
     up: str
+    text: str | None = None
+    """The text decoder inside a base model that also sees images."""
+    attention_cap: str | None = None
+    """The configuration's key of c where attention scores s become c tanh(s / c)."""
+    logit_cap: str | None = None
+    """The same for the logits."""
 
 
 _GATED = Family(mlp="mlp", down="down_proj", activation="act_fn", gate="gate_proj", up="up_proj")
@@ -35,6 +41,11 @@ FAMILIES: dict[str, Family] = {
     "mistral": _GATED,
     "qwen2": _GATED,
     "qwen3": _GATED,
+    "gemma": _GATED,
+    "gemma2": _GATED._replace(attention_cap="attn_logit_softcapping", logit_cap="final_logit_softcapping"),
+    # transformers applies Gemma 3's caps (null in the published models) to the logits of the text model alone.
+    "gemma3_text": _GATED._replace(logit_cap="final_logit_softcapping"),
+    "gemma3": _GATED._replace(text="language_model"),
     "gpt2": Family(mlp="mlp", down="c_proj", activation="act", gate=None, up="c_fc"),
 }
 _LAYER_LISTS = ("layers", "h")
@@ -56,19 +67,48 @@ class MLP(NamedTuple):
     up: nn.Module
 
 
-def mlps(model: Any) -> list[MLP]:
-    """Return the MLPs of a Hugging Face causal language model in layer order (K entries).
+def family_of(config: Any) -> Family:
+    """Return the family of a model's configuration.
 
     Raises:
-        UnsupportedModelError: the family is not in `FAMILIES`.
+        UnsupportedModelError: it is not in `FAMILIES`.
     """
-    kind = model.config.model_type
+    kind = config.model_type
     if kind not in FAMILIES:
         raise UnsupportedModelError(
             f"model type {kind!r} is not supported; supported: {', '.join(sorted(FAMILIES))}"
         )
-    family = FAMILIES[kind]
+    return FAMILIES[kind]
+
+
+def attention_cap(config: Any) -> float | None:
+    """Return c where a model caps its attention scores (s becomes c tanh(s / c)), else None; raises as `family_of`."""
+    name = family_of(config).attention_cap
+    return getattr(config, name) if name else None
+
+
+def logit_cap(config: Any) -> float | None:
+    """Return c where a model caps its logits, else None; raises as `family_of`."""
+    name = family_of(config).logit_cap
+    return getattr(config, name) if name else None
+
+
+def mlps(model: Any) -> list[MLP]:
+    """Return the MLPs of a Hugging Face causal language model in layer order (K entries).
+
+    Raises:
+        UnsupportedModelError: the family is not in `FAMILIES`, or the model's attention leaves out its soft-capping.
+    """
+    family = family_of(model.config)
+    attention = model.config._attn_implementation
+    if attention_cap(model.config) is not None and attention != "eager":
+        raise UnsupportedModelError(
+            f"{attention!r} attention does not soft-cap the scores of {model.config.model_type!r}, its results would "
+            "be another model's; load it with attn_implementation='eager'"
+        )
     decoder = model.base_model
+    if family.text is not None:
+        decoder = getattr(decoder, family.text)
     layers = next(getattr(decoder, name) for name in _LAYER_LISTS if hasattr(decoder, name))
     found = []
     for layer in layers:

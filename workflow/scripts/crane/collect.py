@@ -47,4 +47,6 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], batch_size: int) 
             bar.update(int(batch.attention_mask.sum()))
     if total is None:
         raise ValueError("no samples")
-    return Statistics(total, attribute.active, attribute.tokens)
+    return Statistics(
+        total, attribute.active, attribute.tokens, value_sum=attribute.value_sum, counted=attribute.counted
+    )

@@ -19,10 +19,12 @@ def layer_table(statistics: Mapping[str, Statistics], layer: int, site: Site) ->
     Columns: language, layer, site, neuron, count (samples), mean, std, skewness, kurtosis (Eq. 2), fourth_root
     (fourth central moment to the power 1/4), mean_abs, minimum, maximum, outlier_share (bound of the share of the
     fourth moment owed to one sample), z (kurtosis as z-score in this language and layer), and, at site
-    `intermediate`, tokens, active (tokens with a positive activation) and activation_probability.
+    `intermediate`, tokens, active (tokens with a positive activation) and activation_probability; counted (tokens) and
+    mean_value (of the neuron itself over them, for the intervention `mean`).
     """
     frames = []
-    for language, (moments, active, tokens) in statistics.items():
+    for language, own in statistics.items():
+        moments = own.moments
         frame = pd.DataFrame(
             {
                 "language": language,
@@ -43,9 +45,11 @@ def layer_table(statistics: Mapping[str, Statistics], layer: int, site: Site) ->
         )
         frame["z"] = normalise(frame["kurtosis"].to_numpy()[None, None], "layer")[0, 0]
         if site == "intermediate":
-            frame["tokens"] = tokens
-            frame["active"] = active.numpy()
-            frame["activation_probability"] = frame["active"] / tokens
+            frame["tokens"] = own.tokens
+            frame["active"] = own.active.numpy()
+            frame["activation_probability"] = frame["active"] / own.tokens
+        frame["counted"] = own.counted
+        frame["mean_value"] = own.value_sum.numpy() / own.counted
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 

@@ -8,7 +8,7 @@ does not use).
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -17,16 +17,30 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from transformers.modeling_utils import AttentionInterface
 
-from crane.architectures import UnsupportedModelError
+from crane.architectures import UnsupportedModelError, attention_cap
 
 Rules = Literal["attnlrp", "cp_lrp", "input_x_gradient"]
 RULES: tuple[Rules, ...] = ("attnlrp", "cp_lrp", "input_x_gradient")
 
-# Model families whose patch map LXT ships, and families whose classes are the same but for the name.
-_LXT_FAMILIES = ("llama", "qwen2", "qwen3", "gpt2")
-_LIKE_LLAMA = {"mistral": ("MistralMLP", "MistralRMSNorm")}
+# LXT's module of patches for each model type, and how its classes are renamed for the families without one: Mistral
+# is Llama, and all Gemmas have the gated MLP and the norm of Gemma 3.
+_LXT_MODULE = {
+    "llama": "llama",
+    "mistral": "llama",
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "gemma": "gemma3",
+    "gemma2": "gemma3",
+    "gemma3_text": "gemma3",
+    "gemma3": "gemma3",
+    "gpt2": "gpt2",
+}
+_RENAMED = {"mistral": ("Llama", "Mistral"), "gemma": ("Gemma3", "Gemma"), "gemma2": ("Gemma3", "Gemma2")}
 
 
 @cache
@@ -52,32 +66,78 @@ def _lxt(name: str) -> ModuleType:
                 sys.modules[package] = module
 
 
-def _patch_map(modeling: ModuleType, family: str, rules: Rules) -> dict[Any, Callable[[Any], bool]]:
-    """Return LXT's map {class or module: patch} of a family, without its attention entry."""
+def _patch_map(modeling: ModuleType, family: str, rules: Rules) -> dict[Any, Any]:
+    """Return LXT's map {class: patch} of a family, without its attention entry."""
     attribute = {"attnlrp": "attnLRP", "cp_lrp": "cp_LRP"}[rules]
-    if family in _LXT_FAMILIES:
-        full = getattr(_lxt(f"models.{family}"), attribute)
-        return {target: patch for target, patch in full.items() if target is not modeling}
-    mlp, norm = (getattr(modeling, name) for name in _LIKE_LLAMA[family])
-    llama = _lxt("models.llama")
-    full = getattr(llama, attribute)
-    return {mlp: full[llama.LlamaMLP], norm: full[llama.LlamaRMSNorm], llama.Dropout: full[llama.Dropout]}
+    full = getattr(_lxt(f"models.{_LXT_MODULE[family]}"), attribute)
+    patches = {target: patch for target, patch in full.items() if not isinstance(target, ModuleType)}
+    if family not in _RENAMED:
+        return patches
+    old, new = _RENAMED[family]
+    return {
+        getattr(modeling, target.__name__.replace(old, new))
+        if target.__name__.startswith(old)
+        else target: patch
+        for target, patch in patches.items()
+    }
 
 
-def _wrapped_attention(modeling: Any, rules: Rules) -> dict[str, Any]:
+def soft_cap(values: Tensor, cap: float, rules: Rules) -> Tensor:
+    """Return c tanh(values / c), element by element, for a cap c; dtype and shape as `values`.
+
+    Under LRP's rule sets relevance passes it unchanged, as it passes every element-wise non-linearity (identity rule,
+    eq. 9 of Achtibat et al. 2024). Plain gradient x input would lose the share 1 - u tanh'(u) / tanh(u), u = value / c:
+    near all of it where the cap is reached, so that the surest predictions would count least.
+    """
+
+    def capped(x: Tensor) -> Tensor:
+        return torch.tanh(x / cap) * cap
+
+    if rules == "input_x_gradient":
+        return capped(values)
+    return _lxt("rules").identity_rule_implicit(capped, values)
+
+
+def _capped_attention(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float,
+    softcap: float,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Eager attention with soft-capped scores, for LXT's wrapper; arguments and first result as in transformers.
+
+    The scores are computed again in the backward pass: kept, they would be 3 T^2 numbers per head and layer.
+    """
+
+    def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        key, value = (x.repeat_interleave(module.num_key_value_groups, 1) for x in (key, value))
+        scores = soft_cap(query @ key.transpose(2, 3) * scaling, softcap, "attnlrp")
+        if attention_mask is not None:
+            scores = scores + attention_mask
+        weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
+        return (weights @ value).transpose(1, 2).contiguous()
+
+    return checkpoint(attend, query, key, value, use_reentrant=False), None
+
+
+def _wrapped_attention(modeling: Any, rules: Rules, *, capped: bool) -> dict[str, Any]:
     """Return the modeling module's attention entries with LXT's rule around each.
 
-    LXT replaces the registry by a plain dict, which lacks the `get_interface` of transformers 5.
+    LXT replaces the registry by a plain dict, which lacks the `get_interface` of transformers 5, and has no rule for
+    soft-capped scores (CP-LRP needs none: no relevance reaches them).
     """
     patches = _lxt("patches")
     wrap = {"attnlrp": patches.wrap_attention_forward, "cp_lrp": patches.cp_wrap_attention_forward}[rules]
     registry = AttentionInterface()
     for name, function in modeling.ALL_ATTENTION_FUNCTIONS.items():
         registry[name] = wrap(function)
-    return {
-        "ALL_ATTENTION_FUNCTIONS": registry,
-        "eager_attention_forward": wrap(modeling.eager_attention_forward),
-    }
+    eager = _capped_attention if capped and rules == "attnlrp" else modeling.eager_attention_forward
+    return {"ALL_ATTENTION_FUNCTIONS": registry, "eager_attention_forward": wrap(eager)}
 
 
 @contextmanager
@@ -97,12 +157,13 @@ def lrp_rules(model: Any, rules: Rules) -> Iterator[None]:
         yield
         return
     family = model.config.model_type
-    if family not in (*_LXT_FAMILIES, *_LIKE_LLAMA):
+    if family not in _LXT_MODULE:
         raise UnsupportedModelError(f"LXT {version('lxt')} has no {rules} rules for model type {family!r}")
     modeling = sys.modules[type(model).__module__]
     patch_map = _patch_map(modeling, family, rules)
-    attention = _wrapped_attention(modeling, rules)
-    saved = [(target, "forward", target.__dict__["forward"]) for target in patch_map]
+    attention = _wrapped_attention(modeling, rules, capped=attention_cap(model.config) is not None)
+    methods = {target: patch.keywords.get("method_name", "forward") for target, patch in patch_map.items()}
+    saved = [(target, name, target.__dict__[name]) for target, name in methods.items()]
     saved += [(modeling, name, getattr(modeling, name)) for name in attention]
     try:
         for target, patch in patch_map.items():

@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from crane.architectures import UnsupportedModelError, attention_cap, family_of
 from crane.artefacts import read_json, whole_folder, write_json
 from crane.errors import CraneError
 
@@ -35,8 +36,11 @@ def check_config(folder: Path, name: str, layers: int, intermediate_size: int) -
 
     Raises:
         ModelError: they differ; says what to write.
+        UnsupportedModelError: the model's family is unknown.
     """
-    config = AutoConfig.from_pretrained(folder)
+    whole = AutoConfig.from_pretrained(folder)
+    family_of(whole)
+    config = whole.get_text_config()
     found = (
         config.num_hidden_layers,
         getattr(config, "intermediate_size", None) or config.n_inner or 4 * config.n_embd,
@@ -48,12 +52,12 @@ def check_config(folder: Path, name: str, layers: int, intermediate_size: int) -
         )
 
 
-def link_folder(source: Path, target: Path, name: str, layers: int, intermediate_size: int) -> dict[str, Any]:
-    """Link every file of a Hugging Face model folder into `target` and write its `manifest.json`.
+def check_folder(source: Path, name: str, layers: int, intermediate_size: int) -> None:
+    """Check that a folder holds a whole model of the shape that the study says.
 
     Raises:
-        ModelError: the folder is missing, has no config.json, weights or tokenizer, or the model has another shape
-            than the study says.
+        ModelError: the folder is missing, has no config.json, weights or tokenizer, or the model has another shape.
+        UnsupportedModelError: the model's family is unknown.
     """
     if not source.is_dir():
         raise ModelError(f"{source}: no such model folder (models.<name>.path)")
@@ -63,6 +67,15 @@ def link_folder(source: Path, target: Path, name: str, layers: int, intermediate
         raise ModelError(f"{source}: no weights ({' or '.join(WEIGHTS)})")
     check_tokenizer(source)
     check_config(source, name, layers, intermediate_size)
+
+
+def link_folder(source: Path, target: Path, name: str, layers: int, intermediate_size: int) -> dict[str, Any]:
+    """Link every file of a Hugging Face model folder into `target` and write its `manifest.json`.
+
+    Raises:
+        ModelError: as of `check_folder`.
+    """
+    check_folder(source, name, layers, intermediate_size)
     files = sorted(path for path in source.iterdir() if path.is_file() and path.name != "manifest.json")
     manifest = {"source": str(source.resolve()), "sha256": {path.name: _sha256(path) for path in files}}
     with whole_folder(target) as partial:
@@ -75,7 +88,8 @@ def link_folder(source: Path, target: Path, name: str, layers: int, intermediate
 def identity(folder: str | Path) -> dict[str, Any]:
     """Return what identifies a model in the metadata of results: its manifest without the training's course."""
     manifest = read_json(Path(folder) / "manifest.json")
-    return {key: manifest[key] for key in ("source", "sha256", "settings") if key in manifest}
+    keys = ("source", "revision", "commit", "sha256", "settings")
+    return {key: manifest[key] for key in keys if key in manifest}
 
 
 def load_tokenizer(folder: str | Path) -> Any:
@@ -107,13 +121,21 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
 
     Raises:
         ModelError: the folder has no readable model.
+        UnsupportedModelError: its family is unknown.
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if dtype == "auto":
         dtype = "bfloat16" if device.startswith("cuda") else "float32"
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
+        config = AutoConfig.from_pretrained(folder)
+        # transformers' default attention leaves soft-capping out without a word.
+        capped = attention_cap(config) is not None
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=getattr(torch, dtype), attn_implementation="eager" if capped else None
+        )
+    except UnsupportedModelError:
+        raise
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"{folder}: no readable model ({error})") from error
     return model.to(device).eval()

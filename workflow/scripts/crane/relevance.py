@@ -8,9 +8,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from crane.architectures import MLP, SITES, Site, mlps, width
+from crane.architectures import MLP, SITES, Site, logit_cap, mlps, width
 from crane.errors import CraneError
-from crane.lrp import Rules, lrp_rules
+from crane.lrp import Rules, lrp_rules, soft_cap
 
 Objective = Literal[
     "next_token_logit", "next_token_logprob", "last_token_max_logit", "next_token_logit_plus_last_max"
@@ -25,17 +25,28 @@ class RelevanceError(CraneError, RuntimeError):
 # Objectives -------------------------------------------------------------------------------------------
 
 
-def _selected_logits(hidden: Tensor, tokens: Tensor, head: Any) -> Tensor:
-    """Return the logits `[B, T]` of one token per position without computing the other logits."""
-    weight, bias = head.weight, getattr(head, "bias", None)
-    logits = (hidden.float() * weight[tokens].float()).sum(-1)
-    if bias is not None:
-        logits = logits + bias[tokens]
-    return logits
+class _Head:
+    """The way from the last hidden states to the logits."""
 
+    def __init__(self, model: Any, rules: Rules) -> None:
+        self._projection = model.get_output_embeddings()
+        self._cap = logit_cap(model.config)
+        self._rules = rules
 
-def _all_logits(hidden: Tensor, head: Any) -> Tensor:
-    return head(hidden).float()
+    def _capped(self, logits: Tensor) -> Tensor:
+        return logits if self._cap is None else soft_cap(logits, self._cap, self._rules)
+
+    def selected(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Return the logits `[B, T]` of one token per position without computing the other logits."""
+        weight, bias = self._projection.weight, getattr(self._projection, "bias", None)
+        logits = (hidden.float() * weight[tokens].float()).sum(-1)
+        if bias is not None:
+            logits = logits + bias[tokens]
+        return self._capped(logits)
+
+    def all(self, hidden: Tensor) -> Tensor:
+        """Return all logits, float32 `[..., V]`."""
+        return self._capped(self._projection(hidden).float())
 
 
 def _mean_over_positions(values: Tensor, mask: Tensor) -> Tensor:
@@ -44,22 +55,22 @@ def _mean_over_positions(values: Tensor, mask: Tensor) -> Tensor:
     return (values * real).sum(1) / real.sum(1)
 
 
-def _next_token_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any) -> Tensor:
-    return _mean_over_positions(_selected_logits(hidden[:, :-1], ids[:, 1:], head), mask)
+def _next_token_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
+    return _mean_over_positions(head.selected(hidden[:, :-1], ids[:, 1:]), mask)
 
 
-def _next_token_logprob(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any) -> Tensor:
-    logprobs = _all_logits(hidden[:, :-1], head).log_softmax(-1)
+def _next_token_logprob(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
+    logprobs = head.all(hidden[:, :-1]).log_softmax(-1)
     return _mean_over_positions(logprobs.gather(2, ids[:, 1:, None]).squeeze(2), mask)
 
 
-def _last_max_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any) -> Tensor:
+def _last_max_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
     last = mask.sum(1) - 1
     row = torch.arange(len(ids), device=ids.device)
-    return _all_logits(hidden[row, last], head).amax(-1)
+    return head.all(hidden[row, last]).amax(-1)
 
 
-def _logit_plus_last_max(hidden: Tensor, ids: Tensor, mask: Tensor, head: Any) -> Tensor:
+def _logit_plus_last_max(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
     return _next_token_logit(hidden, ids, mask, head) + _last_max_logit(hidden, ids, mask, head)
 
 
@@ -101,13 +112,16 @@ AGGREGATES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class Attribution:
     """Computes relevance while hooks are installed; made by `attribution`."""
 
-    def __init__(self, model: Any, *, objective: str, aggregate: str, site: Site, skip_first: bool) -> None:
+    def __init__(
+        self, model: Any, *, rules: Rules, objective: str, aggregate: str, site: Site, skip_first: bool
+    ) -> None:
         self.model = model
         self.site = site
         self._objective = OBJECTIVES[objective]
         self._reduce = AGGREGATES[aggregate]
         self._skip_first = skip_first
         self._mlps = mlps(model)
+        self._head = _Head(model, rules)
         self._mask: Tensor | None = None
         self._counted: Tensor | None = None
         self._relevance: list[Tensor | None] = [None] * len(self._mlps)
@@ -117,6 +131,12 @@ class Attribution:
         """int64 `[K, I]`: tokens seen so far whose activation was > 0 (LAPE's counter)."""
         self.tokens = 0
         """Tokens seen so far, padding excluded."""
+        self.value_sum = torch.zeros(
+            len(self._mlps), width(model, site), dtype=torch.float64, device=model.device
+        )
+        """float64 `[K, I]`: sum of the site's values over the counted tokens so far."""
+        self.counted = 0
+        """Tokens counted so far: without padding, and without the first positions under `skip_first`."""
 
     def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return float32 `[B, K, I]`: the relevance of each neuron for each sample.
@@ -153,6 +173,7 @@ class Attribution:
                 f"relevance is NaN or infinite in layers {layers}; use bfloat16 or float32 (float16 underflows)"
             )
         self.tokens += int(mask.sum())
+        self.counted += int(counted.sum())
         return relevance
 
     def objective(self, input_ids: Tensor, mask: Tensor) -> Tensor:
@@ -162,7 +183,7 @@ class Attribution:
         hidden = self.model.base_model(
             input_ids=input_ids, attention_mask=padded, use_cache=False
         ).last_hidden_state
-        return self._objective(hidden, input_ids, mask, self.model.get_output_embeddings())
+        return self._objective(hidden, input_ids, mask, self._head)
 
     # Hooks ------------------------------------------------------------------------------------------------
 
@@ -174,8 +195,9 @@ class Attribution:
         def reduce(gradient: Tensor) -> None:
             counted = self._counted
             assert counted is not None
-            product = activation.float() * gradient.float() * counted.unsqueeze(2)
-            self._relevance[layer] = self._reduce(product, counted)
+            own = activation.float() * counted.unsqueeze(2)
+            self.value_sum[layer] += own.sum((0, 1))
+            self._relevance[layer] = self._reduce(own * gradient.float(), counted)
 
         if values.requires_grad:
             values.register_hook(reduce)
@@ -245,7 +267,9 @@ def attribution(
     ):
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
-    attribute = Attribution(model, objective=objective, aggregate=aggregate, site=site, skip_first=skip_first)
+    attribute = Attribution(
+        model, rules=rules, objective=objective, aggregate=aggregate, site=site, skip_first=skip_first
+    )
     training = model.training
     trainable = [p for p in model.parameters() if p.requires_grad]
     handles: list[Any] = []

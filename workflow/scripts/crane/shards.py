@@ -16,6 +16,8 @@ from crane.artefacts import ArtefactError, whole
 from crane.moments import Moments
 
 _GRIDS = ("mean", "m2", "m3", "m4", "mean_abs", "minimum", "maximum")
+_OWN = ("active", "value_sum")
+_COUNTS = ("n", "tokens", "counted")
 
 
 class Statistics(NamedTuple):
@@ -26,16 +28,24 @@ class Statistics(NamedTuple):
     active: Tensor
     """int64, tokens with a positive activation per neuron of the MLP's inner layer (LAPE)."""
     tokens: int
+    value_sum: Tensor
+    """float64, sum of each neuron's value over the counted tokens, of the shape of the moments."""
+    counted: int
+    """Tokens that `value_sum` runs over: all of them, but for the first of each sample under `skip_first`."""
 
     def merge(self, other: Self) -> Self:
         """Return the statistics of both sets of samples together."""
         return type(self)(
-            self.moments.merge(other.moments), self.active + other.active, self.tokens + other.tokens
+            self.moments.merge(other.moments),
+            self.active + other.active,
+            self.tokens + other.tokens,
+            self.value_sum + other.value_sum,
+            self.counted + other.counted,
         )
 
 
-def _digest(tensors: Mapping[str, Tensor], layer: int, n: int, tokens: int) -> str:
-    digest = hashlib.sha256(f"{n} {tokens}".encode())
+def _digest(tensors: Mapping[str, Tensor], layer: int, counts: Mapping[str, int]) -> str:
+    digest = hashlib.sha256(" ".join(str(counts[name]) for name in _COUNTS).encode())
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name][layer].contiguous().numpy().tobytes())
@@ -45,10 +55,10 @@ def _digest(tensors: Mapping[str, Tensor], layer: int, n: int, tokens: int) -> s
 def write_shard(statistics: Statistics, path: str | Path, metadata: Mapping[str, Any]) -> None:
     """Write `[K, I]` statistics with a checksum per layer; whole or not at all."""
     tensors = {name: getattr(statistics.moments, name).cpu().contiguous() for name in _GRIDS}
-    tensors["active"] = statistics.active.cpu().contiguous()
-    n, tokens = statistics.moments.n, statistics.tokens
-    checksums = [_digest(tensors, k, n, tokens) for k in range(len(tensors["mean"]))]
-    header = {**metadata, "n": n, "tokens": tokens, "sha256": checksums}
+    tensors |= {name: getattr(statistics, name).cpu().contiguous() for name in _OWN}
+    counts = {"n": statistics.moments.n, "tokens": statistics.tokens, "counted": statistics.counted}
+    checksums = [_digest(tensors, k, counts) for k in range(len(tensors["mean"]))]
+    header = {**metadata, **counts, "sha256": checksums}
     with whole(path) as partial:
         save_file(tensors, partial, metadata={"crane": json.dumps(header, sort_keys=True)})
 
@@ -73,14 +83,15 @@ def read_layer(path: str | Path, layer: int) -> Statistics:
     """
     with _opened(path) as shard:
         header = json.loads((shard.metadata() or {}).get("crane", "{}"))
-        tensors = {name: shard.get_slice(name)[layer : layer + 1] for name in (*_GRIDS, "active")}
+        tensors = {name: shard.get_slice(name)[layer : layer + 1] for name in (*_GRIDS, *_OWN)}
     digests = header.get("sha256", [])
     if layer >= len(digests):
         raise ArtefactError(f"{path}: holds {len(digests)} layers, layer {layer} was asked for")
-    if _digest(tensors, 0, header["n"], header["tokens"]) != digests[layer]:
+    if _digest(tensors, 0, header) != digests[layer]:
         raise ArtefactError(f"{path}: layer {layer} does not match its checksum; delete it and run again")
     moments = Moments(n=header["n"], **{name: tensors[name][0] for name in _GRIDS})
-    return Statistics(moments, tensors["active"][0], header["tokens"])
+    own = {name: tensors[name][0] for name in _OWN}
+    return Statistics(moments, tokens=header["tokens"], counted=header["counted"], **own)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

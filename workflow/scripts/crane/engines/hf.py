@@ -5,11 +5,21 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from crane import interventions
-from crane.engines.interface import EngineError, Generation, Prompt, encode, end_tokens, read_answer
+from crane.engines.interface import (
+    EngineError,
+    Generation,
+    Prompt,
+    check_length,
+    encode,
+    end_tokens,
+    read_answer,
+)
 from crane.models import load_model, load_tokenizer
 from crane.neurons import NeuronSet
 
@@ -40,9 +50,14 @@ class HuggingFaceEngine:
             raise EngineError(f"the tokenizer of {self.model.name_or_path} does not start with BOS ({bos})")
         return lm
 
-    def masked(self, neurons: NeuronSet, language: str, *, scale: float = 0.0) -> AbstractContextManager[Any]:
-        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts."""
-        return interventions.masked(self.model, neurons, language, scale=scale)
+    def masked(
+        self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
+    ) -> AbstractContextManager[Any]:
+        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts.
+
+        With `values` `[K, I]` the neurons are set to these instead.
+        """
+        return interventions.masked(self.model, neurons, language, scale=scale, values=values)
 
     @torch.inference_mode()
     def generate(
@@ -64,7 +79,7 @@ class HuggingFaceEngine:
         Raises:
             EngineError: a prompt leaves no room for an answer.
         """
-        limit = getattr(self.model.config, "max_position_embeddings", context)
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", context)
         encoded, context = encode(prompts, self.tokenizer, context, limit)
         ends = end_tokens(self.tokenizer, self.model.generation_config)
         answers: dict[int, Generation] = {}
@@ -92,3 +107,31 @@ class HuggingFaceEngine:
                     answers[i] = read_answer(row, key[1], self.tokenizer, ends)
                 bar.update(len(batch))
         return [answers[i] for i in range(len(prompts))]
+
+    @torch.inference_mode()
+    def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-likelihood (nats) of each sample's tokens after the first, in the order of the samples.
+
+        Args:
+            samples: token numbers of each, at least two, BOS included.
+
+        Raises:
+            EngineError: a sample is longer than the model can read.
+        """
+        check_length(samples, getattr(self.model.config, "max_position_embeddings", max(map(len, samples))))
+        head, device = self.model.get_output_embeddings(), self.model.device
+        found: dict[int, float] = {}
+        # Samples of similar length share a batch, the longest first: too large a batch fails at once.
+        order = sorted(range(len(samples)), key=lambda i: (-len(samples[i]), i))
+        for start in range(0, len(order), self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            rows = [torch.tensor(samples[i], device=device) for i in chosen]
+            mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+            hidden = self.model.base_model(
+                input_ids=pad_sequence(rows, batch_first=True), attention_mask=mask, use_cache=False
+            ).last_hidden_state
+            # Sample by sample: the logits of a batch over the whole vocabulary would not fit.
+            for i, row, states in zip(chosen, rows, hidden, strict=True):
+                logprobs = head(states[: len(row) - 1]).float().log_softmax(-1)
+                found[i] = float(logprobs.gather(1, row[1:, None]).double().sum())
+        return [found[i] for i in range(len(samples))]

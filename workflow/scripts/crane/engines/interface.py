@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from crane.errors import CraneError
 from crane.names import NO_MASK
 from crane.neurons import NeuronSet
@@ -57,6 +59,19 @@ def end_tokens(tokenizer: Any, generation_config: Any) -> set[int]:
     return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
 
 
+def check_length(samples: Sequence[Sequence[int]], limit: int) -> None:
+    """See that a model reads whole samples.
+
+    Raises:
+        EngineError: a sample is longer than `limit` tokens.
+    """
+    longest = max(map(len, samples))
+    if longest > limit:
+        raise EngineError(
+            f"a text of {longest} tokens is longer than the {limit} that the model can read; lower max_tokens"
+        )
+
+
 def read_answer(tokens: Sequence[int], stop: Sequence[str], tokenizer: Any, ends: set[int]) -> Generation:
     """Return the text of generated tokens up to an end token or stop string, the same way for every engine."""
     end = next((i for i, token in enumerate(tokens) if token in ends), None)
@@ -75,24 +90,34 @@ class Engine(Protocol):
     def lm(self) -> Any:
         """Return the model as lm-evaluation-harness's `LM`."""
 
-    def masked(self, neurons: NeuronSet, language: str, *, scale: float = 0.0) -> AbstractContextManager[Any]:
-        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts."""
+    def masked(
+        self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
+    ) -> AbstractContextManager[Any]:
+        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts.
+
+        With `values` `[K, I]` the neurons are set to these instead.
+        """
 
     def generate(
         self, prompts: Sequence[Prompt], *, max_new_tokens: int, repetition_penalty: float, context: int
     ) -> list[Generation]:
         """Answer greedily, in the order of the prompts."""
 
+    def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-likelihood (nats) of each sample's tokens after the first, in the order of the samples."""
 
-def conditions(engine: Engine, neurons: str | None) -> Iterator[str]:
+
+def conditions(
+    engine: Engine, neurons: str | None, *, scale: float = 0.0, values: np.ndarray | None = None
+) -> Iterator[str]:
     """Yield the mask languages of a mask set file one after the other, each while its mask is in force.
 
-    Without a file the model stays unmasked and `NO_MASK` is yielded once.
+    Without a file the model stays unmasked and `NO_MASK` is yielded once. `scale` and `values` as in `Engine.masked`.
     """
     if neurons is None:
         yield NO_MASK
         return
     masks = NeuronSet.read_parquet(neurons)
     for language in masks:
-        with engine.masked(masks, language):
+        with engine.masked(masks, language, scale=scale, values=values):
             yield language

@@ -9,13 +9,34 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import AutoConfig, GenerationConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from crane.engines.interface import EngineError, Generation, Prompt, encode, end_tokens, read_answer
+from crane.architectures import family_of
+from crane.engines.interface import (
+    EngineError,
+    Generation,
+    Prompt,
+    check_length,
+    encode,
+    end_tokens,
+    read_answer,
+)
 from crane.models import load_tokenizer
 from crane.neurons import NeuronSet
 
 SCRIPTS = Path(__file__).parents[2]
 EXTENSION = "crane.engines.vllm_worker.NeuronMask"
+
+
+def text_decoder(config: Any) -> Any:
+    """Return the configuration of the text decoder of a model that also sees images, for vLLM's `hf_overrides`.
+
+    Without its eyes a model needs no image processor and none of the memory that vLLM keeps for pictures.
+    """
+    text = config.get_text_config()
+    if text is not config:  # vLLM asks with an empty configuration first
+        text.architectures = [MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[text.model_type]]
+    return text
 
 
 class VllmEngine:
@@ -31,7 +52,16 @@ class VllmEngine:
         context: int | None = None,
         gpu_memory: float = 0.9,
     ) -> None:
+        """Load the folder.
+
+        Raises:
+            ModelError: the folder has no readable tokenizer.
+            UnsupportedModelError: the model's family is unknown.
+            EngineError: vLLM cannot load the model, or cannot mask it.
+        """
         self.tokenizer = load_tokenizer(folder)
+        self._config = AutoConfig.from_pretrained(folder)
+        sees = family_of(self._config).text is not None
         cpu = not torch.cuda.is_available()
         # Workers are new processes; they must find this package.
         paths = [str(SCRIPTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
@@ -48,26 +78,31 @@ class VllmEngine:
 
         from crane.engines.vllm_lm import SharedContextVLLM
 
-        self._lm = SharedContextVLLM(
-            pretrained=str(folder),
-            dtype=dtype,
-            tensor_parallel_size=tensor_parallel_size,
-            add_bos_token=self.tokenizer.bos_token_id is not None,
-            max_model_len=context,
-            max_num_seqs=batch_size,
-            enable_prefix_caching=True,
-            enforce_eager=cpu,
-            gpu_memory_utilization=gpu_memory,
-            worker_extension_cls=EXTENSION,
-            # The compile cache does not know the extension: without a key of its own, a graph compiled without
-            # masks would be used again and every mask silently ignored.
-            additional_config={"neuron_mask": 1},
-            # A prefix is shared in whole blocks. The CPU's default of 128 tokens is longer than most examples; it has
-            # no kernel for the 16 of a GPU.
-            **({"block_size": 32} if cpu else {}),
-        )
+        try:
+            self._lm = SharedContextVLLM(
+                pretrained=str(folder),
+                dtype=dtype,
+                tensor_parallel_size=tensor_parallel_size,
+                add_bos_token=self.tokenizer.bos_token_id is not None,
+                max_model_len=context,
+                max_num_seqs=batch_size,
+                enable_prefix_caching=True,
+                enforce_eager=cpu,
+                gpu_memory_utilization=gpu_memory,
+                worker_extension_cls=EXTENSION,
+                # The compile cache does not know the extension: without a key of its own, a graph compiled without
+                # masks would be used again and every mask silently ignored.
+                additional_config={"neuron_mask": 1},
+                # A prefix is shared in whole blocks. The CPU's default of 128 tokens is longer than most examples; it
+                # has no kernel for the 16 of a GPU.
+                **({"block_size": 32} if cpu else {}),
+                **({"hf_overrides": text_decoder} if sees else {}),
+            )
+        except ValueError as error:
+            raise EngineError(
+                f"vLLM cannot load {folder}, a {self._config.model_type}: {error}; use engine: hf"
+            ) from error
         self._llm = self._lm.model
-        self._config = AutoConfig.from_pretrained(folder)
         # Chat models name their several end tokens in generation_config.json, where they have one.
         has_own = (Path(folder) / "generation_config.json").exists()
         generation = GenerationConfig.from_pretrained(folder) if has_own else self._config
@@ -78,7 +113,7 @@ class VllmEngine:
     def _check_layers(self) -> tuple[int, dict[str, int]]:
         workers = self._llm.collective_rpc("neuron_mask_shape")
         config = self._config
-        layers = config.num_hidden_layers
+        layers = config.get_text_config().num_hidden_layers
         for worker in workers:
             if worker["layers"] != list(range(layers)):
                 raise EngineError(
@@ -123,12 +158,17 @@ class VllmEngine:
         return self._lm
 
     @contextmanager
-    def masked(self, neurons: NeuronSet, language: str, *, scale: float = 0.0) -> Iterator[None]:
+    def masked(
+        self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
+    ) -> Iterator[None]:
         """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts.
+
+        With `values` `[K, I]` the neurons are set to these instead.
 
         Raises:
             KeyError: the set has no mask for the language.
-            ValueError: the set was made for another number of layers, or a neuron is outside the model.
+            ValueError: the set was made for another number of layers, a neuron is outside the model, or `values` has
+                another shape.
             EngineError: the workers own another number of neurons than the mask has.
         """
         if neurons.layers != self.layers:
@@ -143,14 +183,23 @@ class VllmEngine:
                     f"mask {language!r}, layer {layer}: neuron {max(index)} does not exist, the model has {width} per "
                     f"layer at site {neurons.site!r}"
                 )
+        fixed = {}
+        if values is not None:
+            if values.shape != (self.layers, width):
+                raise ValueError(
+                    f"values of shape {values.shape}; the model has {self.layers} x {width} neurons"
+                )
+            scale, fixed = 0.0, {layer: values[layer, index].tolist() for layer, index in chosen.items()}
         try:
-            self._set(chosen, scale, neurons.site)
+            self._set(chosen, scale, neurons.site, fixed)
             yield
         finally:
-            self._set({}, 1.0, neurons.site)
+            self._set({}, 1.0, neurons.site, {})
 
-    def _set(self, neurons: dict[int, list[int]], scale: float, site: str) -> None:
-        owned = self._llm.collective_rpc("neuron_mask_set", args=(neurons, scale, site))
+    def _set(
+        self, neurons: dict[int, list[int]], scale: float, site: str, values: dict[int, list[float]]
+    ) -> None:
+        owned = self._llm.collective_rpc("neuron_mask_set", args=(neurons, scale, site, values))
         expected = sum(map(len, neurons.values()))
         found = sum(owned) if site == "intermediate" else owned[0]
         if found != expected:
@@ -188,4 +237,20 @@ class VllmEngine:
         return [
             read_answer(output.outputs[0].token_ids, prompt.stop, self.tokenizer, self._ends)
             for output, prompt in zip(outputs, prompts, strict=True)
+        ]
+
+    def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-likelihood (nats) of each sample; arguments and errors as in the Hugging Face engine."""
+        from vllm import SamplingParams, TokensPrompt
+
+        # vLLM always generates: one token of the context is for that.
+        check_length(samples, self._lm.max_length - 1)
+        params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=0, detokenize=False)
+        outputs = self._llm.generate([TokensPrompt(prompt_token_ids=list(ids)) for ids in samples], params)
+        return [
+            sum(
+                float(place[token].logprob)
+                for token, place in zip(ids[1:], output.prompt_logprobs[1:], strict=True)
+            )
+            for ids, output in zip(samples, outputs, strict=True)
         ]

@@ -1,9 +1,9 @@
 """Inside vLLM's worker processes: a mask on what the MLPs' down projections read and write.
 
 vLLM imports this module (`worker_extension_cls`) before it builds the model. The import wraps
-`RowParallelLinear`, so that every down projection of an MLP carries two buffers of ones, one for its input and one
-for its output; the extension's methods, called through `collective_rpc`, fill them. Buffers are part of the
-compiled graph, so a mask works in eager and in compiled mode and costs one multiplication.
+`RowParallelLinear`, so that every down projection of an MLP carries factors (ones) and shifts (zeros), for its input
+and for its output; the extension's methods, called through `collective_rpc`, fill them. Buffers are part of the
+compiled graph, so a mask works in eager and in compiled mode and costs one multiplication and one addition.
 """
 
 import re
@@ -11,10 +11,13 @@ from typing import Any
 
 import torch
 from vllm.model_executor.layers.linear import RowParallelLinear
+from vllm.model_executor.models.gemma3 import Gemma3ForCausalLM
+from vllm.model_executor.models.utils import WeightsMapper
 
 _DOWN = re.compile(r"\.(\d+)\.mlp\.(?:down_proj|c_proj)$")
 """The prefix under which vLLM builds the MLPs' second linear layers; the group is the layer's number."""
 BUFFERS = {"intermediate": "neuron_mask_input", "residual_write": "neuron_mask_output"}
+SHIFTS = {"intermediate": "neuron_shift_input", "residual_write": "neuron_shift_output"}
 
 _init, _forward = RowParallelLinear.__init__, RowParallelLinear.forward
 
@@ -25,22 +28,37 @@ def _init_with_mask(self: Any, *args: Any, **kwargs: Any) -> None:
     self.masked_layer = int(found.group(1)) if found else None
     if found:
         widths = {"intermediate": self.input_size_per_partition, "residual_write": self.output_size}
-        for site, name in BUFFERS.items():
-            ones = torch.ones(widths[site], dtype=self.params_dtype)
-            self.register_buffer(name, ones, persistent=False)
+        for site, width in widths.items():
+            ones = torch.ones(width, dtype=self.params_dtype)
+            self.register_buffer(BUFFERS[site], ones, persistent=False)
+            self.register_buffer(SHIFTS[site], torch.zeros_like(ones), persistent=False)
 
 
 def _forward_with_mask(self: Any, input_: torch.Tensor) -> Any:
     if self.masked_layer is None:
         return _forward(self, input_)
-    output = _forward(self, input_ * self.neuron_mask_input)
+    output = _forward(self, input_ * self.neuron_mask_input + self.neuron_shift_input)
     if isinstance(output, tuple):
-        return output[0] * self.neuron_mask_output, *output[1:]
-    return output * self.neuron_mask_output
+        return output[0] * self.neuron_mask_output + self.neuron_shift_output, *output[1:]
+    return output * self.neuron_mask_output + self.neuron_shift_output
 
 
 RowParallelLinear.__init__ = _init_with_mask
 RowParallelLinear.forward = _forward_with_mask
+
+# The text decoder of a Gemma 3 that sees images, loaded alone: its weights are named otherwise in the whole model's
+# files, before and since transformers 4.52, and the rest is left out.
+Gemma3ForCausalLM.hf_to_vllm_mapper = Gemma3ForCausalLM.hf_to_vllm_mapper | WeightsMapper(
+    orig_to_new_prefix={
+        "language_model.model.": "model.",
+        "language_model.lm_head.": "lm_head.",
+        "model.language_model.": "model.",
+        "vision_tower.": None,
+        "model.vision_tower.": None,
+        "multi_modal_projector.": None,
+        "model.multi_modal_projector.": None,
+    }
+)
 
 
 class NeuronMask:
@@ -58,18 +76,28 @@ class NeuronMask:
             "quantisation": type(one.quant_method).__name__ if one is not None else "",
         }
 
-    def neuron_mask_set(self, neurons: dict[int, list[int]], scale: float, site: str) -> int:
-        """Scale these neurons (indices over all ranks), all others by 1; return how many this rank owns."""
+    def neuron_mask_set(
+        self, neurons: dict[int, list[int]], scale: float, site: str, values: dict[int, list[float]]
+    ) -> int:
+        """Scale these neurons (indices over all ranks) and add `values`, by layer in the order of the neurons.
+
+        All others keep their own; returns how many of the neurons this rank owns.
+        """
         owned = 0
         for layer, linear in self._masked_layers().items():
             for name in BUFFERS.values():
                 getattr(linear, name).fill_(1.0)
-            mask = getattr(linear, BUFFERS[site])
+            for name in SHIFTS.values():
+                getattr(linear, name).fill_(0.0)
+            mask, shift = getattr(linear, BUFFERS[site]), getattr(linear, SHIFTS[site])
             # At `intermediate` rank r owns neurons [r n, (r + 1) n); the output is whole on every rank.
             start = linear.tp_rank * len(mask) if site == "intermediate" else 0
             index = torch.tensor(neurons.get(layer, []), dtype=torch.int64) - start
-            index = index[(index >= 0) & (index < len(mask))]
-            mask[index.to(mask.device)] = scale
+            here = (index >= 0) & (index < len(mask))
+            index = index[here].to(mask.device)
+            mask[index] = scale
+            if layer in values:
+                shift[index] = torch.tensor(values[layer])[here].to(shift)
             owned += len(index)
         return owned
 

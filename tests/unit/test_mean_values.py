@@ -1,0 +1,53 @@
+"""The values of the intervention `mean`, from statistics to the engine's arguments."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from crane.artefacts import write_table
+from crane.kurtosis import layer_table
+from crane.mean_values import intervention, pooled
+from crane.moments import Moments
+from crane.shards import Statistics
+
+K, I = 3, 7  # noqa: E741
+
+
+@pytest.fixture
+def values():
+    """Values of every neuron at every token: 40 tokens of one language, 10 of another."""
+    generator = torch.Generator().manual_seed(0)
+    return {lang: torch.randn(n, K, I, generator=generator).double() for lang, n in (("en", 40), ("vi", 10))}
+
+
+def tables(values):
+    moments = Moments.from_batch(torch.randn(5, I, generator=torch.Generator().manual_seed(1)))
+    zeros = torch.zeros(I, dtype=torch.int64)
+    return [
+        layer_table(
+            {
+                lang: Statistics(moments, zeros, len(own) + 5, own[:, layer].sum(0), len(own))
+                for lang, own in values.items()
+            },
+            layer,
+            "intermediate",
+        )
+        for layer in range(K)
+    ]
+
+
+def test_the_mean_is_over_the_tokens_of_all_languages(values):
+    everything = torch.cat(list(values.values())).mean(0)
+    table = pd.concat(tables(values)[::-1]).sample(frac=1, random_state=0)
+    np.testing.assert_allclose(pooled(table), everything, rtol=1e-12)
+
+
+def test_settings_become_arguments(values, tmp_path):
+    paths = [tmp_path / f"layer-{layer}.parquet" for layer in range(K)]
+    for path, table in zip(paths, tables(values), strict=True):
+        write_table(table, path, {})
+    assert intervention({}, []) == {}
+    assert intervention({"scale": 0.5}, []) == {"scale": 0.5}
+    found = intervention({"mean": True}, paths)
+    assert list(found) == ["values"]
+    np.testing.assert_allclose(found["values"], torch.cat(list(values.values())).mean(0), rtol=1e-12)
