@@ -1,12 +1,14 @@
 """Corpora: what is read, what is left out, and that the sample depends on the texts and the seed only."""
 
+import gzip
 import json
 import random
 
 import pandas as pd
 import pytest
 from crane.artefacts import ArtefactError
-from crane.corpora import CorpusError, read_documents, sample, shard_rows, tokenise
+from crane.corpora import CorpusError, read_documents, shard_rows, tokenise
+from crane.sampling import sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,14 +19,14 @@ def write(folder, name, texts):
     path = folder / name
     if path.suffix == ".txt":
         path.write_text("".join(f"{t}\n" for t in texts), encoding="utf-8")
-    elif path.suffix == ".jsonl":
-        lines = [json.dumps({"body": t, "n": 1}, ensure_ascii=False) for t in texts]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    elif name.endswith((".jsonl", ".gz")):
+        text = "".join(json.dumps({"body": t, "n": 1}, ensure_ascii=False) + "\n" for t in texts)
+        path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
     else:
         pd.DataFrame({"n": range(len(texts)), "body": texts}).to_parquet(path)
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".jsonl.gz", ".json.gz", ".parquet"])
 def test_every_format_and_glob(tmp_path, suffix):
     write(tmp_path, f"b{suffix}", TEXTS[2:])
     write(tmp_path, f"a{suffix}", TEXTS[:2])
@@ -57,7 +59,10 @@ def test_bad_files(tmp_path):
     with pytest.raises(CorpusError, match=r"a\.parquet: column 'n' holds int, not text"):
         list(read_documents(str(tmp_path / "a.parquet"), "n"))
     (tmp_path / "a.csv").write_text("text\n")
-    with pytest.raises(CorpusError, match=r"a\.csv: unknown format; known: \.txt, \.jsonl, \.parquet"):
+    with pytest.raises(
+        CorpusError,
+        match=r"a\.csv: unknown format; known: \.txt, \.jsonl, \.jsonl\.gz, \.json\.gz, \.parquet",
+    ):
         list(read_documents(str(tmp_path / "a.csv")))
 
 
@@ -72,13 +77,27 @@ def test_damaged_bytes_name_the_file(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"fine\n\xff\xfe\n")
     with pytest.raises(CorpusError, match=r"a\.txt.*UTF-8"):
         list(read_documents(str(tmp_path / "a.txt")))
-    write(tmp_path, "a.parquet", TEXTS)
-    (tmp_path / "a.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
-    with pytest.raises(CorpusError, match=r"a\.parquet"):
-        list(read_documents(str(tmp_path / "a.parquet"), "body"))
+    for name in ("a.parquet", "a.jsonl.gz"):
+        write(tmp_path, name, TEXTS)
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-9])
+        with pytest.raises(CorpusError, match=name.replace(".", r"\.")):
+            list(read_documents(str(tmp_path / name), "body"))
+    (tmp_path / "b.json.gz").write_bytes(b"plain text")
+    with pytest.raises(CorpusError, match=r"b\.json\.gz: not a whole gzip file"):
+        list(read_documents(str(tmp_path / "b.json.gz"), "body"))
 
 
 # Sampling -----------------------------------------------------------------------------------------------
+
+
+@given(parts=st.lists(st.lists(st.integers(0, 60), max_size=30), max_size=5), count=st.integers(1, 40))
+@settings(max_examples=50, deadline=None)
+def test_samples_of_parts_merge_into_the_sample_of_the_whole(parts, count):
+    documents = [[f"document {i}" for i in part] for part in parts]
+    whole = sample((text for part in documents for text in part), count, 3).texts
+    assert (
+        sample((text for part in documents for text in sample(part, count, 3).texts), count, 3).texts == whole
+    )
 
 
 def test_empty_and_duplicate_documents_are_left_out_and_counted():

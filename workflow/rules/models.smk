@@ -1,5 +1,5 @@
 # Models as ordinary Hugging Face folders: results/<study>/models/<model>/
-# The demo's are trained here on generated texts; others are taken over from a local folder.
+# The demo's are trained here on generated texts; others are taken over from a local folder or downloaded.
 DEMO_TEXTS = ["training", "documents", "benchmark", "questions"]
 
 
@@ -11,6 +11,7 @@ rule generate_demo_data:
         **{name: f"{RESULTS}/generated/{{lang}}/{name}.jsonl" for name in DEMO_TEXTS},
     log:
         f"{RESULTS}/logs/generate_demo_data/{{lang}}.log",
+    localrule: True
     conda:
         "../../envs/relevance.yaml"
     params:
@@ -90,3 +91,23 @@ rule link_local_model:
         code=code_version("link_local_model.py"),
     script:
         "../scripts/link_local_model.py"
+
+
+rule download_model:
+    """Download a model at a pinned revision, with a manifest of its files."""
+    output:
+        model=directory(f"{RESULTS}/models/{{model}}"),
+    log:
+        f"{RESULTS}/logs/download_model/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/resources/download_model/{{model}}.tsv"
+    wildcard_constraints:
+        model=among(study.models_of("hub")),
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        pin=lambda wildcards: pin(f"models.{wildcards.model}"),
+        shape=shape,
+    script:
+        "../scripts/download_model.py"

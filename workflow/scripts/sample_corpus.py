@@ -2,20 +2,19 @@
 
 from typing import Any
 
-from crane.artefacts import write_table
-from crane.corpora import read_documents, sample, tokenise
+from crane.artefacts import read_metadata, write_table
+from crane.corpora import read_documents, tokenise
 from crane.models import load_tokenizer
+from crane.sampling import sample, with_surplus
 from joblog import job_log, provenance
-
-SURPLUS = 1.05
-"""Documents sampled beyond the number asked for: some are too short to be used."""
 
 
 def main(snakemake: Any) -> None:
     """Run the rule `sample_corpus`."""
     corpus = snakemake.params.corpus
-    documents = read_documents(snakemake.params.files, snakemake.params.column)
-    found = sample(documents, int(corpus["corpora.documents"] * SURPLUS) + 10, corpus["corpora.seed"])
+    files = snakemake.params.files
+    documents = read_documents(files, snakemake.params.column)
+    found = sample(documents, with_surplus(corpus["corpora.documents"]), corpus["corpora.seed"])
     print(f"{found.read} documents read, {found.empty} empty, {found.duplicate} duplicate", flush=True)
     frame = tokenise(
         found.texts,
@@ -27,7 +26,10 @@ def main(snakemake: Any) -> None:
     tokens = int(frame["input_ids"].map(len).sum())
     print(f"{len(frame)} samples, {tokens} tokens")
     counts = {"read": found.read, "empty": found.empty, "duplicate": found.duplicate, "tokens": tokens}
-    write_table(frame, snakemake.output.corpus, provenance(snakemake, **counts))
+    # What was downloaded names its source.
+    pool = read_metadata(files) if snakemake.input.documents and files.endswith(".parquet") else {}
+    origin = {key: pool[key] for key in ("commit", "sha256") if key in pool}
+    write_table(frame, snakemake.output.corpus, provenance(snakemake, **origin, **counts))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         name: of the benchmark, for messages.
         settings: `task`: an lm-eval task or group, or one of `TASKS`; `fewshot`: number of examples; `data`:
-            optional JSONL file that replaces the task's data set; `stratify_by`, `cluster_by`: as in `run`.
+            optional JSONL file that replaces the task's data set; `dataset`: optional folder that holds a copy of the
+            task's data set, in its own layout; `stratify_by`, `cluster_by`: as in `run`.
 
     Raises:
         BenchmarkError: unknown task, a question whose label is not one of its choices, or one without the field
@@ -44,20 +46,36 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         if settings.get("data"):
             group["dataset_kwargs"] = {"data_files": {"test": str(settings["data"])}, "cache_dir": folder}
+        elif settings.get("dataset"):
+            # In memory: the cache, on the machine of this job, ends with it.
+            group["dataset_path"] = str(Path(settings["dataset"]).resolve())
+            group["dataset_kwargs"] = {"cache_dir": folder, "keep_in_memory": True}
         Path(folder, "group.yaml").write_text(yaml.safe_dump(group), encoding="utf-8")
-        manager = TaskManager(include_path=[str(TASKS), folder], include_defaults=settings["task"] not in own)
-        if settings["task"] not in manager.all_tasks:
+        manager = TaskManager(include_path=[str(TASKS), folder], include_defaults=False)
+        if settings["task"] not in own:
+            manager.task_index.update({**_lm_eval_index(), **manager.task_index})
+        if settings["task"] not in manager.task_index:
             raise BenchmarkError(f"benchmark {name!r}: unknown lm-eval task {settings['task']!r}")
         try:
             tasks = manager.load(f"crane_{name}")
-        except (OSError, DatasetsError) as error:
-            source = settings.get("data") or f"the data of task {settings['task']!r}"
+        except (OSError, ValueError, DatasetsError) as error:
+            source = (
+                settings.get("data") or settings.get("dataset") or f"the data of task {settings['task']!r}"
+            )
             raise BenchmarkError(f"benchmark {name!r}: cannot read {source} ({error})") from error
     for task_name, task in tasks["tasks"].items():
         task.set_fewshot_seed(0)
         _check_labels(name, task_name, task)
         _check_fields(name, task_name, task, settings)
     return tasks
+
+
+@cache
+def _lm_eval_index() -> dict[str, Any]:
+    """Return the index of lm-eval's own tasks, which takes seconds to build."""
+    from lm_eval.tasks import TaskManager
+
+    return dict(TaskManager().task_index)
 
 
 def _check_labels(benchmark: str, name: str, task: Any) -> None:

@@ -1,12 +1,13 @@
-"""Documents of a language: read from local files, sampled, tokenised."""
+"""Documents of a language: read from local files, tokenised."""
 
 import glob
+import gzip
 import hashlib
-import heapq
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from crane.artefacts import ArtefactError
 from crane.errors import CraneError
 
-FORMATS = (".txt", ".jsonl", ".parquet")
+FORMATS = (".txt", ".jsonl", ".jsonl.gz", ".json.gz", ".parquet")
 
 
 class CorpusError(CraneError, ValueError):
@@ -25,7 +26,8 @@ class CorpusError(CraneError, ValueError):
 def read_documents(pattern: str, column: str = "text") -> Iterator[str]:
     """Yield the documents of all files that match a glob, in the order of their names.
 
-    Text files hold one document per line; JSONL and Parquet files one per record, in `column`.
+    Text files hold one document per line; JSONL (also gzipped, as C4's .json.gz) and Parquet files one per record,
+    in `column`.
 
     Raises:
         CorpusError: no file matches, an unknown format, a missing column, or a damaged record.
@@ -40,27 +42,32 @@ def read_documents(pattern: str, column: str = "text") -> Iterator[str]:
                 with path.open(encoding="utf-8") as lines:
                     yield from lines
             elif path.suffix == ".jsonl":
-                yield from _read_jsonl(path, column)
+                with path.open(encoding="utf-8") as lines:
+                    yield from _read_jsonl(lines, path, column)
+            elif path.name.endswith((".jsonl.gz", ".json.gz")):
+                with gzip.open(path, "rt", encoding="utf-8") as lines:
+                    yield from _read_jsonl(lines, path, column)
             elif path.suffix == ".parquet":
                 yield from _read_parquet(path, column)
             else:
                 raise CorpusError(f"{path}: unknown format; known: {', '.join(FORMATS)}")
         except UnicodeDecodeError as error:
             raise CorpusError(f"{path}: not UTF-8 text ({error})") from error
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise CorpusError(f"{path}: not a whole gzip file ({error})") from error
         except pa.ArrowInvalid as error:
             raise CorpusError(f"{path}: not a readable Parquet file ({error})") from error
 
 
-def _read_jsonl(path: Path, column: str) -> Iterator[str]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                text = json.loads(line)[column]
-            except (json.JSONDecodeError, KeyError, TypeError) as error:
-                raise CorpusError(f"{path}, line {number}: no JSON object with {column!r}") from error
-            if not isinstance(text, str | None):
-                raise CorpusError(f"{path}, line {number}: {column!r} is {type(text).__name__}, not text")
-            yield text or ""
+def _read_jsonl(lines: IO[str], path: Path, column: str) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        try:
+            text = json.loads(line)[column]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise CorpusError(f"{path}, line {number}: no JSON object with {column!r}") from error
+        if not isinstance(text, str | None):
+            raise CorpusError(f"{path}, line {number}: {column!r} is {type(text).__name__}, not text")
+        yield text or ""
 
 
 def _read_parquet(path: Path, column: str) -> Iterator[str]:
@@ -72,43 +79,6 @@ def _read_parquet(path: Path, column: str) -> Iterator[str]:
             if not isinstance(text, str | None):
                 raise CorpusError(f"{path}: column {column!r} holds {type(text).__name__}, not text")
             yield text or ""
-
-
-class Sample(NamedTuple):
-    """Sampled documents and what was left out."""
-
-    texts: list[str]
-    read: int
-    empty: int
-    duplicate: int
-
-
-def sample(documents: Iterator[str], count: int, seed: int) -> Sample:
-    """Sample `count` distinct documents (fewer if there are fewer), in one pass and little memory.
-
-    Each document's rank is a hash of the seed and its text and the lowest are kept: the sample depends neither on
-    the order of the files nor on how often a document occurs.
-    """
-    kept: list[tuple[int, str]] = []  # a heap of negative ranks: the worst document is first
-    seen: set[int] = set()
-    read = empty = duplicate = 0
-    for document in documents:
-        read += 1
-        text = (document or "").strip()
-        if not text:
-            empty += 1
-            continue
-        rank = int.from_bytes(hashlib.blake2b(f"{seed}\x1f{text}".encode(), digest_size=8).digest())
-        if rank in seen:
-            duplicate += 1
-            continue
-        seen.add(rank)
-        if len(kept) < count:
-            heapq.heappush(kept, (-rank, text))
-        elif rank < -kept[0][0]:
-            heapq.heapreplace(kept, (-rank, text))
-    texts = [text for _, text in sorted(kept, reverse=True)]
-    return Sample(texts, read, empty, duplicate)
 
 
 def tokenise(

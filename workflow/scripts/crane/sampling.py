@@ -1,0 +1,52 @@
+"""A sample of documents that can be merged: each document's rank is a hash, and the lowest ranks are kept.
+
+Standard library only: the Snakefile imports this module on every node, by way of the check of a configuration.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+def with_surplus(documents: int) -> int:
+    """Return how many documents to sample for a number of usable ones: some are too short to be used."""
+    return int(documents * 1.05) + 10
+
+
+class Sample(NamedTuple):
+    """Sampled documents and what was left out."""
+
+    texts: list[str]
+    read: int
+    empty: int
+    duplicate: int
+
+
+def sample(documents: Iterable[str | None], count: int, seed: int) -> Sample:
+    """Sample `count` distinct documents (fewer if there are fewer), in one pass and little memory.
+
+    Each document's rank is a hash of the seed and its text and the lowest are kept: the sample depends neither on
+    the order of the files nor on how often a document occurs. The same holds for parts: a sample of the samples of
+    all parts, of the same `count` and seed, is the sample of the whole.
+    """
+    kept: list[tuple[int, str]] = []  # a heap of negative ranks: the worst document is first
+    seen: set[int] = set()
+    read = empty = duplicate = 0
+    for document in documents:
+        read += 1
+        text = (document or "").strip()
+        if not text:
+            empty += 1
+            continue
+        rank = int.from_bytes(hashlib.blake2b(f"{seed}\x1f{text}".encode(), digest_size=8).digest())
+        if rank in seen:
+            duplicate += 1
+            continue
+        seen.add(rank)
+        if len(kept) < count:
+            heapq.heappush(kept, (-rank, text))
+        elif rank < -kept[0][0]:
+            heapq.heapreplace(kept, (-rank, text))
+    texts = [text for _, text in sorted(kept, reverse=True)]
+    return Sample(texts, read, empty, duplicate)

@@ -1,0 +1,36 @@
+"""Download data set files of one language one by one, and keep a sample of their documents."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from crane.artefacts import write_table
+from crane.hub import find_files
+from crane.pool import download_pool, draw_files, merge_pool
+from joblog import job_log, provenance
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `download_corpus`."""
+    pin, corpus = snakemake.params.pin, snakemake.params.corpus
+    size, seed = corpus["corpora.pool"], corpus["corpora.seed"]
+    matching = find_files(pin["repository"], pin["revision"], "dataset", [pin["files"]])
+    drawn = draw_files(matching, corpus["corpora.max_files"], seed)
+    print(
+        f"{pin['repository']} at {drawn.commit}: {len(drawn.files)} files drawn of those that match {pin['files']}, "
+        f"{drawn.size / 1e9:.2f} GB, of which one at a time is on the disk",
+        flush=True,
+    )
+    output = Path(snakemake.output.pool)
+    work = output.with_name(f".{output.name}.download")
+    samples = list(download_pool(drawn, work, column=corpus["corpora.column"], pool=size, seed=seed))
+    frame, facts = merge_pool(samples, size, seed)
+    print(f"{facts['read']} documents read, {facts['empty']} empty, {facts['duplicate']} duplicate")
+    print(f"{len(frame)} documents kept")
+    write_table(frame, output, provenance(snakemake, commit=drawn.commit, **facts))
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)
