@@ -1,0 +1,22 @@
+"""Check the models, data, keys, partitions and disk of a study."""
+
+from functools import partial
+from typing import Any
+
+from crane.preflight import disk, judges, make, partitions, sources, write_checks
+from crane.study import Study
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `check_study`."""
+    study = Study(snakemake.params.config)
+    checks = [*sources(study), *judges(study), ("disk", partial(disk, study))]
+    if snakemake.params.partitions:
+        checks.append(("partitions", partial(partitions, dict(snakemake.params.partitions))))
+    write_checks(make(checks), snakemake.output.checks)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

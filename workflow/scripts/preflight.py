@@ -1,0 +1,24 @@
+"""Print one line per check, on the terminal and in the log; fail where one has failed."""
+
+from pathlib import Path
+from typing import Any
+
+from crane.artefacts import write_text
+from crane.preflight import read_checks, render
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `preflight` or `preflight_gpu`."""
+    checks = [check for path in snakemake.input for check in read_checks(path)]
+    for path in snakemake.input:  # the next time everything is looked at again
+        Path(path).unlink()
+    failed = sum(not check.passed for check in checks)
+    report = f"{render(checks)}\n{len(checks)} checks, {failed} failed"
+    write_text(report + "\n", snakemake.log[0])
+    print(report)
+    if failed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main(snakemake)
