@@ -4,31 +4,33 @@ import json
 
 import pytest
 from crane.artefacts import ArtefactError
-from crane.judges import JUDGES, JudgeError, ReferenceJudge
+from crane.judges.interface import JudgeError
+from crane.judges.reference import ReferenceJudge
+from crane.judges.settings import describe
+from crane.judges.verdicts import read_reply
 from crane.prompts import STYLES, Prompt, PromptError, open_question, read_questions
 from sacrebleu.metrics import CHRF
 
 
 def judged(output, reference="The currency of Japan is the yen.", **settings):
-    return ReferenceJudge(**settings)({"question": "q", "output": output, "reference": reference})
+    reply = ReferenceJudge(**settings)({"question": "q", "output": output, "reference": reference})
+    return read_reply(reply, {"kind": "reference"}, output).score
 
 
 def test_the_scale():
-    assert judged("The currency of Japan is the yen.").score == pytest.approx(10)
-    assert judged("  The currency of Japan is the yen.\n").score == pytest.approx(10)
-    assert judged("").score == pytest.approx(1, abs=0.05)
-    assert judged("北京").score == pytest.approx(1, abs=0.05)
-    assert 1 < judged("Yen.").score < judged("The currency is the yen.").score < 10
+    assert judged("The currency of Japan is the yen.") == pytest.approx(10)
+    assert judged("  The currency of Japan is the yen.\n") == pytest.approx(10)
+    assert judged("") == pytest.approx(1, abs=0.05)
+    assert judged("北京") == pytest.approx(1, abs=0.05)
+    assert 1 < judged("Yen.") < judged("The currency is the yen.") < 10
 
 
 @pytest.mark.parametrize(("char_order", "word_order"), [(6, 0), (3, 0), (6, 2)])
 def test_the_score_is_chrf(char_order, word_order):
     output, reference = "Ha Noi is a capital", "The capital of Viet Nam is Ha Noi"
     chrf = CHRF(char_order=char_order, word_order=word_order)
-    expected = chrf.sentence_score(output, [reference]).score
-    verdict = judged(output, reference, char_order=char_order, word_order=word_order)
-    assert verdict.score == pytest.approx(1 + 9 * expected / 100)
-    assert verdict.response == f"chrF = {expected:.4f}"
+    expected = 1 + 9 * chrf.sentence_score(output, [reference]).score / 100
+    assert judged(output, reference, char_order=char_order, word_order=word_order) == expected
 
 
 @pytest.mark.parametrize("record", [{}, {"reference": ""}, {"reference": None}])
@@ -37,8 +39,10 @@ def test_a_missing_reference_names_the_question(record):
         ReferenceJudge()({"question": "Which month", "output": "May", **record})
 
 
-def test_the_label_says_that_it_is_no_llm():
-    assert "not an LLM" in JUDGES["reference"]
+def test_the_label_says_what_judges():
+    assert "not an LLM" in describe({"kind": "reference", "label": "GPT"})
+    gpt = {"kind": "openai", "label": "GPT-4o", "model": "gpt-4o-2024-08-06", "prompt": "crane"}
+    assert describe(gpt) == "GPT-4o (gpt-4o-2024-08-06, prompt crane)"
 
 
 # Prompts ------------------------------------------------------------------------------------------------
@@ -83,6 +87,25 @@ def test_questions_are_read_as_they_are(tmp_path):
     assert read_questions(tmp_path / "vi.jsonl") == questions
 
 
+def test_questions_may_be_lines_of_text(tmp_path):
+    (tmp_path / "vi.txt").write_text("Thủ đô?\r\n\n  为什么? \nWhy\u2028not?", encoding="utf-8")
+    found = [q["question"] for q in read_questions(tmp_path / "vi.txt")]
+    assert found == ["Thủ đô?", "为什么?", "Why\u2028not?"]
+    (tmp_path / "vi.txt").write_text("\n \n")
+    with pytest.raises(PromptError, match=r"vi\.txt: no questions"):
+        read_questions(tmp_path / "vi.txt")
+    (tmp_path / "vi.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(PromptError, match=r"vi\.txt: not UTF-8"):
+        read_questions(tmp_path / "vi.txt")
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "vi"])
+def test_the_published_questions_are_read(real_data, language):
+    questions = read_questions(real_data / "mvicuna" / f"{language}.txt")
+    assert len(questions) == 70
+    assert all(question.keys() == {"question"} for question in questions)
+
+
 @pytest.mark.parametrize(
     "record", [{}, {"prompt": "Why?"}, *({"question": q} for q in ("", " ", None, 5, ["Why?"]))]
 )
@@ -104,6 +127,4 @@ def test_a_file_without_questions_is_told(tmp_path):
 @pytest.mark.parametrize("word", ["巴黎", "Paris", "hai", "7"])
 def test_a_short_right_answer_gets_full_marks(word: str) -> None:
     """Answers shorter than the longest n-gram: chrF must use the orders that exist."""
-    assert ReferenceJudge()(
-        {"output": f" {word}\n", "reference": word, "question": "?"}
-    ).score == pytest.approx(10)
+    assert judged(f" {word}\n", word) == pytest.approx(10)

@@ -1,5 +1,8 @@
 # Needs a model, a mask set and open questions; makes, per language of the questions,
-# results/<study>/generations/<model>/<mask_set>/<lang>.jsonl and results/<study>/judgements/<model>/<mask_set>/<lang>.jsonl
+# results/<study>/generations/<model>/<mask_set>/<lang>.jsonl, what each judge replied,
+# results/<study>/responses/<judge>/<model>/<mask_set>/<lang>.jsonl, and the scores read from it,
+# results/<study>/judgements/<judge>/<model>/<mask_set>/<lang>.jsonl
+# Replies of an endpoint lie in results/judgements.sqlite as well, shared by all studies.
 
 
 rule generate_answers:
@@ -8,6 +11,7 @@ rule generate_answers:
         **{lang: study.questions(lang) for lang in study.languages},
         model=f"{RESULTS}/models/{{model}}",
         neurons=mask_file,
+        means=mean_values,
     output:
         answers=expand(
             f"{RESULTS}/generations/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
@@ -38,6 +42,7 @@ rule generate_answers:
             )
         ),
         languages=study.languages,
+        intervention=lambda wildcards: study.intervention(wildcards.mask_set),
         engine=pick("engine"),
         dtype=pick("evaluation.dtype"),
         code=code_version("generate_answers.py"),
@@ -45,24 +50,67 @@ rule generate_answers:
         "../scripts/generate_answers.py"
 
 
-rule judge_answers:
-    """Score the open answers from 1 to 10."""
+rule ask_judge:
+    """Have a judge grade the open answers; what it replied before to the same answer is not asked again."""
     input:
         answers=expand(
             f"{RESULTS}/generations/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
             lang=study.languages,
         ),
     output:
-        judgements=expand(
-            f"{RESULTS}/judgements/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
+        responses=expand(
+            f"{RESULTS}/responses/{{{{judge}}}}/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
             lang=study.languages,
         ),
     log:
-        f"{RESULTS}/logs/judge_answers/{{model}}/{{mask_set}}.log",
+        f"{RESULTS}/logs/ask_judge/{{judge}}/{{model}}/{{mask_set}}.log",
+    # The machine that plans the study reaches the internet, GPU nodes often do not.
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        concurrency=lambda wildcards: study.judge_speed(wildcards.judge)["concurrency"],
+        timeout=lambda wildcards: study.judge_speed(wildcards.judge)["timeout"],
+        poll_seconds=lambda wildcards: study.judge_speed(wildcards.judge)[
+            "poll_seconds"
+        ],
+        key_variable=lambda wildcards: study.judge_speed(wildcards.judge)[
+            "key_variable"
+        ],
+    params:
+        judge=lambda wildcards: study.judge_request(wildcards.judge),
+        languages=lambda wildcards: study.judge_languages(wildcards.judge),
+        store="results/judgements.sqlite",
+        # The parser decides whether to ask again, but nothing of what is stored.
+        code=lambda wildcards: code_version(
+            "ask_judge.py",
+            *study.judge_files(wildcards.judge),
+            without="crane/judges/verdicts.py",
+        ),
+    script:
+        "../scripts/ask_judge.py"
+
+
+rule parse_judgements:
+    """Read scores from 1 to 10 out of a judge's replies, and tell the language of each answer."""
+    input:
+        responses=expand(
+            f"{RESULTS}/responses/{{{{judge}}}}/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
+            lang=study.languages,
+        ),
+    output:
+        judgements=expand(
+            f"{RESULTS}/judgements/{{{{judge}}}}/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
+            lang=study.languages,
+        ),
+    log:
+        f"{RESULTS}/logs/parse_judgements/{{judge}}/{{model}}/{{mask_set}}.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
-        judge=pick("judge.kind", "judge.char_order", "judge.word_order"),
-        code=code_version("judge_answers.py"),
+        reading=lambda wildcards: study.judge_reading(wildcards.judge),
+        languages=study.languages,
+        code=code_version("parse_judgements.py"),
     script:
-        "../scripts/judge_answers.py"
+        "../scripts/parse_judgements.py"

@@ -7,6 +7,7 @@ import torch
 from crane.artefacts import write_jsonl
 from crane.engines.interface import conditions
 from crane.engines.open import open_engine
+from crane.mean_values import intervention
 from crane.prompts import open_question, read_questions
 from joblog import job_log
 
@@ -24,11 +25,12 @@ def main(snakemake: Any) -> None:
         batch_size=snakemake.resources.batch_size,
         gpus=snakemake.resources.gpu,
     )
+    how = intervention(snakemake.params.intervention, snakemake.input.means)
     template = engine.tokenizer if asked["chat_template"] else None
     languages = list(snakemake.params.languages)
     questions = {language: read_questions(snakemake.input[language]) for language in languages}
     records: dict[str, list[dict[str, Any]]] = {language: [] for language in languages}
-    for mask_language in conditions(engine, snakemake.input.neurons or None):
+    for mask_language in conditions(engine, snakemake.input.neurons or None, **how):
         for language in languages:
             prompts = [
                 open_question(q["question"], asked["style"], asked["suffix"][language], template)

@@ -15,15 +15,25 @@ class PromptError(CraneError, ValueError):
 
 
 def read_questions(path: str | Path) -> list[dict[str, Any]]:
-    """Read a JSONL file of open questions: `question`, optionally `reference`.
+    """Read open questions: a JSONL file of `question`, optionally `reference`; or a .txt file, one question a line.
 
     Raises:
         ArtefactError: a line is not a JSON object.
         PromptError: no question in the file, or a record whose `question` is missing, empty or not text.
     """
-    records = read_jsonl(path)
+    path = Path(path)
+    if path.suffix == ".txt":
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            raise PromptError(f"{path}: not UTF-8 text ({error})") from error
+        records = [{"question": line.strip()} for line in lines if line.strip()]
+    else:
+        records = read_jsonl(path)
     if not records:
-        raise PromptError(f"{path}: no questions; one JSON object with 'question' a line is needed")
+        raise PromptError(
+            f"{path}: no questions; one JSON object with 'question' a line is needed (.txt: one question a line)"
+        )
     for number, record in enumerate(records, 1):
         question = record.get("question")
         if not (isinstance(question, str) and question.strip()):

@@ -1,0 +1,46 @@
+"""Ask one judge about all answers of one model under one mask set; keep everything that it replied."""
+
+from typing import Any
+
+from crane.artefacts import read_jsonl, write_jsonl
+from crane.judges.asking import ask_about, responses
+from crane.judges.interface import Backend
+from crane.judges.store import JudgementStore
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `ask_judge`."""
+    settings = dict(snakemake.params.judge)
+    kind = settings["kind"]
+    speed = snakemake.resources
+    files = [read_jsonl(path) for path in snakemake.input.answers]
+    records = [record for file in files for record in file]
+    if kind == "reference":
+        from crane.judges.reference import ReferenceJudge
+
+        judge = ReferenceJudge(settings["char_order"], settings["word_order"])
+        replies = [[{"attempt": 0, **judge(record)}] for record in records]
+    else:
+        with JudgementStore(snakemake.params.store) as store:
+
+            def backend() -> Backend:
+                # Imported when something is to be sent: the client takes a second, and replies may all be known.
+                from crane.judges.batch import BatchJudge
+                from crane.judges.endpoint import Endpoint
+                from crane.judges.online import OnlineJudge
+
+                endpoint = Endpoint(settings["base_url"], speed.key_variable, speed.timeout)
+                if kind == "openai":
+                    return OnlineJudge(endpoint, speed.concurrency)
+                return BatchJudge(endpoint, store, speed.poll_seconds)
+
+            replies = ask_about(records, snakemake.params.languages, settings, store, backend)
+    judged = responses(records, replies, snakemake.wildcards.judge)
+    for file, path in zip(files, snakemake.output.responses, strict=True):
+        write_jsonl([next(judged) for _ in file], path)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

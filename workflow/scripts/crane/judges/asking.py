@@ -1,0 +1,165 @@
+"""Asks a judge about all answers of a job: what the store knows is taken from there, the rest is asked once."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from crane.judges.interface import Backend, Failure, JudgeError, Request
+from crane.judges.prompts import judge_request
+from crane.judges.store import JudgementStore
+from crane.judges.verdicts import read_reply
+
+TOLERATED = 0.02
+"""Share of a job's requests that may stay without a reply; more means that the endpoint is ill, not the answers."""
+PAUSE = 0.5
+"""Seconds between two looks at what another job asks."""
+
+
+def ask_about(
+    records: Sequence[Mapping[str, Any]],
+    languages: Mapping[str, str],
+    settings: Mapping[str, Any],
+    store: JudgementStore,
+    backend: Callable[[], Backend],
+) -> list[list[dict[str, Any]]]:
+    """Return the replies about every answer, in the order in which they were asked for.
+
+    Equal answers to equal questions are asked about once, whatever the mask or the study. An answer is asked about
+    again while no verdict can be read from its last reply, `attempts` times at most. The parser thus decides here
+    how often is asked, but nothing of what is stored: with another parser, the stored replies are read anew by the
+    next rule and nobody is asked. That is why the rule's `params` leave the parser's code out.
+
+    Args:
+        records: question, output, language.
+        languages: code -> English name.
+        settings: as `crane.judges.settings.request` returns them.
+        store: where all replies are kept.
+        backend: makes what sends requests; called only if something is to be sent, so that a study whose replies
+            are all stored needs neither key nor network.
+
+    Returns:
+        Per record its replies: attempt, key, text, refusal, finish_reason, model, usage; or attempt, key, error.
+
+    Raises:
+        JudgeError: see `Backend`; or more requests than `TOLERATED` stay without a reply. What was answered is
+            stored then, and the next run asks for the rest.
+    """
+    replies: list[list[dict[str, Any]]] = [[] for _ in records]
+    asker = _Asker(store, backend, settings["model"])
+    open_ones = list(range(len(records)))
+    for attempt in range(settings["attempts"]):
+        requests = {
+            i: judge_request(records[i], languages[records[i]["language"]], settings, attempt)
+            for i in open_ones
+        }
+        distinct = {request.key: request for request in requests.values()}
+        if not distinct:
+            break
+        known, failures = asker.fetch(distinct)
+        still = []
+        for i, request in requests.items():
+            key = request.key
+            if key in known:
+                replies[i].append({"attempt": attempt, "key": key, **_kept(known[key])})
+                if read_reply(replies[i][-1], settings, records[i]["output"]).score is None:
+                    still.append(i)
+            else:
+                replies[i].append({"attempt": attempt, "key": key, "error": failures[key].reason})
+        open_ones = still
+    return replies
+
+
+class _Asker:
+    """Fetches requests: from the store, by asking, or by waiting for another job that asks."""
+
+    def __init__(self, store: JudgementStore, backend: Callable[[], Backend], model: str) -> None:
+        self._store = store
+        self._make = backend
+        self._model = model
+        self._backend: Backend | None = None
+
+    def _ready(self) -> Backend:
+        if self._backend is None:
+            self._backend = self._make()
+            self._backend.check_model(self._model)
+        return self._backend
+
+    def fetch(self, requests: Mapping[str, Request]) -> tuple[dict[str, dict[str, Any]], dict[str, Failure]]:
+        """Return replies and failures by key; together they have every request."""
+        known = self._store.replies(requests)
+        stored, asked = len(known), 0
+        failures: dict[str, Failure] = {}
+        while missing := [r for key, r in requests.items() if key not in known and key not in failures]:
+            backend = self._ready()
+            mine = self._store.claim(missing)
+            if mine:
+                self._refuse_handed_in(backend, mine)
+                asked += len(mine)
+                try:
+                    failures |= self._twice(backend, mine)
+                finally:
+                    self._store.release(request.key for request in mine)
+            else:
+                time.sleep(PAUSE)
+            known |= self._store.replies(request.key for request in missing)
+        print(
+            f"{len(requests)} requests: {stored} known, {asked} sent, {len(failures)} without a reply",
+            flush=True,
+        )
+        self._judge_health(failures, asked)
+        return known, failures
+
+    def _refuse_handed_in(self, backend: Backend, requests: Sequence[Request]) -> None:
+        """Stop rather than pay again for what an unfetched batch holds."""
+        handed_in = [] if backend.uses_batches else self._store.open_batches(r.key for r in requests)
+        if handed_in:
+            self._store.release(request.key for request in requests)
+            raise JudgeError(
+                f"batch {handed_in[0].batch_id or handed_in[0].uid} holds some of these answers already; set kind: "
+                "openai_batch again until it is fetched"
+            )
+
+    def _twice(self, backend: Backend, requests: Sequence[Request]) -> dict[str, Failure]:
+        """Ask, and ask once more for what failed for no reason of its own: the endpoint may be back."""
+        failures = backend.ask(requests, self._store.record)
+        again = [r for r in requests if r.key in failures and not failures[r.key].refused]
+        if again and len(again) < len(requests):
+            for request in again:
+                del failures[request.key]
+            failures |= backend.ask(again, self._store.record)
+        return failures
+
+    def _judge_health(self, failures: Mapping[str, Failure], asked: int) -> None:
+        lost = [failure for failure in failures.values() if not failure.refused]
+        if len(lost) > TOLERATED * asked:
+            raise JudgeError(
+                f"{len(lost)} of {asked} requests got no reply (the last: {lost[-1].reason}); what was answered is "
+                "stored, run again to ask for the rest"
+            )
+        refused = [failure for failure in failures.values() if failure.refused]
+        if asked > 1 and len(refused) == asked:
+            raise JudgeError(
+                f"the endpoint refuses all {asked} requests ({refused[-1].reason}); look at the judge's settings"
+            )
+
+
+def _kept(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a response file keeps of a chat completion."""
+    choice = reply["choices"][0]
+    message = choice["message"]
+    usage = reply.get("usage") or {}
+    return {
+        "text": content if isinstance(content := message.get("content"), str) else None,
+        "refusal": message.get("refusal"),
+        "finish_reason": choice.get("finish_reason"),
+        "model": reply.get("model"),
+        "usage": {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens")},
+    }
+
+
+def responses(
+    records: Sequence[Mapping[str, Any]], replies: Sequence[list[dict[str, Any]]], judge: str
+) -> Iterator[dict[str, Any]]:
+    """Yield the records of a response file: an answer, its judge, and all that the judge replied."""
+    for record, own in zip(records, replies, strict=True):
+        yield {**record, "judge": judge, "replies": own}

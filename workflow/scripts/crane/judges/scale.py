@@ -1,0 +1,4 @@
+"""The scale of every judge."""
+
+LOWEST, HIGHEST = 1, 10
+"""Worst and best score."""

@@ -1,0 +1,33 @@
+"""Read the scores out of what one judge replied about one model under one mask set, and the language of each answer."""
+
+from collections import Counter
+from typing import Any
+
+from crane.answer_language import LanguageIdentifier
+from crane.artefacts import read_jsonl, write_jsonl
+from crane.judges.verdicts import read_replies
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `parse_judgements`."""
+    reading = dict(snakemake.params.reading)
+    identify = LanguageIdentifier(snakemake.params.languages)
+    for source, target in zip(snakemake.input.responses, snakemake.output.judgements, strict=True):
+        judgements = []
+        for record in read_jsonl(source):
+            verdict = read_replies(record["replies"], reading, record["output"])
+            language = identify(record["output"])
+            judgements.append({**record, **verdict._asdict(), "answer_language": language})
+        write_jsonl(judgements, target)
+        scores = [j["score"] for j in judgements if j["score"] is not None]
+        missing = Counter(j["reason"] for j in judgements if j["score"] is None)
+        print(
+            f"{target}: {len(scores)} of {len(judgements)} scored, mean {sum(scores) / max(len(scores), 1):.3f}; "
+            f"without a score: {dict(missing)}"
+        )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)
