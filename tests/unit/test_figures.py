@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from crane import figures
 from crane.kurtosis_figure import MAX_LAYERS, kurtosis_contrast
+from crane.null_distribution import COLUMNS, against_random
 from crane.results import Labels, ResultsError
 from crane.style import COLOURS, GREY, looks, save
 from matplotlib.colors import to_rgba
@@ -98,6 +99,8 @@ def test_transfer_draws_base_and_chat_under_the_benchmarks_own_mask():
 
 def test_random_band_spans_the_seeds():
     _, f1 = study()
+    layers = {name: {key: [2 if name == "lape" else 1] for key in LANGUAGES} for name in f1["mask_set"]}
+    f1[COLUMNS] = against_random(f1, layers)
     chosen = Labels(LANGUAGES, EVERY.benchmarks, EVERY.mask_sets, {BASE: "Base"})
     figure = figures.random_band(f1, chosen, "exam")
     for axes, code in zip(figure.axes, LANGUAGES, strict=True):
@@ -110,6 +113,10 @@ def test_random_band_spans_the_seeds():
         crane = axes.lines[1]
         assert crane.get_markerfacecolor() == crane.get_color()
         assert to_rgba(axes.lines[0].get_markerfacecolor()) == to_rgba("white")
+        null = f1.query(f"suite == 'exam' and mask_language == '{code}'").set_index("mask_set")
+        shown = [f"{null.null_percentile[name]:.0f}  {null.null_p[name]:.2f}" for name in ("lape", "crane")]
+        assert [text.get_text() for text in axes.texts] == [f"({shown[0]})", shown[1], "%ile  p"]
+    assert "among the 3 random sets (p is at least 0.25)" in figure.get_supxlabel()
     with pytest.raises(ResultsError, match="none of the mask sets lape, crane is random"):
         figures.random_band(f1, labels("lape", "crane"), "exam")
 

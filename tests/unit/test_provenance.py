@@ -41,7 +41,7 @@ def test_changes_with_every_module_that_is_imported_directly_or_not(copied, modu
     assert version() != before
 
 
-@pytest.mark.parametrize("module", ["figures", "tables", "judges", "engines/hf", "demo/world"])
+@pytest.mark.parametrize("module", ["figures", "tables", "judges/store", "engines/hf", "demo/world"])
 def test_does_not_change_with_an_unrelated_module(copied, module):
     before = version()
     append(copied / "crane" / f"{module}.py")
@@ -138,3 +138,12 @@ def test_scripts_run_only_under_their_guard(path):
             names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
             if not isinstance(node, ast.FunctionDef):
                 assert "snakemake" not in names, f"{path}, line {node.lineno}"
+
+
+def test_a_module_can_be_left_out(copied):
+    before, without = version(), provenance.code_version("probe.py", without="crane/neurons.py")
+    append(copied / "crane" / "neurons.py")
+    assert version() != before
+    assert provenance.code_version("probe.py", without="crane/neurons.py") == without
+    append(copied / "crane" / "select.py")
+    assert provenance.code_version("probe.py", without="crane/neurons.py") != without

@@ -205,12 +205,46 @@ def test_answers_that_cannot_be_paired_are_refused(how: str, message: str):
 def test_judgements_become_items():
     judged = {
         "model": "base", "mask_set": "crane", "mask_language": "en", "language": "zh", "question_id": 7,
-        "question": "?", "score": 4,
+        "question": "?", "score": 4, "answer_language": "en",
     }  # fmt: skip
     frame = open_items([judged, {**judged, "question_id": 8, "score": None}])
     assert frame["benchmark"].tolist() == ["open_zh"] * 2
     assert frame["cluster"].nunique() == 2 and frame["doc_hash"].nunique() == 1
     np.testing.assert_array_equal(frame["value"], [4, NAN])
+    told = open_items([{**judged, "answer_language": code} for code in ("zh", "en", None)])
+    np.testing.assert_array_equal(told["in_language"], [1, 0, NAN])
+
+
+def test_a_drop_is_split_into_switched_and_lost():
+    """Question 0 is answered in another language under the mask, 1 is answered worse, 2 has no language."""
+    frame = answers(
+        {
+            ("original", "none"): {"open_en": [9, 8, 7, 6], "open_zh": [9, 9, 9, NAN]},
+            ("crane", "en"): {"open_en": [1, 5, 6, NAN], "open_zh": [9, 9, 9, 9]},
+        }
+    )
+    spoken = {"none": [1, 1, 1, 1], "en": [0, 1, NAN, 0]}
+    frame["in_language"] = [
+        spoken[mask][place] for mask, place in zip(frame["mask_language"], frame["doc_id"], strict=True)
+    ]
+    scores, _ = summarise(frame, BENCHMARKS, resamples=100)
+    scores = scores.set_index(["mask_set", "benchmark"])
+    row = scores.loc["crane", "open_en"]
+    assert row["drop"] == pytest.approx(4) and row["missing"] == 1
+    assert row["drop_switched"] == pytest.approx(8 / 3) and row["drop_lost"] == pytest.approx(4 / 3)
+    assert row["in_language"] == pytest.approx(1 / 3) and row["unidentified"] == 1
+    assert row["score_in_language"] == 5
+    assert scores.loc["crane", "open_zh"][["drop_switched", "drop_lost"]].tolist() == [0, 0]
+    unmasked = scores.loc["original", "open_en"]
+    assert unmasked["in_language"] == 1 and np.isnan(unmasked["drop_switched"])
+    without = summarise(frame.drop(columns="in_language"), BENCHMARKS, resamples=100)[0]
+    assert without[["in_language", "score_in_language", "drop_switched"]].isna().all(axis=None)
+    frame.loc[(frame["mask_language"] == "en") & (frame["doc_id"] < 2), "in_language"] = (
+        NAN  # one of four is told
+    )
+    few = summarise(frame, BENCHMARKS, resamples=100)[0].set_index(["mask_set", "benchmark"])
+    assert few.loc["crane", "open_en"][["in_language", "drop_switched", "drop_lost"]].isna().all()
+    assert few.loc["crane", "open_en"]["unidentified"] == 3
 
 
 def test_a_drop_compares_the_same_questions():
@@ -227,3 +261,41 @@ def test_a_drop_compares_the_same_questions():
     assert (row["score"], row["missing"], row["drop"]) == (10, 2, 0)
     assert (row["drop_low"], row["drop_high"]) == (0, 0)
     assert langspec["f1"].iloc[0] == 0
+
+
+def test_changed_answers_are_counted_and_tested(summary):
+    scores, _ = summary
+    columns = ["worse", "better", "p"]
+    assert scores.loc[("base", "crane", "en", "quiz_en"), columns].tolist() == [2, 0, 0.5]
+    assert scores.loc[("base", "crane", "zh", "quiz_zh"), columns].tolist() == [1, 1, 1]
+    # An unscored answer is no change.
+    assert scores.loc[("base", "crane", "en", "open_zh"), columns].tolist() == [0, 0, 1]
+    assert scores.xs("original", level="mask_set")[columns].isna().all(axis=None)
+
+
+def test_differences_of_f1_are_paired():
+    """A set with the reference's very answers differs by nothing, in every resample."""
+    rng = np.random.default_rng(0)
+    table = {
+        (name, code): {benchmark: rng.integers(0, 2, 80) for benchmark in ("quiz_en", "quiz_zh")}
+        for name, code in [("original", "none"), ("crane", "en"), ("crane", "zh")]
+    }
+    table |= {("twin", code): table["crane", code] for code in ("en", "zh")}
+    table |= {
+        ("worse", code): {name: 0 * a for name, a in table["crane", code].items()} for code in ("en", "zh")
+    }
+    _, f1 = summarise(answers(table), BENCHMARKS, resamples=300, reference="crane")
+    rows = f1.set_index(["mask_set", "mask_language"])
+    columns = ["difference", "difference_low", "difference_high"]
+    assert (rows.loc["twin", columns] == 0).all(axis=None)
+    assert rows.loc["crane", columns].isna().all(axis=None)
+    for code in ("en", "zh"):
+        own = rows.loc[("worse", code)]
+        assert own["difference"] == pytest.approx(own["f1"] - rows.loc[("crane", code), "f1"])
+        assert own["difference_low"] <= own["difference"] <= own["difference_high"]
+        # Less wide than the two F1 apart would have it: both come from the same questions.
+        apart = (own["high"] - own["low"]) + (
+            rows.loc[("crane", code), "high"] - rows.loc[("crane", code), "low"]
+        )
+        assert own["difference_high"] - own["difference_low"] < apart
+    assert summarise(answers(table), BENCHMARKS, resamples=10)[1]["difference"].isna().all()

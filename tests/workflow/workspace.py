@@ -1,5 +1,6 @@
 """Copies of the workflow in which Snakemake can be run for real."""
 
+import copy
 import os
 import shutil
 import subprocess
@@ -11,8 +12,14 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "workflow", "config", "profiles", "resources", "envs", "README.md"]
+PARTS = ["Snakefile", "workflow", "config", "profiles", "resources", "envs", "README.md", "CITATION.cff"]
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
+
+
+def plain(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy without the optional sections, which name mask sets, suites and models of the whole demo."""
+    optional = ("sweeps", "perplexity", "relevance_variants", "published")
+    return copy.deepcopy({key: value for key, value in config.items() if key not in optional})
 
 
 class Workspace:
@@ -57,6 +64,12 @@ class Workspace:
         jobs = {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdigit()}
         return Counter({rule: n for rule, n in jobs.items() if rule not in ("all", "total")})
 
+    def reruns(self) -> Counter[str]:
+        """Return the planned jobs but for the record of the whole study, which is made anew with any of them."""
+        jobs = self.planned()
+        assert jobs.pop("record_provenance", 0) == bool(jobs)
+        return jobs
+
     def outputs(self) -> list[str]:
         """Return the path of every output file of the study."""
         table = self.run("--summary").stdout.splitlines()[1:]
@@ -66,7 +79,7 @@ class Workspace:
         """Make every output exist and let Snakemake record it as made with the present code and params."""
         for name in self.outputs():
             path = self.folder / name
-            if path.parent.name == "models":
+            if path.parent.name in ("models", "datasets"):
                 path.mkdir(parents=True, exist_ok=True)
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)

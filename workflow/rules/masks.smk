@@ -1,22 +1,23 @@
 # Needs the tables of statistics; makes results/<study>/masks/<model>/<mask_set>.parquet and its summary (.json)
 MASKS = f"{RESULTS}/masks/{{model}}/{{mask_set}}"
-KURTOSIS = expand(
-    f"{RESULTS}/kurtosis/{{{{model}}}}/layer-{{layer}}.parquet",
-    layer=range(study.layers),
-)
+KURTOSIS = statistics("{model}")
 
 
 rule select_neurons:
     """CRANE and other statistics of relevance: the neurons that stand out in one language."""
     input:
-        kurtosis=KURTOSIS,
+        kurtosis=lambda wildcards: statistics(
+            wildcards.model, study.variant(wildcards.mask_set)
+        ),
+        match=matched_set,
     output:
         neurons=f"{MASKS}.parquet",
         summary=f"{MASKS}.json",
     log:
         f"{RESULTS}/logs/select_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
-        mask_set=among(study.by_method("crane", "dispersion")),
+        mask_set=among(study.chosen_by("crane", "dispersion")),
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -39,7 +40,8 @@ rule select_lape_neurons:
     log:
         f"{RESULTS}/logs/select_lape_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
-        mask_set=among(study.by_method("lape", "lape_matched")),
+        mask_set=among(study.chosen_by("lape", "lape_matched")),
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -61,11 +63,12 @@ rule draw_random_neurons:
     log:
         f"{RESULTS}/logs/draw_random_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
-        mask_set=among(study.by_method("random")),
+        mask_set=among(study.chosen_by("random")),
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
-        seed=lambda wildcards: study.mask_sets[wildcards.mask_set]["seed"],
+        seed=lambda wildcards: study.every_set[wildcards.mask_set]["seed"],
         code=code_version("draw_random_neurons.py"),
     script:
         "../scripts/draw_random_neurons.py"
@@ -74,14 +77,15 @@ rule draw_random_neurons:
 rule import_neurons:
     """Masks from a file: LAPE's published lists, or a mask set of another study."""
     input:
-        file=lambda wildcards: study.mask_sets[wildcards.mask_set]["file"],
+        file=lambda wildcards: study.selection(wildcards.mask_set)["file"],
     output:
         neurons=f"{MASKS}.parquet",
         summary=f"{MASKS}.json",
     log:
         f"{RESULTS}/logs/import_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
-        mask_set=among(study.by_method("import")),
+        mask_set=among(study.chosen_by("import")),
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:

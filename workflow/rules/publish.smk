@@ -5,8 +5,14 @@ LABELS = study.labels()
 
 TABLES = expand(
     f"{RESULTS}/tables/{{table}}.{{form}}",
-    table=[*sorted(study.tables), "mask_counts"],
-    form=["csv", "md", "tex", "txt"],
+    table=[
+        *sorted(study.tables),
+        *expand("answer_language-{model}", model=study.evaluated_models),
+        *(["judge_agreement"] if len(config["judges"]) > 1 else []),
+        *(["judge_usage"] if study.paid_judges else []),
+        "mask_counts",
+    ],
+    form=FORMS,
 )
 FIGURES = [
     f"{RESULTS}/figures/{figure}.{form}"
@@ -17,6 +23,7 @@ FIGURES = [
             model=study.evaluated_models,
             suite=[*SUITES, OPEN_SUITE],
         ),
+        *expand("judge_scores-{model}", model=study.evaluated_models),
         *(
             expand("transfer-{suite}", suite=[*SUITES, OPEN_SUITE])
             if config["transfer_models"]
@@ -42,7 +49,7 @@ rule score_masks:
             suite=SUITES,
         ),
         judgements=expand(
-            f"{RESULTS}/judgements/{{model}}/{{mask_set}}/{{lang}}.jsonl",
+            f"{RESULTS}/judgements/{study.judge}/{{model}}/{{mask_set}}/{{lang}}.jsonl",
             model=study.evaluated_models,
             mask_set=ALL_SETS,
             lang=study.languages,
@@ -73,6 +80,7 @@ rule score_masks:
             },
             ORIGINAL: {"group": ORIGINAL, "method": ORIGINAL},
         },
+        reference=study.reference,
         code=code_version("score_masks.py"),
     script:
         "../scripts/score_masks.py"
@@ -84,19 +92,19 @@ rule make_table:
         scores=f"{RESULTS}/scores.parquet",
         langspec_f1=f"{RESULTS}/langspec_f1.parquet",
     output:
-        csv=report(
-            f"{RESULTS}/tables/{{table}}.csv",
+        **table_files(
+            "{table}",
             category="Tables",
             caption="../report/table.rst",
-            labels={"table": "{table}"},
+            labels={
+                "table": "{table}",
+            },
         ),
-        md=f"{RESULTS}/tables/{{table}}.md",
-        tex=f"{RESULTS}/tables/{{table}}.tex",
-        txt=f"{RESULTS}/tables/{{table}}.txt",
     log:
         f"{RESULTS}/logs/make_table/{{table}}.log",
     wildcard_constraints:
         table=among(study.tables),
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -107,6 +115,88 @@ rule make_table:
         "../scripts/make_table.py"
 
 
+rule make_language_table:
+    """Languages of the open answers, and drops split into switched and lost."""
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+    output:
+        **table_files(
+            "answer_language-{model}",
+            category="Tables",
+            caption="../report/answer_language.rst",
+            labels={"table": "answer_language-{model}"},
+        ),
+    log:
+        f"{RESULTS}/logs/make_language_table/{{model}}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        labels=LABELS,
+        code=code_version("make_language_table.py"),
+    script:
+        "../scripts/make_language_table.py"
+
+
+rule compare_judges:
+    """Agreement of the judges on the same answers."""
+    input:
+        judgements=expand(
+            f"{RESULTS}/judgements/{{judge}}/{{model}}/{{mask_set}}/{{lang}}.jsonl",
+            judge=config["judges"],
+            model=study.evaluated_models,
+            mask_set=ALL_SETS,
+            lang=study.languages,
+        ),
+    output:
+        **table_files(
+            "judge_agreement",
+            category="Tables",
+            caption="../report/judge_agreement.rst",
+            labels={"table": "judge_agreement"},
+        ),
+    log:
+        f"{RESULTS}/logs/compare_judges.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        judges=study.judge_labels(),
+        code=code_version("compare_judges.py"),
+    script:
+        "../scripts/compare_judges.py"
+
+
+rule count_judge_usage:
+    """Tokens and cost of the judges behind endpoints."""
+    input:
+        judgements=expand(
+            f"{RESULTS}/judgements/{{judge}}/{{model}}/{{mask_set}}/{{lang}}.jsonl",
+            judge=study.paid_judges,
+            model=study.evaluated_models,
+            mask_set=ALL_SETS,
+            lang=study.languages,
+        ),
+    output:
+        **table_files(
+            "judge_usage",
+            category="Tables",
+            caption="../report/judge_usage.rst",
+            labels={"table": "judge_usage"},
+        ),
+    log:
+        f"{RESULTS}/logs/count_judge_usage.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        judges={name: study.judge_labels()[name] for name in study.paid_judges},
+        prices=study.judge_prices(),
+        code=code_version("count_judge_usage.py"),
+    script:
+        "../scripts/count_judge_usage.py"
+
+
 rule count_masks:
     """How many neurons each mask set takes from each layer."""
     input:
@@ -114,17 +204,17 @@ rule count_masks:
             f"{RESULTS}/masks/{FIRST}/{{mask_set}}.parquet", mask_set=study.mask_sets
         ),
     output:
-        csv=report(
-            f"{RESULTS}/tables/mask_counts.csv",
+        **table_files(
+            "mask_counts",
             category="Tables",
             caption="../report/mask_counts.rst",
-            labels={"table": "mask_counts"},
+            labels={
+                "table": "mask_counts",
+            },
         ),
-        md=f"{RESULTS}/tables/mask_counts.md",
-        tex=f"{RESULTS}/tables/mask_counts.tex",
-        txt=f"{RESULTS}/tables/mask_counts.txt",
     log:
         f"{RESULTS}/logs/count_masks.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -153,6 +243,7 @@ rule plot_kurtosis_contrast:
         ),
     log:
         f"{RESULTS}/logs/plot_kurtosis_contrast/{{model}}.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -181,6 +272,7 @@ rule plot_drop_heatmap:
         ),
     log:
         f"{RESULTS}/logs/plot_drop_heatmap/{{model}}-{{suite}}.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -189,6 +281,31 @@ rule plot_drop_heatmap:
         code=code_version("plot_drop_heatmap.py"),
     script:
         "../scripts/plot_drop_heatmap.py"
+
+
+rule plot_judge_scores:
+    """Judge scores per mask and language, with intervals over questions."""
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+    output:
+        pdf=f"{RESULTS}/figures/judge_scores-{{model}}.pdf",
+        png=report(
+            f"{RESULTS}/figures/judge_scores-{{model}}.png",
+            category="Figures",
+            caption="../report/judge_scores.rst",
+            labels={"figure": "judge scores", "model": "{model}", "suite": OPEN_SUITE},
+        ),
+    log:
+        f"{RESULTS}/logs/plot_judge_scores/{{model}}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        labels=LABELS,
+        figure=pick("figures"),
+        code=code_version("plot_judge_scores.py"),
+    script:
+        "../scripts/plot_judge_scores.py"
 
 
 rule plot_transfer:
@@ -205,6 +322,7 @@ rule plot_transfer:
         ),
     log:
         f"{RESULTS}/logs/plot_transfer/{{suite}}.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -229,6 +347,7 @@ rule plot_random_band:
         ),
     log:
         f"{RESULTS}/logs/plot_random_band/{{suite}}.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:

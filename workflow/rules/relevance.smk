@@ -1,5 +1,6 @@
 # Needs a model and its corpora; makes one file of statistics per shard, then one table per layer:
-# results/<study>/relevance/<model>/<lang>/<shard>.safetensors, results/<study>/kurtosis/<model>/layer-<k>.parquet
+# results/<study>/relevance/<model>/<lang>/<shard>.safetensors, results/<study>/kurtosis/<model>/layer-<k>.parquet;
+# of a variant of the relevance (relevance_variants): relevance-<name>/ and kurtosis-<name>/
 SHARDS = range(config["corpora"]["shards"])
 
 
@@ -9,11 +10,11 @@ rule attribute_relevance:
         model=f"{RESULTS}/models/{{model}}",
         corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
     output:
-        shard=f"{RESULTS}/relevance/{{model}}/{{lang}}/{{shard}}.safetensors",
+        shard=f"{RESULTS}/relevance{{variant}}/{{model}}/{{lang}}/{{shard}}.safetensors",
     log:
-        f"{RESULTS}/logs/attribute_relevance/{{model}}/{{lang}}/{{shard}}.log",
+        f"{RESULTS}/logs/attribute_relevance/{{model}}{{variant}}/{{lang}}/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/resources/attribute_relevance/{{model}}/{{lang}}/{{shard}}.tsv"
+        f"{RESULTS}/resources/attribute_relevance/{{model}}{{variant}}/{{lang}}/{{shard}}.tsv"
     conda:
         "../../envs/relevance.yaml"
     resources:
@@ -21,19 +22,7 @@ rule attribute_relevance:
         gpu=1,
         models_in_memory=1,
     params:
-        relevance=pick(
-            *(
-                f"relevance.{key}"
-                for key in [
-                    "rules",
-                    "objective",
-                    "aggregate",
-                    "site",
-                    "skip_first",
-                    "dtype",
-                ]
-            )
-        ),
+        relevance=lambda wildcards: study.relevance(wildcards.variant),
         shards=pick("corpora.shards"),
         code=code_version("attribute_relevance.py"),
     script:
@@ -45,15 +34,15 @@ rule reduce_kurtosis:
     input:
         **{
             lang: expand(
-                f"{RESULTS}/relevance/{{{{model}}}}/{lang}/{{shard}}.safetensors",
+                f"{RESULTS}/relevance{{{{variant}}}}/{{{{model}}}}/{lang}/{{shard}}.safetensors",
                 shard=SHARDS,
             )
             for lang in study.languages
         },
     output:
-        table=f"{RESULTS}/kurtosis/{{model}}/layer-{{layer}}.parquet",
+        table=f"{RESULTS}/kurtosis{{variant}}/{{model}}/layer-{{layer}}.parquet",
     log:
-        f"{RESULTS}/logs/reduce_kurtosis/{{model}}/{{layer}}.log",
+        f"{RESULTS}/logs/reduce_kurtosis/{{model}}{{variant}}/{{layer}}.log",
     conda:
         "../../envs/analysis.yaml"
     params:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from crane import tables
-from crane.artefacts import read_table, write_text
+from crane.artefacts import read_table
 from crane.results import Labels
 from joblog import job_log
 
@@ -15,8 +15,7 @@ def main(snakemake: Any) -> None:
     table = tables.mask_counts(
         masks, Labels(**snakemake.params.labels, benchmarks={}, models={}), snakemake.params.layers
     )
-    for form in ("csv", "md", "tex", "txt"):
-        write_text(tables.render(table, form), snakemake.output[form])
+    tables.write_forms(table, snakemake.output)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from crane.artefacts import read_table, write_text
+from crane.artefacts import read_table
 from crane.results import Labels
-from crane.tables import render, score_table
+from crane.tables import score_table, write_forms
 from joblog import job_log
 
 
@@ -17,8 +17,7 @@ def main(snakemake: Any) -> None:
         name=snakemake.wildcards.table,
         **snakemake.params.table,
     )
-    for form in ("csv", "md", "tex", "txt"):
-        write_text(render(table, form), snakemake.output[form])
+    write_forms(table, snakemake.output)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from crane import benchmarks
 from crane.artefacts import write_table
 from crane.engines.interface import conditions
 from crane.engines.open import open_engine
+from crane.mean_values import intervention
 from crane.models import identity
 from joblog import job_log, provenance
 
@@ -25,8 +26,9 @@ def main(snakemake: Any) -> None:
         gpus=snakemake.resources.gpu,
     )
     lm = engine.lm()
+    how = intervention(snakemake.params.intervention, snakemake.input.means)
     frames = []
-    for mask_language in conditions(engine, snakemake.input.neurons or None):
+    for mask_language in conditions(engine, snakemake.input.neurons or None, **how):
         for name, tasks in loaded.items():
             frame = benchmarks.run(lm, tasks, settings[name])
             print(f"mask {mask_language}: {name} {frame['correct'].mean():.4f} of {len(frame)}", flush=True)

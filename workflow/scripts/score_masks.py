@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import read_json, read_jsonl, read_table, write_table
+from crane.null_distribution import COLUMNS, against_random
 from crane.scores import open_items, summarise
+from crane.significance import over_masks
 from joblog import job_log, provenance
 
 ITEM = [
@@ -22,7 +24,10 @@ def main(snakemake: Any) -> None:
     judged = [open_items(read_jsonl(path)) for path in snakemake.input.judgements]
     settings = {key.removeprefix("scores."): value for key, value in snakemake.params.scores.items()}
     scores, langspec_f1 = summarise(
-        pd.concat([*answers, *judged], ignore_index=True), snakemake.params.benchmarks, **settings
+        pd.concat([*answers, *judged], ignore_index=True),
+        snakemake.params.benchmarks,
+        reference=snakemake.params.reference,
+        **settings,
     )
 
     about = snakemake.params.mask_sets
@@ -34,6 +39,12 @@ def main(snakemake: Any) -> None:
         summaries[mask_set][language]["total"]
         for mask_set, language in zip(langspec_f1["mask_set"], langspec_f1["mask_language"], strict=True)
     ]
+    scores["p_holm"] = over_masks(scores)
+    layers = {
+        name: {language: facts["layers"] for language, facts in summary.items()}
+        for name, summary in summaries.items()
+    }
+    langspec_f1[COLUMNS] = against_random(langspec_f1, layers)
     write_table(scores, snakemake.output.scores, provenance(snakemake))
     write_table(langspec_f1, snakemake.output.langspec_f1, provenance(snakemake))
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from crane.names import ORIGINAL
+from crane.null_distribution import LIKENESS
 from crane.results import Labels, ResultsError, f1_rows, score_rows
 from crane.style import BLACK, GREY, Style, looks
 
@@ -190,7 +191,8 @@ def random_band(langspec_f1: pd.DataFrame, labels: Labels, suite: str, style: St
     """LangSpec-F1 of every mask set against the range of the random seeds, per language and model.
 
     Rows are models, columns languages. The band spans the seeds of the study's first random set, each a
-    point; open markers stand for a target drop whose interval contains 0.
+    point; open markers stand for a target drop whose interval contains 0. Right of each panel: percentile and
+    p-value among the random sets, in parentheses where these are not drawn from the mask's own layers.
 
     Raises:
         ResultsError: the study has no random mask set, or the results lack a row.
@@ -204,7 +206,9 @@ def random_band(langspec_f1: pd.DataFrame, labels: Labels, suite: str, style: St
     look = looks(labels, langspec_f1)
     heights = dict(zip(labels.mask_sets, range(len(labels.mask_sets)), strict=True))
     unit = ["model", "label", "mask_language"]
-    every = dict(list(langspec_f1[langspec_f1["suite"] == suite].groupby(unit)["f1"]))
+    here = langspec_f1[langspec_f1["suite"] == suite]
+    every = dict(list(here.groupby(unit)["f1"]))
+    alike = here.drop_duplicates(unit).set_index(unit)["null_likeness"] == LIKENESS[-1]
     names = [labels.name(label, effects.loc[effects["label"] == label, "seeds"].max()) for label in heights]
 
     with style.applied():
@@ -227,14 +231,31 @@ def random_band(langspec_f1: pd.DataFrame, labels: Labels, suite: str, style: St
                     axes.hlines(height, effect["low"], effect["high"], color=colour, lw=1)
                 face = "white" if effect["distinguishable"] < 1 else colour
                 axes.plot(effect["f1"], height, marker, color=colour, mfc=face, ms=4.5, clip_on=False)
+                if pd.notna(effect["null_p"]):
+                    text = f"{effect['null_percentile']:.0f}  {effect['null_p']:.2f}"
+                    _beside(axes, height, text if alike[model, label, code] else f"({text})", style)
             if model == next(iter(labels.models)):
                 axes.set_title(labels.languages[code])
+                _beside(axes, -0.75, "%ile  p", style)
         for axes, model in zip(panels[:, 0], labels.models, strict=True):
             axes.set_yticks(range(len(heights)), names)
             axes.set_ylabel(labels.models[model], fontweight="bold")
         panels[0, 0].set_ylim(len(heights) - 0.5, -0.5)
         panels[0, 0].set_xlim(left=0)
+        seeds = int(effects.loc[effects["label"] == null, "seeds"].iloc[0])
+        note = (
+            f"%ile, p: place among the {seeds} random sets (p is at least {1 / (1 + seeds):.2f}); in parentheses "
+            "where these are not matched by layer"
+        )
         figure.supxlabel(
-            f"LangSpec-F1 ({labels.title_of(suite)}){_judge(labels, suite)}", fontsize=style.font_size
+            f"LangSpec-F1 ({labels.title_of(suite)}){_judge(labels, suite)}\n{note}", fontsize=style.font_size
         )
     return figure
+
+
+def _beside(axes: Axes, height: float, text: str, style: Style) -> None:
+    """Write right of a panel."""
+    axes.annotate(
+        text, (1, height), (2, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points", va="center",
+        fontsize=style.small, annotation_clip=False,
+    )  # fmt: skip

@@ -5,3 +5,5 @@ ORIGINAL = "original"
 NO_MASK = "none"
 OPEN_SUITE = "open"
 """The suite of the open-ended questions; its benchmarks are named open_<language>."""
+HALVES = ("even", "odd")
+"""The halves of the texts, by the numbers of their shards."""

@@ -27,7 +27,7 @@ PACKAGES = (
 )
 
 
-def code_version(script: str, *data: str) -> str:
+def code_version(script: str, *data: str, without: str = "") -> str:
     """Return a hash of a script, of all modules of `crane` that it imports, directly or not, and of data files.
 
     Rules carry it in `params`, so that a changed module reruns exactly the rules whose results it could change.
@@ -36,9 +36,11 @@ def code_version(script: str, *data: str) -> str:
     Args:
         script: file name in `workflow/scripts`.
         data: files that the script reads as part of the code (prompts, task definitions), relative to `workflow`.
+        without: module, relative to the scripts' folder, that the script uses but that changes no result of it.
     """
     digest = hashlib.sha256()
-    for path in sorted(_reachable(SCRIPTS / script) | {SCRIPTS.parent / name for name in data}):
+    files = _reachable(SCRIPTS / script) - {SCRIPTS / without}
+    for path in sorted(files | {SCRIPTS.parent / name for name in data}):
         digest.update(path.relative_to(SCRIPTS.parent).as_posix().encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -106,15 +106,22 @@ def score_rows(scores: pd.DataFrame, labels: Labels, models: Sequence[str], suit
     return _in_order(rows, ["model", "label", "mask_language", "benchmark"], grid, "scores")
 
 
-def f1_rows(langspec_f1: pd.DataFrame, labels: Labels, models: Sequence[str], suite: str) -> pd.DataFrame:
+def f1_rows(
+    langspec_f1: pd.DataFrame,
+    labels: Labels,
+    models: Sequence[str],
+    suite: str,
+    more: Mapping[str, tuple[str, str]] | None = None,
+) -> pd.DataFrame:
     """Return one row per model and mask with its LangSpec-F1, seeds averaged.
 
-    `distinguishable` becomes a share of seeds; undefined where the intervals are.
+    `distinguishable` becomes a share of seeds; undefined where the intervals are. `more` names further values
+    with their bounds.
 
     Raises:
         ResultsError: a model, mask set or mask language of the study is missing in `langspec_f1`.
     """
-    rows = seed_means(langspec_f1[langspec_f1["suite"] == suite], F1_INTERVALS)
+    rows = seed_means(langspec_f1[langspec_f1["suite"] == suite], {**F1_INTERVALS, **(more or {})})
     grid = [(model, *mask) for model, mask in product(models, masks_of(labels)[1:])]
     return _in_order(rows, ["model", "label", "mask_language"], grid, "LangSpec-F1")
 

@@ -10,8 +10,11 @@ import pandas as pd
 from crane.artefacts import ArtefactError
 from crane.metrics import bootstrap_means, interval, langspec_f1
 from crane.names import NO_MASK, OPEN_SUITE, ORIGINAL
+from crane.significance import mcnemar
 
 CONDITION = ["mask_set", "mask_language"]
+SMALLEST_KNOWN = 0.5
+"""Share of answers whose language can be told, below which nothing is said about languages."""
 
 
 class Effect(NamedTuple):
@@ -65,20 +68,24 @@ def summarise(
     *,
     resamples: int = 10_000,
     seed: int = 0,
+    reference: str | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Score every (model, mask set, mask language) with paired bootstrap intervals.
 
     Args:
         items: one row per answer: model, mask_set, mask_language, benchmark, task, doc_id, doc_hash, stratum, cluster,
-            value (0 or 1, or a judge's 1-10; NaN unscored), probability (NaN for open questions).
+            value (0 or 1, or a judge's 1-10; NaN unscored), probability (NaN for open questions); in_language (open
+            questions: 1 if the answer is in the language asked in, 0 if in another, NaN if that cannot be told).
         benchmarks: per benchmark: language, kind (`nlu` or `open`), suite, chance (score of guessing), highest
             (best possible score).
         resamples: bootstrap samples B.
         seed: of the bootstrap.
+        reference: mask set with which every other one's LangSpec-F1 is compared, in the same resamples.
 
     Returns:
         `scores`, one row per (model, mask_set, mask_language, benchmark), and `langspec_f1`, one row per (model,
-        mask_set, mask_language, suite).
+        mask_set, mask_language, suite). `worse` and `better` count the questions that a mask changed, `p` is
+        McNemar's; `difference` is F1 minus the reference's.
     """
     score_rows: list[dict[str, Any]] = []
     effects: dict[tuple[str, str, str, str], Effect] = {}
@@ -88,6 +95,7 @@ def summarise(
         if (ORIGINAL, NO_MASK) not in values.index:
             raise ArtefactError(f"model {model!r}, benchmark {benchmark!r}: no answers without a mask")
         probabilities = condition_matrix(group, "probability").mean(axis=1)
+        languages = condition_matrix(group, "in_language") if "in_language" in group else values * np.nan
         samples, before, after = _draws(values, group, resamples, _seed(seed, str(benchmark)))
         shared = values.notna() & values.loc[(ORIGINAL, NO_MASK)].notna()
         for row, (mask_set, mask_language) in enumerate(values.index):
@@ -111,6 +119,7 @@ def summarise(
             drop_low, drop_high = interval(effect.before_draws - effect.after_draws)
             drop = effect.before - effect.after
             masked = mask_set != ORIGINAL
+            worse, better = int((own < unmasked).sum()), int((own > unmasked).sum())
             score_rows.append(
                 {
                     "model": model, "mask_set": mask_set, "mask_language": mask_language, "benchmark": benchmark,
@@ -122,10 +131,44 @@ def summarise(
                     "drop_high": float(drop_high) if masked else np.nan,
                     "relative_drop": drop / effect.before if masked and effect.before else np.nan,
                     "probability": effect.probability_after,
+                    **_by_language(values, languages, row, shared.iloc[row], masked),
+                    "worse": worse if masked else np.nan, "better": better if masked else np.nan,
+                    "p": float(mcnemar(worse, better)) if masked else np.nan,
                 }
             )  # fmt: skip
     scores = pd.DataFrame(score_rows)
-    return scores, _langspec(scores, benchmarks, effects)
+    return scores, _langspec(scores, benchmarks, effects, reference)
+
+
+def _by_language(
+    values: pd.DataFrame, languages: pd.DataFrame, row: int, shared: pd.Series, masked: bool
+) -> dict[str, float]:
+    """Say how far a condition's drop is a switch to another language, and how far a loss of ability.
+
+    A question's drop is *switched* where the unmasked model answered in the language asked in and the masked one
+    answers in another, *lost* otherwise; both sum up to the drop.
+
+    Args:
+        values: conditions x items, the scores.
+        languages: conditions x items, 1 in the language asked in, 0 in another, NaN unknown.
+        row: the condition.
+        shared: items scored with and without the mask.
+        masked: false for the unmasked model, which has no drop.
+    """
+    own, unmasked = values.iloc[row], values.loc[(ORIGINAL, NO_MASK)]
+    inside = languages.iloc[row]
+    drops = (unmasked - own)[shared]
+    base = languages.loc[(ORIGINAL, NO_MASK)]
+    known = inside.notna().mean() >= SMALLEST_KNOWN
+    switched = shared & (base == 1) & (inside == 0)
+    told = masked and known and base.notna().mean() >= SMALLEST_KNOWN
+    return {
+        "in_language": float(inside.mean()) if known else np.nan,
+        "unidentified": int(inside.isna().sum()),
+        "score_in_language": float(own[inside == 1].mean()) if known else np.nan,
+        "drop_switched": float(drops[switched[shared]].sum() / shared.sum()) if told else np.nan,
+        "drop_lost": float(drops[~switched[shared]].sum() / shared.sum()) if told else np.nan,
+    }
 
 
 def _draws(
@@ -165,6 +208,9 @@ def open_items(judgements: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
                 "cluster": str(j["question_id"]),
                 "value": np.nan if j["score"] is None else float(j["score"]),
                 "probability": np.nan,
+                "in_language": np.nan
+                if j["answer_language"] is None
+                else float(j["answer_language"] == j["language"]),
             }
             for j in judgements
         ]
@@ -175,8 +221,10 @@ def _langspec(
     scores: pd.DataFrame,
     benchmarks: Mapping[str, Mapping[str, Any]],
     effects: Mapping[tuple[str, str, str, str], Effect],
+    reference: str | None,
 ) -> pd.DataFrame:
     rows = []
+    draws: dict[tuple[str, str, str, str], np.ndarray] = {}
     masked = scores[scores["mask_set"] != ORIGINAL]
     for (model, mask_set, target, suite), group in masked.groupby(
         ["model", "mask_set", "mask_language", "suite"], sort=False
@@ -196,6 +244,8 @@ def _langspec(
             target,
         )
         low, high = interval(sampled.f1)
+        draws[model, mask_set, target, suite] = np.full(len(present), np.nan)
+        draws[model, mask_set, target, suite][present] = sampled.f1
         above_chance = langspec_f1(
             _rescaled(before, by_language, benchmarks), _rescaled(after, by_language, benchmarks), target
         )
@@ -222,7 +272,24 @@ def _langspec(
                 "distinguishable": bool(own["drop_low"] > 0 or own["drop_high"] < 0),
             }
         )  # fmt: skip
-    return pd.DataFrame(rows)
+    return _compared(pd.DataFrame(rows), draws, reference)
+
+
+def _compared(
+    rows: pd.DataFrame, draws: Mapping[tuple[str, str, str, str], np.ndarray], reference: str | None
+) -> pd.DataFrame:
+    """Add each F1's difference to the reference's: `draws` are the F1 `[B]` of the same resamples."""
+    values = rows.set_index(["model", "mask_set", "mask_language", "suite"])["f1"]
+    found: list[tuple[Any, ...]] = []
+    for key in values.index:
+        other = (key[0], reference, *key[2:])
+        if key == other or other not in draws:
+            found.append((None, np.nan, np.nan, np.nan))
+            continue
+        low, high = interval(draws[key] - draws[other])
+        found.append((reference, values[key] - values[other], float(low), float(high)))
+    rows[["reference", "difference", "difference_low", "difference_high"]] = found
+    return rows.astype(dict.fromkeys(("difference", "difference_low", "difference_high"), float))
 
 
 def _rescaled(

@@ -73,7 +73,7 @@ def by_rule(
     *,
     rule: Rule,
     threshold: float | None = None,
-    top: int | None = None,
+    top: int | Mapping[str, int] | None = None,
     site: Site = "intermediate",
 ) -> NeuronSet:
     """Select neurons from normalised scores `[L, K, I]` (method, section 4).
@@ -84,41 +84,45 @@ def by_rule(
         rule: `contrast`: score > threshold and every other language's score < threshold; `target_only`:
             score > threshold; `margin`: score - highest other score > threshold, or no condition without one.
         threshold: needed by `contrast` and `target_only`.
-        top: keep only the neurons of highest margin, this many per language.
+        top: keep only the neurons of highest margin, this many per language; of `target_only` without a threshold
+            those of highest score.
         site: where the neurons are.
 
     Raises:
         SelectionError: a language gets no neuron, or fewer than `top`; names it and its highest score.
     """
-    if rule in ("contrast", "target_only") and threshold is None:
+    if threshold is None and (rule == "contrast" or (rule == "target_only" and top is None)):
         raise ValueError(f"rule {rule!r} needs a threshold")
-    if top is not None and top < 1:
-        raise SelectionError(
-            f"a budget of {top} of {scores[0].size} neurons is none; raise mask_sets.<name>.budget"
-        )
+    budgets = dict.fromkeys(languages, top) if not isinstance(top, Mapping) else dict(top)
+    for budget in budgets.values():
+        if budget is not None and budget < 1:
+            raise SelectionError(
+                f"a budget of {budget} of {scores[0].size} neurons is none; raise mask_sets.<name>.budget"
+            )
     defined = np.isfinite(scores).all(0)
     other = max_other(scores)
     margin = scores - other
     if rule == "contrast":
         ranked, chosen = scores, (scores > threshold) & (other < threshold)
     elif rule == "target_only":
-        ranked, chosen = scores, scores > threshold
+        ranked, chosen = scores, scores > (-np.inf if threshold is None else threshold)
     elif rule == "margin":
         ranked, chosen = margin, margin > (-np.inf if threshold is None else threshold)
     else:
         raise ValueError(f"unknown rule {rule!r}; known: contrast, target_only, margin")
     chosen = chosen & defined
     for row, language in enumerate(languages):
-        found = int(chosen[row].sum())
-        if found == 0 or (top is not None and found < top):
+        found, budget = int(chosen[row].sum()), budgets[language]
+        if found == 0 or (budget is not None and found < budget):
             highest = np.nanmax(np.where(defined, ranked[row], np.nan)) if defined.any() else np.nan
-            wanted = f"{top} were asked for" if top is not None else "a mask cannot be empty"
+            wanted = f"{budget} were asked for" if budget is not None else "a mask cannot be empty"
             raise SelectionError(
                 f"language {language!r}: rule {rule!r} with threshold {threshold} selects {found} neurons and "
                 f"{wanted}; the highest score is {highest:.4g}. Lower the threshold or choose another rule."
             )
-        if top is not None:
-            chosen[row] = _highest(np.where(chosen[row], margin[row], -np.inf), top)
+        if budget is not None:
+            order = scores if rule == "target_only" and threshold is None else margin
+            chosen[row] = _highest(np.where(chosen[row], order[row], -np.inf), budget)
     return NeuronSet.from_flags(chosen, languages, site, scores=margin)
 
 

@@ -1,25 +1,39 @@
 """Tables 1-4 of the paper and the counts of masked neurons: result frames in, tidy and readable tables out.
 
 Every table exists twice: `tidy` holds all numbers, one observation a row (the CSV), and `cells` the paper's
-shape as text (Markdown, LaTeX, terminal). Rows and columns come in the order of `Labels`.
+shape as text (Markdown, LaTeX, terminal, HTML). Rows and columns come in the order of `Labels`.
 """
 
 import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from itertools import product, zip_longest
-from typing import NamedTuple, cast
+from html import escape
+from itertools import groupby, product, zip_longest
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
+from crane.artefacts import write_text
 from crane.names import NO_MASK
 from crane.results import Labels, ResultsError, f1_rows, masks_of, score_rows
 
 NOTHING = "–"
+FORMS = ("csv", "md", "tex", "txt", "html")
+"""Every table is written in all of them."""
 LAYER_COLUMNS = 8
 TERMINAL_WIDTH = 120
+IN_LANGUAGE = (
+    "In en, ...: share of answers in the language asked in, of those whose language can be told (three words or more, "
+    "or four characters of a script without spaces); – where these are less than half."
+)
+STYLE_SHEET = (
+    "body{font:14px sans-serif;margin:1em}caption{text-align:left;font-weight:bold;padding:.5em 0}"
+    "table{border-collapse:collapse}thead{border-bottom:2px solid}td,th{padding:.2em .8em;text-align:right;"
+    "white-space:nowrap}td:nth-child(-n+2),tr:last-child th:nth-child(-n+2){text-align:left}"
+    "th[colspan]{text-align:center}tbody tr:nth-child(even){background:#f3f3f3}ul{max-width:60em}"
+)
 LATEX = str.maketrans(
     {character: "\\" + character for character in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
@@ -55,7 +69,13 @@ def bounds(low: float, high: float, interval: str) -> str:
     return f"[{low:.3f}, {high:.3f}]" + ("‡" if interval == "seeds" else "")
 
 
-def _whole(value: float) -> str:
+def percent(share: float) -> str:
+    """Return a share in whole percent."""
+    return NOTHING if pd.isna(share) else f"{share:.0%}"
+
+
+def whole(value: float) -> str:
+    """Return a count with separators."""
     return NOTHING if pd.isna(value) else f"{value:,.0f}"
 
 
@@ -91,12 +111,16 @@ def score_table(
     mask = ["label", "mask_language"]
     columns: dict[tuple[str, str], pd.Series] = {}
     counts = effects[effects["model"] == measured[0]].set_index(mask)["neurons"]
-    columns["", "Neurons"] = counts.map(_whole)
+    columns["", "Neurons"] = counts.map(whole)
     for model, benchmark in product(models, labels.benchmarks_of(suite)):
         column = scored[(scored["model"] == model) & (scored["benchmark"] == benchmark)].set_index(mask)
         group = labels.models[model] if len(models) > 1 else ""
         texts = map(number, column["score"], column["score_sd"])
         columns[group, labels.benchmarks[benchmark]["label"]] = pd.Series(texts, index=column.index)
+    for model, benchmark in product(models, labels.benchmarks_of(suite) if _told(scored) else ()):
+        column = scored[(scored["model"] == model) & (scored["benchmark"] == benchmark)].set_index(mask)
+        group = labels.models[model] if len(models) > 1 else ""
+        columns[group, f"In {labels.benchmarks[benchmark]['language']}"] = column["in_language"].map(percent)
     for model in measured:
         column = effects[effects["model"] == model].set_index(mask)
         group = labels.models[model] if len(models) > 1 else ""
@@ -121,6 +145,11 @@ def score_table(
     return Table(name, title, tidy, cells.reset_index(drop=True), _notes(scored, labels, suite, resamples))
 
 
+def _told(scored: pd.DataFrame) -> bool:
+    """Say whether the language of any answer is known."""
+    return "in_language" in scored and bool(scored["in_language"].notna().any())
+
+
 def _tidy(scored: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
     """Join scores and LangSpec-F1: one row per model, mask and benchmark, whole numbers as such."""
     f1 = effects.drop(columns=["method", "suite", "kind", "seeds", "interval"])
@@ -137,6 +166,8 @@ def _notes(scored: pd.DataFrame, labels: Labels, suite: str, resamples: int) -> 
     if labels.kind_of(suite) == "open":
         missing = int((scored["missing"] * scored["seeds"]).sum())
         notes.append(f"Scores by {labels.judge}. Answers without a score, left out: {missing}.")
+        if _told(scored):
+            notes.append(IN_LANGUAGE)
     notes.append(
         f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks."
     )
@@ -181,13 +212,13 @@ def mask_counts(masks: Mapping[str, pd.DataFrame], labels: Labels, layers: int) 
         {
             ("", "Method"): [labels.name(label, seeds.get(label, 1)) for label, _ in ranges.index],
             ("", "Mask"): [language for _, language in ranges.index],
-            ("", "Neurons"): ranges.sum(axis=1).map(_whole).array,
+            ("", "Neurons"): ranges.sum(axis=1).map(whole).array,
         }
     )
     for start in map(int, ranges.columns):
         last = min(start + size - 1, layers - 1)
         heading = f"{start}" if last == start else f"{start}–{last}"
-        cells["Layer" if size == 1 else "Layers", heading] = ranges[start].map(_whole).array
+        cells["Layer" if size == 1 else "Layers", heading] = ranges[start].map(whole).array
     notes = ["Layers are counted from 0."]
     if max(seeds.values()) > 1:
         notes.append("Rows of several seeds: mean over the seeds.")
@@ -204,7 +235,7 @@ def mask_counts(masks: Mapping[str, pd.DataFrame], labels: Labels, layers: int) 
 
 
 def render(table: Table, form: str) -> str:
-    """Write a table as `csv` (tidy), `md`, `tex` (booktabs, across both columns) or `txt` (a terminal).
+    """Write a table as `csv` (tidy), `md`, `tex` (booktabs, across both columns), `txt` (a terminal) or `html`.
 
     Raises:
         ValueError: another form is asked for.
@@ -224,7 +255,20 @@ def render(table: Table, form: str) -> str:
     if form == "txt":
         wrapped = (textwrap.fill(text, TERMINAL_WIDTH) + "\n" for text in (title, *table.notes))
         return f"{next(wrapped)}\n{_aligned(table.cells, pairs)}\n" + "".join(wrapped)
-    raise ValueError(f"form {form!r}: expected csv, md, tex or txt")
+    if form == "html":
+        return _html(title, table, pairs)
+    raise ValueError(f"form {form!r}: expected {', '.join(FORMS)}")
+
+
+def write_forms(table: Table, paths: Any) -> None:
+    """Write a table in all its forms.
+
+    Args:
+        table: the table.
+        paths: form -> path; of `FORMS`.
+    """
+    for form in FORMS:
+        write_text(render(table, form), paths[form])
 
 
 def _headings(cells: pd.DataFrame) -> list[tuple[str, str]]:
@@ -251,6 +295,23 @@ def _aligned(cells: pd.DataFrame, pairs: list[tuple[str, str]]) -> str:
         )
     )
     return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def _html(title: str, table: Table, pairs: list[tuple[str, str]]) -> str:
+    """Return a page that needs nothing else: the report shows it in a frame, without network."""
+    heads = []
+    if any(group for group, _ in pairs):
+        runs = [(group, len(list(run))) for group, run in groupby(group for group, _ in pairs)]
+        heads.append("".join(f'<th colspan="{size}">{escape(group)}</th>' for group, size in runs))
+    heads.append("".join(f"<th>{escape(name)}</th>" for _, name in pairs))
+    rows = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in table.cells.to_numpy().tolist()]
+    head, body = ("".join(f"<tr>{line}</tr>\n" for line in lines) for lines in (heads, rows))
+    notes = "".join(f"<li>{escape(note)}</li>\n" for note in table.notes)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(table.name)}</title>\n'
+        f"<style>{STYLE_SHEET}</style></head>\n<body>\n<table>\n<caption>{escape(title)}</caption>\n"
+        f"<thead>\n{head}</thead>\n<tbody>\n{body}</tbody>\n</table>\n<ul>\n{notes}</ul>\n</body>\n</html>\n"
+    )
 
 
 def _latex(table: Table) -> str:

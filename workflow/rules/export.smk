@@ -1,0 +1,40 @@
+# Needs a mask set, and a model; makes on demand (no other rule asks for them)
+# results/<study>/exports/<mask_set>.pth (LAPE's format) and results/<study>/exports/<model>/<mask_set>/<lang>/ (a masked checkpoint)
+
+
+rule export_neurons:
+    """A mask set in LAPE's published format; the languages of its lists stand in the JSON file."""
+    input:
+        neurons=f"{RESULTS}/masks/{FIRST}/{{mask_set}}.parquet",
+    output:
+        pth=f"{RESULTS}/exports/{{mask_set}}.pth",
+        about=f"{RESULTS}/exports/{{mask_set}}.json",
+    log:
+        f"{RESULTS}/logs/export_neurons/{{mask_set}}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        languages=study.languages,
+        code=code_version("export_neurons.py"),
+    script:
+        "../scripts/export_neurons.py"
+
+
+rule export_masked_model:
+    """A model with one language's neurons masked, as a checkpoint that transformers and vLLM load."""
+    input:
+        model=f"{RESULTS}/models/{{model}}",
+        neurons=f"{RESULTS}/masks/{FIRST}/{{mask_set}}.parquet",
+    output:
+        model=directory(f"{RESULTS}/exports/{{model}}/{{mask_set}}/{{lang}}"),
+    log:
+        f"{RESULTS}/logs/export_masked_model/{{model}}/{{mask_set}}/{{lang}}.log",
+    conda:
+        "../../envs/relevance.yaml"
+    resources:
+        models_in_memory=1,
+    params:
+        code=code_version("export_masked_model.py"),
+    script:
+        "../scripts/export_masked_model.py"

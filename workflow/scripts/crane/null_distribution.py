@@ -1,0 +1,51 @@
+"""Where a mask set's LangSpec-F1 lies among random mask sets: percentile and p-value."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+LIKENESS = ("other size", "same size", "same layers")
+"""How much a random set is like a mask: another number of neurons, the same number, the same number in each layer."""
+COLUMNS = ["null", "null_likeness", "null_seeds", "null_mean", "null_percentile", "null_p"]
+
+
+def against_random(
+    langspec_f1: pd.DataFrame, layers: Mapping[str, Mapping[str, Sequence[int]]]
+) -> pd.DataFrame:
+    """Return the null columns of every row of `langspec_f1`, by its index; undefined for random sets themselves.
+
+    A mask is compared with the seeds of the random set that is most like it (`LIKENESS`), the first of the
+    study among equals, within model, suite and mask language. `null` is that set; `null_percentile` the share of
+    its seeds with a lower F1, equal ones by half, in percent; `null_p` is (1 + seeds with as high an F1) / (1 + seeds)
+    (Davison & Hinkley 1997, section 4.2), never below 1 / (1 + seeds).
+
+    Args:
+        langspec_f1: model, suite, mask_set, mask_language, method, label and f1.
+        layers: mask set -> language -> neurons per layer.
+    """
+    random = langspec_f1[langspec_f1["method"] == "random"]
+    groups = {label: list(rows["mask_set"].unique()) for label, rows in random.groupby("label", sort=False)}
+    seeds = dict(list(random.groupby(["label", "model", "suite", "mask_language"])["f1"]))
+    found: list[tuple[Any, ...]] = []
+    for row in langspec_f1.to_dict("records"):
+        if row["method"] == "random" or not groups:
+            found.append((None, None, np.nan, np.nan, np.nan, np.nan))
+            continue
+        language = row["mask_language"]
+        own = layers[row["mask_set"]][language]
+        like = {label: _likeness(own, layers[names[0]][language]) for label, names in groups.items()}
+        null = max(like, key=lambda label: like[label])
+        draws = seeds[null, row["model"], row["suite"], language].to_numpy()
+        lower, equal = (draws < row["f1"]).sum(), (draws == row["f1"]).sum()
+        percentile = 100 * (lower + equal / 2) / len(draws)
+        p = (1 + len(draws) - lower) / (1 + len(draws))
+        found.append((null, LIKENESS[like[null]], len(draws), draws.mean(), percentile, p))
+    return pd.DataFrame(found, index=langspec_f1.index, columns=COLUMNS)
+
+
+def _likeness(one: Sequence[int], other: Sequence[int]) -> int:
+    if list(one) == list(other):
+        return 2
+    return int(sum(one) == sum(other))

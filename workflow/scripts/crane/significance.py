@@ -1,0 +1,45 @@
+"""Exact tests of paired answers: what a mask changed, counted question by question."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.stats import binom
+
+
+def mcnemar(worse: ArrayLike, better: ArrayLike) -> np.ndarray:
+    """Return the two-sided p of the exact McNemar test (McNemar 1947), float64 of the counts' shape.
+
+    Under no effect a changed answer is as likely to get worse as better: the smaller count is a draw from
+    Binomial(worse + better, 1/2). For answers that are right or wrong this is McNemar's test, for a judge's scores
+    the exact sign test. Questions are taken as independent of each other.
+
+    Args:
+        worse: questions whose answer scores less with the mask (right before, wrong now).
+        better: questions whose answer scores more with it.
+    """
+    smaller, changed = np.minimum(worse, better), np.add(worse, better)
+    return np.minimum(1.0, 2 * binom.cdf(smaller, changed, 0.5))
+
+
+def holm(p: ArrayLike) -> np.ndarray:
+    """Return p-values adjusted for their number (Holm 1979), float64 `[m]`: no assumption on their dependence.
+
+    NaN is no hypothesis: it stays NaN and is not counted.
+    """
+    values = np.asarray(p, np.float64)
+    tested = np.flatnonzero(np.isfinite(values))
+    order = tested[np.argsort(values[tested], kind="stable")]
+    steps = values[order] * np.arange(len(order), 0, -1)
+    adjusted = np.full(values.shape, np.nan)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(order) else steps
+    return adjusted
+
+
+def over_masks(scores: pd.DataFrame) -> pd.Series:
+    """Return Holm's adjusted p of every row of the scores: over all masks of one model and benchmark.
+
+    Random mask sets are the null, not hypotheses: they get NaN and do not count. `scores` has model, benchmark,
+    method and p (NaN without a mask).
+    """
+    tested = scores["p"].where(scores["method"] != "random")
+    return tested.groupby([scores["model"], scores["benchmark"]], sort=False).transform(holm)

@@ -1,0 +1,132 @@
+"""Tables of stability: split halves, single samples, and overlap between masks."""
+
+import numpy as np
+import pandas as pd
+
+from crane.results import Labels, ResultsError
+from crane.tables import NOTHING, Table, number
+
+
+def ordered(stability: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """Return one row per mask set and language in the study's order, seeds averaged; adds `seeds`.
+
+    Raises:
+        ResultsError: a mask set of the study is missing.
+    """
+    if lacking := [label for label in labels.mask_sets if label not in set(stability["label"])]:
+        raise ResultsError(
+            f"stability: no row for mask set {lacking[0]!r}; measured: {', '.join(stability['label'].unique())}"
+        )
+    groups = stability.groupby(["label", "mask_language"], sort=False)
+    rows = groups.mean(numeric_only=True)
+    for column in ("split_half", "by_chance", "neurons_even", "neurons_odd"):
+        rows[column] = rows.get(column, np.nan)
+    rows["reason"] = groups["reason"].first() if "reason" in stability else None
+    rows["seeds"] = groups.size()
+    grid = pd.MultiIndex.from_product([labels.mask_sets, labels.languages], names=rows.index.names)
+    return rows.reindex(grid).reset_index()
+
+
+def stability_table(stability: pd.DataFrame, labels: Labels, *, shards: int) -> Table:
+    """How far each mask is owed to the texts at hand, and to single ones of them.
+
+    `shards` is the number of shards per language: with one there are no halves, and the table says so.
+
+    Raises:
+        ResultsError: a mask set of the study is missing.
+    """
+    rows = ordered(stability, labels)
+    halved = rows["split_half"].notna()
+    sizes = [
+        f"{even:,.0f} / {odd:,.0f}" if there else NOTHING
+        for even, odd, there in zip(rows["neurons_even"], rows["neurons_odd"], halved, strict=True)
+    ]
+    cells = pd.DataFrame(
+        {
+            ("", "Method"): list(map(labels.name, rows["label"], rows["seeds"])),
+            ("", "Mask"): rows["mask_language"],
+            ("", "Neurons"): rows["neurons"].map("{:,.0f}".format),
+            ("Split halves", "Neurons"): sizes,
+            ("Split halves", "Jaccard"): rows["split_half"].map(number),
+            ("Split halves", "By chance"): rows["by_chance"].map(number),
+            ("Owed to one sample", "Neurons"): rows["outliers"].map("{:,.1f}".format).str.removesuffix(".0"),
+            ("Owed to one sample", "Share"): rows["outlier_share"].map("{:.1%}".format),
+            ("Owed to one sample", "Of all"): rows["outlier_share_all"].map("{:.1%}".format),
+        }
+    )
+    notes = [
+        "Split halves: the selection repeated with the same settings on the shards of even and of odd number; "
+        "Jaccard: neurons in both choices / in either. By chance: two random sets with the same counts per layer.",
+        "Owed to one sample: masked neurons of whose fourth central sum (of the relevance in the mask's language) one "
+        "sample makes up more than half; of all: the same share among all neurons of the model.",
+    ]
+    if shards < 2:
+        notes.append(
+            "No split halves: the corpora have one shard per language (corpora.shards); two are needed."
+        )
+    elif not halved.all():
+        notes.append(f"{NOTHING}: not chosen from these texts (random, imported), or a half selects none.")
+    notes += [
+        f"{labels.name(label)}: on half of the texts {reason}"
+        for label, reason in rows.dropna(subset="reason")
+        .groupby("label", sort=False)["reason"]
+        .first()
+        .items()
+    ]
+    return Table(
+        "stability",
+        "Stability of the masks: halves of the texts, and single texts.",
+        rows.rename(columns={"label": "mask_set"}),
+        cells,
+        notes,
+    )
+
+
+def overlap_table(overlap: pd.DataFrame, labels: Labels) -> Table:
+    """Overlap of every pair of masks; the readable shape has the pairs that share a mask set or a language.
+
+    Raises:
+        ResultsError: a mask set of the study is missing.
+    """
+    rows = overlap_rows(overlap, labels)
+    values = rows.set_index(["label", "mask_language", "other_label", "other_language"])["jaccard"]
+    names, codes = list(labels.mask_sets), list(labels.languages)
+    cells = {
+        ("", "Method"): [labels.name(label) for label in names for _ in codes],
+        ("", "Mask"): [code for _ in names for code in codes],
+    }
+    for other in codes:
+        cells["Other languages", other] = [
+            NOTHING if code == other else f"{values[label, code, label, other]:.3f}"
+            for label in names for code in codes
+        ]  # fmt: skip
+    for other in names:
+        cells["Other mask sets, same language", labels.name(other)] = [
+            NOTHING if label == other else f"{values[label, code, other, code]:.3f}"
+            for label in names for code in codes
+        ]  # fmt: skip
+    notes = [
+        "Jaccard index: neurons in both masks / in either; random sets: mean over their seeds. The CSV has every pair, "
+        "with the index of random sets of the same counts per layer (by_chance)."
+    ]
+    return Table(
+        "overlap",
+        "Overlap of the masks of different languages and of different mask sets.",
+        rows.rename(columns={"label": "mask_set", "other_label": "other_mask_set"}),
+        pd.DataFrame(cells),
+        notes,
+    )
+
+
+def overlap_rows(overlap: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+    """Return all pairs of masks in the study's order.
+
+    Raises:
+        ResultsError: a mask set of the study is missing.
+    """
+    keys = ["label", "mask_language", "other_label", "other_language"]
+    if lacking := [label for label in labels.mask_sets if label not in set(overlap["label"])]:
+        raise ResultsError(f"overlap: no row for mask set {lacking[0]!r}")
+    masks = [(label, code) for label in labels.mask_sets for code in labels.languages]
+    grid = pd.MultiIndex.from_tuples([(*one, *other) for one in masks for other in masks], names=keys)
+    return overlap.set_index(keys).reindex(grid).reset_index()

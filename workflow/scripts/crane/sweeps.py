@@ -1,0 +1,169 @@
+"""Sweeps: one setting of a mask set varied and all else kept, expanded to further mask sets.
+
+Imported by the Snakefile on every node, so nothing heavy is imported here. A point of a sweep that is a mask set of the
+study, or a point of another sweep, is that set: nothing is computed twice. The name of any other says all that decides
+its neurons, so that a point keeps its results whatever stands before or behind it in the configuration.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+RELEVANCE = ("crane", "dispersion")
+"""Methods that rank all neurons by relevance, and so can be cut to any budget."""
+SELECTION_FREE = ("label", "group", "seeds", "intervention", "neurons")
+"""Settings of a mask set that decide none of its neurons."""
+
+Point = dict[str, Any]
+"""One mask set at one place of a sweep: mask_set, group (the configured set), varied, setting, value (None where it is
+no number) and configured (it is the set as the study has it)."""
+
+
+def text(number: float) -> str:
+    """Return a number as it appears in names: 0.05, 1, 0.5."""
+    return format(number, ".12g")
+
+
+def _plain(value: Any) -> Any:
+    """Make 1 and 1.0 the same."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _identity(settings: Mapping[str, Any]) -> str:
+    """Return what tells two mask sets apart: the choice of neurons and what is done to them."""
+    deciding = {key: value for key, value in settings.items() if key not in SELECTION_FREE}
+    how = settings.get("intervention", {})
+    deciding["intervention"] = how if how.get("mean") or how.get("scale") else {}
+    return json.dumps(_plain(deciding), sort_keys=True)
+
+
+def _name(settings: Mapping[str, Any]) -> str:
+    """Return a name that says everything that decides a set; never one that a configuration can give."""
+    how = settings.get("intervention", {})
+    if how:
+        return f"{settings['neurons']}-{'mean' if how.get('mean') else 'x' + text(how['scale'])}"
+    if settings["method"] == "random":
+        return f"random-{settings['seed']}-as-{settings['match']}"
+    if settings["method"] == "lape_matched":
+        return f"lape-filter{text(settings['filter'])}-bar{text(settings['bar'])}-as-{settings['match']}"
+    parts = [settings.get("statistic", "kurtosis"), settings["normalise"], settings["rule"]]
+    if "threshold" in settings:
+        parts.append(f"above{text(settings['threshold'])}")
+    parts += [f"{key}{value if key == 'match' else text(value)}"
+              for key, value in sorted(settings.get("budget", {}).items())]  # fmt: skip
+    if "relevance" in settings:
+        parts.append(settings["relevance"])
+    return "-".join(parts)
+
+
+class Sweeps:
+    """All sweeps of a study, expanded.
+
+    Args:
+        config: the checked configuration.
+        mask_sets: the study's own sets, seeds expanded.
+    """
+
+    def __init__(self, config: Mapping[str, Any], mask_sets: Mapping[str, Mapping[str, Any]]) -> None:
+        self._configured = config["mask_sets"]
+        self._own = mask_sets
+        self._names: dict[str, str] = {}
+        for name, settings in mask_sets.items():
+            self._names.setdefault(_identity(settings), name)
+        self.sets: dict[str, dict[str, Any]] = {}
+        """Settings of the sets that the sweeps add to the study's own."""
+        expand = {
+            "budget": self._budget, "threshold": self._threshold,
+            "ablation": self._ablation, "intervention": self._intervention,
+        }  # fmt: skip
+        self.points: dict[str, list[Point]] = {
+            sweep: list(expand[sweep](settings)) for sweep, settings in config.get("sweeps", {}).items()
+        }
+
+    def evaluated(self) -> list[str]:
+        """Return the added sets that are evaluated; the others only lend their counts."""
+        asked = {point["mask_set"] for points in self.points.values() for point in points}
+        return [name for name in self.sets if name in asked]
+
+    def sets_of(self, sweep: str) -> list[str]:
+        """Return the mask sets of a sweep, each once."""
+        return list(dict.fromkeys(point["mask_set"] for point in self.points[sweep]))
+
+    def _add(self, settings: dict[str, Any]) -> str:
+        identity = _identity(settings)
+        if identity not in self._names:
+            name = _name(settings)
+            self._names[identity] = name
+            self.sets[name] = settings
+        return self._names[identity]
+
+    def _at_budget(self, name: str, fraction: float, seed: int | None = None) -> dict[str, Any]:
+        """Return a configured set's settings at a budget: the neurons of highest margin, or as many as they are."""
+        settings = {**self._configured[name], "group": name}
+        if settings["method"] in RELEVANCE:
+            settings.pop("threshold", None)
+            return settings | {"rule": "margin", "budget": {"fraction": fraction}}
+        settings["match"] = self._add(self._at_budget(settings["match"], fraction))
+        return settings | ({"seed": seed} if seed is not None else {})
+
+    def _budget(self, sweep: Mapping[str, Any]) -> Iterator[Point]:
+        for name in sweep["mask_sets"]:
+            drawn = self._configured[name]["method"] == "random"
+            for fraction in sweep["fractions"]:
+                for seed in range(sweep["seeds"]) if drawn else [None]:
+                    yield {
+                        "mask_set": self._add(self._at_budget(name, fraction, seed)), "group": name,
+                        "varied": "budget", "setting": f"{text(100 * fraction)}%", "value": fraction,
+                        "configured": False,
+                    }  # fmt: skip
+
+    def _threshold(self, sweep: Mapping[str, Any]) -> Iterator[Point]:
+        name = sweep["mask_set"]
+        own = self._configured[name]
+        for threshold in sorted({own["threshold"], *sweep["thresholds"]}):
+            yield {
+                "mask_set": self._add({**own, "group": name, "threshold": threshold}), "group": name,
+                "varied": "threshold", "setting": text(threshold), "value": float(threshold),
+                "configured": threshold == own["threshold"],
+            }  # fmt: skip
+
+    def _ablation(self, sweep: Mapping[str, Any]) -> Iterator[Point]:
+        lists = {
+            "statistic": "statistics",
+            "normalise": "normalisations",
+            "rule": "rules",
+            "relevance": "relevance",
+        }
+        for name in sweep["mask_sets"]:
+            reference = {"statistic": "kurtosis", **self._at_budget(name, sweep["fraction"])}
+            variants = [("", "", reference)]
+            for key, values in lists.items():
+                for value in sweep.get(values, []):
+                    if value != reference.get(key):
+                        variants.append((key, value, reference | {key: value}))
+            for key, value, settings in variants:
+                if settings["statistic"] == "kurtosis":
+                    settings = {k: v for k, v in settings.items() if k != "statistic"} | {"method": "crane"}
+                else:
+                    settings = settings | {"method": "dispersion"}
+                yield {
+                    "mask_set": self._add(settings), "group": name, "varied": key, "setting": value, "value": None,
+                    "configured": not key,
+                }  # fmt: skip
+
+    def _intervention(self, sweep: Mapping[str, Any]) -> Iterator[Point]:
+        hows: list[dict[str, Any]] = [{"scale": scale} for scale in sorted(sweep["scales"])]
+        if sweep["mean"]:
+            hows.append({"mean": True})
+        for name in sweep["mask_sets"]:
+            for own, settings in self._own.items():
+                if settings["group"] != name:
+                    continue
+                for how in hows:
+                    yield {
+                        "mask_set": self._add({**settings, "neurons": own, "intervention": how}), "group": name,
+                        "varied": "intervention", "setting": "mean" if "mean" in how else f"× {text(how['scale'])}",
+                        "value": float(how["scale"]) if "scale" in how else None, "configured": False,
+                    }  # fmt: skip

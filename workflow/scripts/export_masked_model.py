@@ -1,0 +1,30 @@
+"""Write a model with one language's neurons masked as a checkpoint of its own."""
+
+from typing import Any
+
+from crane.artefacts import read_metadata
+from crane.export import export_masked
+from crane.models import identity
+from crane.neurons import NeuronSet
+from joblog import job_log, provenance
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `export_masked_model`."""
+    about = {
+        "masked_from": identity(snakemake.input.model),
+        "mask_set": snakemake.wildcards.mask_set,
+        "selection": read_metadata(snakemake.input.neurons).get("params", {}),
+        "written_by": provenance(snakemake),
+    }
+    neurons = NeuronSet.read_parquet(snakemake.input.neurons)
+    language = snakemake.wildcards.lang
+    manifest = export_masked(snakemake.input.model, snakemake.output.model, neurons, language, about)
+    print(manifest["masked"])
+    for name, digest in manifest["sha256"].items():
+        print(f"{digest}  {name}")
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

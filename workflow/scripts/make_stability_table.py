@@ -1,0 +1,22 @@
+"""Write how stable the masks are, in all forms of a table."""
+
+from typing import Any
+
+from crane.artefacts import read_table
+from crane.results import Labels
+from crane.stability_tables import stability_table
+from crane.tables import write_forms
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `make_stability_table`."""
+    labels = Labels(**snakemake.params.labels, benchmarks={}, models={})
+    stability = read_table(snakemake.input.stability)
+    table = stability_table(stability, labels, shards=snakemake.params.shards)
+    write_forms(table, snakemake.output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

@@ -1,0 +1,26 @@
+"""Write the table of one sweep in all its forms."""
+
+from typing import Any
+
+from crane.artefacts import read_table
+from crane.results import Labels
+from crane.sweep_tables import sweep_table
+from crane.tables import write_forms
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `tabulate_sweep`."""
+    table = sweep_table(
+        read_table(snakemake.input.table),
+        Labels(**snakemake.params.labels),
+        sweep=snakemake.wildcards.sweep,
+        suite=snakemake.params.suite,
+        resamples=snakemake.params.resamples,
+    )
+    write_forms(table, snakemake.output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

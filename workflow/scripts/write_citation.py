@@ -1,0 +1,20 @@
+"""Write what to cite with the study's results, as BibTeX."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from crane.artefacts import write_text
+from crane.citation import bibtex
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `write_citation`."""
+    about = yaml.safe_load(Path(snakemake.input.cff).read_text(encoding="utf-8"))
+    write_text(bibtex(about), snakemake.output.bib)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)
