@@ -8,6 +8,7 @@ if not config:
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/downloads.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/relevance.smk"
@@ -15,6 +16,14 @@ include: "workflow/rules/masks.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/matrices.smk"
+include: "workflow/rules/evidence.smk"
+include: "workflow/rules/stability.smk"
+include: "workflow/rules/published.smk"
+include: "workflow/rules/export.smk"
+include: "workflow/rules/record.smk"
+include: "workflow/rules/preflight.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -25,6 +34,7 @@ rule all:
     input:
         TABLES,
         FIGURES,
+        RECORDS,
     localrule: True
 
 
