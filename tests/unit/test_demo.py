@@ -45,6 +45,22 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+def test_quiz_and_open_questions_are_parallel(worlds):
+    settings = DataSettings(benchmark=60, questions=20)
+    quizzes = {code: benchmark_items(world, settings) for code, world in worlds.items()}
+    facts = {code: [item["fact"] for item in items] for code, items in quizzes.items()}
+    assert facts["en"] == facts["zh"] == facts["vi"] and len(set(facts["en"])) == 60
+    answers = {code: [item["answer"] for item in items] for code, items in quizzes.items()}
+    assert answers["en"] == answers["zh"] == answers["vi"]
+    for code, world in worlds.items():
+        objects = {fact.key: fact.object for fact in world.facts}
+        for item in quizzes[code]:
+            assert item["choices"][item["answer"]] == objects[item["fact"]]
+            assert len(set(item["choices"])) == 4
+    asked = {code: [q["relation"] for q in open_questions(world, settings)] for code, world in worlds.items()}
+    assert asked["en"] == asked["zh"] == asked["vi"]
+
+
 def test_the_same_facts_in_every_language(worlds):
     keys = [[fact.key for fact in world.facts] for world in worlds.values()]
     assert keys[0] == keys[1] == keys[2]

@@ -93,7 +93,7 @@ def test_null_distribution(frames):
     table = null_distribution(f1, LABELS, name="n", suite="quiz")
     assert table.cells[("", "Method")].tolist() == ["CRANE", "CRANE", "LAPE", "LAPE"]
     assert table.cells[("", "Random sets")].tolist() == ["same layers"] * 2 + ["same size"] * 2
-    assert "cannot be below 0.250" in table.notes[1]
+    assert "p is at least 0.250" in table.notes[1]
     for row in table.tidy.itertuples():
         seeds = f1.query(
             f"method == 'random' and suite == 'quiz' and model == {row.model!r} and "

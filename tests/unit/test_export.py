@@ -42,9 +42,25 @@ def test_the_checkpoint_is_the_masked_model(make_model, make_batch, tokenizer, t
         n for n, p in exported.named_parameters() if not torch.equal(p, dict(model.named_parameters())[n])
     ]
     assert changed and all("down_proj" in name or "mlp.c_proj" in name for name in changed)
-    assert manifest["masked"] == {"language": "vi", "site": site, "neurons": neurons.total("vi")}
+    assert manifest["masked"] == {
+        "language": "vi",
+        "site": site,
+        "neurons": neurons.total("vi"),
+        "scale": 0.0,
+    }
     assert read_json(tmp_path / "out" / "manifest.json") == manifest
     assert manifest["sha256"] == file_hashes(tmp_path / "out") and "model.safetensors" in manifest["sha256"]
+
+
+def test_dampened_neurons_are_exported_as_such(model_folder: Path, make_batch, tmp_path: Path):
+    neurons = mask(3, 48)
+    export_masked(model_folder, tmp_path / "out", neurons, "en", {}, scale=0.5)
+    ids, attention = make_batch([7])
+    model = load_model(model_folder)
+    with torch.no_grad(), masked(model, neurons, "en", scale=0.5):
+        expected = model(ids, attention_mask=attention).logits
+    with torch.no_grad():
+        assert torch.equal(load_model(tmp_path / "out")(ids, attention_mask=attention).logits, expected)
 
 
 def test_tokenizer_and_precision_are_kept(model_folder: Path, tmp_path: Path):

@@ -10,8 +10,7 @@ from crane import figures
 from crane.kurtosis_figure import MAX_LAYERS, kurtosis_contrast
 from crane.null_distribution import COLUMNS, against_random
 from crane.results import Labels, ResultsError
-from crane.style import COLOURS, GREY, looks, save
-from matplotlib.colors import to_rgba
+from crane.style import COLOURS, GREY, Style, looks, save
 from test_tables import BASE, CHAT, LANGUAGES, labels, published, study
 
 WIDTH = 64
@@ -97,28 +96,43 @@ def test_transfer_draws_base_and_chat_under_the_benchmarks_own_mask():
             np.testing.assert_allclose(line.get_ydata(), expected)
 
 
-def test_random_band_spans_the_seeds():
+def test_random_band_shows_each_mask_its_own_random_sets():
     _, f1 = study()
-    layers = {name: {key: [2 if name == "lape" else 1] for key in LANGUAGES} for name in f1["mask_set"]}
+    f1["questions"] = 120
+    # `lape` has other layers; a second random set is drawn from those.
+    wide = f1[f1["method"] == "random"].copy()
+    wide["mask_set"] = wide["mask_set"].str.replace("random", "wide")
+    wide = wide.assign(label="wide", f1=wide["f1"] / 2)
+    f1 = pd.concat([f1, wide], ignore_index=True)
+    of_lape = {name: name.startswith(("lape", "wide")) for name in f1["mask_set"]}
+    layers = {name: {key: [2 if own else 1] for key in LANGUAGES} for name, own in of_lape.items()}
     f1[COLUMNS] = against_random(f1, layers)
-    chosen = Labels(LANGUAGES, EVERY.benchmarks, EVERY.mask_sets, {BASE: "Base"})
+    sets = {**EVERY.mask_sets, "wide": "Random as LAPE"}
+    chosen = Labels(LANGUAGES, EVERY.benchmarks, sets, {BASE: "Base"})
     figure = figures.random_band(f1, chosen, "exam")
-    for axes, code in zip(figure.axes, LANGUAGES, strict=True):
-        seeds = f1.query(f"method == 'random' and suite == 'exam' and mask_language == '{code}'")["f1"]
-        (band,) = axes.patches
-        assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((seeds.min(), seeds.max()))
-        *_, points, mean = axes.lines
-        np.testing.assert_allclose(points.get_xdata(), seeds)
-        assert mean.get_xdata()[0] == pytest.approx(seeds.mean())
-        crane = axes.lines[1]
-        assert crane.get_markerfacecolor() == crane.get_color()
-        assert to_rgba(axes.lines[0].get_markerfacecolor()) == to_rgba("white")
-        null = f1.query(f"suite == 'exam' and mask_language == '{code}'").set_index("mask_set")
+    for axes, (code, language) in zip(figure.axes, LANGUAGES.items(), strict=True):
+        here = f1.query(f"suite == 'exam' and mask_language == '{code}'")
+        seeds = {label: rows["f1"] for label, rows in here[here["method"] == "random"].groupby("label")}
+        bands = [
+            band.get_datalim(axes.transData) for band in axes.collections if hasattr(band, "get_datalim")
+        ]
+        grey = [(box.x0, box.x1) for box in bands if box.height > 0.9]
+        order = {"lape": "wide", "crane": "random", "random": "random", "wide": "wide"}
+        expected = [(seeds[order[label]].min(), seeds[order[label]].max()) for label in sets]
+        np.testing.assert_allclose(grey, expected)
+        null = here.set_index("mask_set")
         shown = [f"{null.null_percentile[name]:.0f}  {null.null_p[name]:.2f}" for name in ("lape", "crane")]
-        assert [text.get_text() for text in axes.texts] == [f"({shown[0]})", shown[1], "%ile  p"]
-    assert "among the 3 random sets (p is at least 0.25)" in figure.get_supxlabel()
+        assert [text.get_text() for text in axes.texts] == [*shown, "%ile  p"]
+        assert axes.get_title() == f"{language}, n = 120"
+        crane = next(line for line in axes.lines if len(line.get_xdata()) == 1 and line.get_ydata()[0] == 1)
+        assert crane.get_markerfacecolor() == crane.get_color()
+    assert "p is at least 0.25" in figure.get_supxlabel()
+    column = figures.random_band(f1, chosen, "exam", Style(width=3.3))
+    assert [axes.get_title() for axes in column.axes] == [
+        f"Base: {name}, n = 120" for name in LANGUAGES.values()
+    ]
     with pytest.raises(ResultsError, match="none of the mask sets lape, crane is random"):
-        figures.random_band(f1, labels("lape", "crane"), "exam")
+        figures.random_band(f1[f1["method"] != "random"], labels("lape", "crane"), "exam")
 
 
 def test_a_mask_set_keeps_its_look_whatever_the_order_of_the_results():

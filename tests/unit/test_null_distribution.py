@@ -44,6 +44,21 @@ def test_the_likest_random_set_is_the_null():
     assert found["null_p"].tolist() == pytest.approx([1 / 5, 1 / 5, 1 / 5, 2 / 3])
 
 
+def test_a_dampened_set_is_not_like_zeroed_random_sets():
+    values = {"crane": 0.3, **RANDOM, "wide-0": 0.5, "wide-1": 0.1}
+    half = {"scale": 0.5}
+    found = against_random(frame(values), LAYERS, {"crane": half}).iloc[0]
+    assert found["null_likeness"] == "other intervention"
+    alike = {"crane": half, "wide-0": half, "wide-1": half}
+    found = against_random(frame(values), LAYERS, alike).iloc[0]
+    assert (found["null"], found["null_likeness"]) == ("wide", "other size")
+
+
+def test_a_mask_without_a_score_has_no_place():
+    found = against_random(frame({"crane": float("nan"), **RANDOM}), LAYERS).iloc[0]
+    assert found.isna().all()
+
+
 def test_models_do_not_mix_and_random_sets_have_no_null():
     both = pd.concat(
         [frame({"crane": 0.15, **RANDOM}), frame({"crane": 0.15, **dict.fromkeys(RANDOM, 0.9)}, "chat")],

@@ -31,7 +31,9 @@ def record(tmp_path: Path) -> dict:
         write_table(pd.DataFrame({"x": [number]}), tmp_path / f"{number}.parquet", about)
     (tmp_path / "table.csv").write_text("a,b\n")
     files = [*tmp_path.glob("*.parquet"), tmp_path / "table.csv", str(tmp_path / "table.csv")]
-    return study_record("s", {"study": "s", "seed": 1}, [tmp_path / "base", tmp_path / "chat"], files)
+    return study_record(
+        "s", {"study": "s", "seed": 1}, [tmp_path / "base", tmp_path / "chat"], files, {"ask": "c9"}
+    )
 
 
 def test_every_file_is_hashed_once(record: dict, tmp_path: Path):
@@ -42,6 +44,7 @@ def test_every_file_is_hashed_once(record: dict, tmp_path: Path):
 
 def test_versions_are_those_of_the_artefacts(record: dict):
     assert record["rules"]["run"]["code"] == ["c1.0", "c2.0"]
+    assert record["rules"]["ask"]["code"] == ["c9"]
     assert [one["torch"] for one in record["rules"]["run"]["versions"]] == ["1.0", "2.0"]
     rows = pd.DataFrame(facts(record), columns=["subject", "name", "value"]).set_index(["subject", "name"])[
         "value"
@@ -61,7 +64,7 @@ def test_models_are_identified_without_their_training(record: dict):
 
 def test_a_model_without_a_manifest_is_told(tmp_path: Path):
     with pytest.raises(ArtefactError, match=r"no manifest\.json"):
-        study_record("s", {}, [tmp_path], [])
+        study_record("s", {}, [tmp_path], [], {})
 
 
 def test_the_citations_are_those_of_the_repository():

@@ -107,12 +107,33 @@ def test_unscored_answers_are_counted_and_left_out(summary):
     assert scores.drop(("base", "original", "none", "open_zh"))["missing"].sum() == 0
 
 
-def test_a_mask_without_any_scored_answer_is_named():
+def test_a_mask_without_any_scored_answer_has_no_score_and_stops_no_other():
     values = {**VALUES, ("crane", "zh"): {**VALUES["crane", "zh"], "open_zh": [NAN, NAN]}}
-    with pytest.raises(
-        ArtefactError, match=r"benchmark 'open_zh', mask \('crane', 'zh'\): none of the 2 answers"
-    ):
+    key = ["model", "mask_set", "mask_language"]
+    scores, f1 = (
+        frame.set_index([*key, column]).sort_index()
+        for frame, column in zip(
+            summarise(answers(values), BENCHMARKS, resamples=10), ("benchmark", "suite"), strict=True
+        )
+    )
+    row = scores.loc[("base", "crane", "zh", "open_zh")]
+    assert (row["missing"], row["n"]) == (2, 2)
+    assert row[["score", "drop", "drop_low", "p"]].isna().all()
+    row = f1.loc[("base", "crane", "zh", "open")]
+    assert row[["f1", "low", "high", "other_drop_high"]].isna().all() and not row["distinguishable"]
+    assert f1.drop(("base", "crane", "zh", "open"))["f1"].notna().all()
+
+
+def test_without_any_scored_answer_of_the_unmasked_model_nothing_can_be_said():
+    values = {**VALUES, ("original", "none"): {**VALUES["original", "none"], "open_zh": [NAN, NAN]}}
+    with pytest.raises(ArtefactError, match=r"benchmark 'open_zh': none of the 2 answers without a mask"):
         summarise(answers(values), BENCHMARKS, resamples=10)
+
+
+def test_the_largest_drop_of_another_language_has_an_interval(summary):
+    _, f1 = summary
+    assert (f1["other_drop_low"] <= f1["other_drop_high"]).all()
+    assert (f1["other_drop"] <= f1["other_drop_high"]).all()
 
 
 def test_intervals_are_those_of_the_paired_bootstrap():

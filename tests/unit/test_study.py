@@ -54,6 +54,7 @@ HUB_FILES = {code: f"20231101.{code}/*.parquet" for code in ("en", "zh", "vi")}
 HUB_CORPUS = {"source": "hub", "column": "text", "documents": 100, "max_tokens": 8, "seed": 0, "shards": 1,
               "max_files": 2, "pool": 200, "files": HUB_FILES}  # fmt: skip
 RANDOM = {"label": "R", "method": "random", "seeds": 2}
+LAPE_MATCHED = {"label": "L", "method": "lape_matched", "filter": 0.95, "bar": 0.95}
 LOCAL = {"documents": 10, "max_tokens": 8, "seed": 0, "shards": 1, "source": "local"}
 GPT = {
     "kind": "openai", "label": "GPT", "model": "gpt-4o-2024-08-06", "prompt": "crane", "output": "json_schema",
@@ -199,7 +200,19 @@ WRONG = [
     ({"sweeps__threshold__mask_set": "crane"}, ["sweeps.threshold.mask_set", "'crane'", "no threshold"]),
     ({"sweeps__threshold__mask_set": "kran"}, ["sweeps.threshold.mask_set", "'kran'"]),
     ({"sweeps__ablation__mask_sets": ["lape"]}, ["sweeps.ablation.mask_sets", "'lape'", "possible: crane, dispersion"]),
-    ({"sweeps__ablation__rules": ["contrast"]}, ["sweeps.ablation.rules.0", "'contrast'", "margin, target_only"]),
+    ({"sweeps__ablation__rules": ["all"]}, ["sweeps.ablation.rules.0", "'all'", "margin, target_only, contrast"]),
+    (
+        {"mask_sets__crane__intervention": {"scale": 0.5}},
+        ["sweeps.budget: the neurons of 'crane' are not masked", "name a set without one"],
+    ),
+    (
+        {"mask_sets__crane_threshold__intervention": {"mean": True}},
+        ["sweeps.threshold", "'crane_threshold' are not masked"],
+    ),
+    (
+        {"mask_sets__again": {**LAPE_MATCHED, "match": "lape_matched"}},
+        ["mask_sets.again.match", "'lape_matched'", "itself matched"],
+    ),
     ({"sweeps__ablation__relevance": ["abs"]}, ["sweeps.ablation.relevance", "'abs'", "there are: logprob"]),
     ({"sweeps__intervention__mask_sets": ["x"]}, ["sweeps.intervention.mask_sets", "'x'"]),
     ({"perplexity__mask_sets": ["x"]}, ["perplexity.mask_sets", "'x'", "there are: crane"]),
@@ -265,11 +278,10 @@ def test_what_decides_a_reply_is_told_from_speed_and_looks(config):
 
 def test_random_sets_are_expanded_by_seed(config):
     study = Study(changed(config, mask_sets__random__seeds=3))
-    names = [name for name in study.mask_sets if name.startswith("random")]
+    names = [name for name, settings in study.mask_sets.items() if settings["group"] == "random"]
     assert names == ["random-0", "random-1", "random-2"]
     assert [study.mask_sets[name]["seed"] for name in names] == [0, 1, 2]
-    assert {study.mask_sets[name]["group"] for name in names} == {"random"}
-    assert study.by_method("random") == names
+    assert study.by_method("random") == [*names, *(f"random_dispersion-{seed}" for seed in range(5))]
     assert study.mask_sets["crane"]["group"] == "crane"
 
 

@@ -103,7 +103,10 @@ def partitions(_):
 def require_engine():
     asked = {job.rule.name for job in workflow.dag.needrun_jobs()}
     in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-    if asked & {"run_benchmarks", "generate_answers"} and EVALUATION == "vllm":
+    if (
+        asked & {"run_benchmarks", "generate_answers", "measure_perplexity"}
+        and EVALUATION == "vllm"
+    ):
         if not in_conda and find_spec("vllm") is None:
             raise WorkflowError(
                 "engine: vllm, but vLLM is not installed in this environment; install it with "

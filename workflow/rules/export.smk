@@ -25,16 +25,19 @@ rule export_masked_model:
     """A model with one language's neurons masked, as a checkpoint that transformers and vLLM load."""
     input:
         model=f"{RESULTS}/models/{{model}}",
-        neurons=f"{RESULTS}/masks/{FIRST}/{{mask_set}}.parquet",
+        neurons=mask_file,
     output:
         model=directory(f"{RESULTS}/exports/{{model}}/{{mask_set}}/{{lang}}"),
     log:
         f"{RESULTS}/logs/export_masked_model/{{model}}/{{mask_set}}/{{lang}}.log",
+    wildcard_constraints:
+        mask_set=among(study.every_set),
     conda:
         "../../envs/relevance.yaml"
     resources:
         models_in_memory=1,
     params:
+        intervention=lambda wildcards: study.intervention(wildcards.mask_set),
         code=code_version("export_masked_model.py"),
     script:
         "../scripts/export_masked_model.py"

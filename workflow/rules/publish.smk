@@ -73,13 +73,7 @@ rule score_masks:
             }
             for name, settings in study.benchmarks.items()
         },
-        mask_sets={
-            **{
-                name: {key: s[key] for key in ["group", "method"]}
-                for name, s in study.mask_sets.items()
-            },
-            ORIGINAL: {"group": ORIGINAL, "method": ORIGINAL},
-        },
+        mask_sets=study.groups(list(study.mask_sets)),
         reference=study.reference,
         code=code_version("score_masks.py"),
     script:

@@ -4,6 +4,34 @@ RECORDS = [
     f"{RESULTS}/{name}"
     for name in ["provenance.json", "provenance.html", "CITATION.bib"]
 ]
+# What the sweeps and the perplexity rest on, where the study has them.
+SWEPT = [
+    *expand(f"{RESULTS}/sweeps/{{sweep}}.parquet", sweep=SWEEPS),
+    *(
+        f"{RESULTS}/benchmarks/{FIRST}/{mask_set}/{config['sweeps'][sweep]['suite']}.parquet"
+        for sweep in SWEEPS
+        for mask_set in study.sweeps.sets_of(sweep)
+    ),
+    *(
+        f"{RESULTS}/masks/{FIRST}/{name}.parquet"
+        for name, settings in study.sweeps.sets.items()
+        if "neurons" not in settings
+    ),
+    *(path for name in study.used_variants for path in statistics(FIRST, name)),
+]
+READ = [
+    *([f"{RESULTS}/perplexity.parquet"] if READERS else []),
+    *expand(
+        f"{RESULTS}/held_out/{{model}}/{{lang}}.parquet",
+        model=READERS,
+        lang=study.languages,
+    ),
+    *expand(
+        f"{RESULTS}/perplexity/{{model}}/{{mask_set}}.parquet",
+        model=READERS,
+        mask_set=[ORIGINAL, *study.perplexity_sets],
+    ),
+]
 
 
 rule record_provenance:
@@ -27,7 +55,9 @@ rule record_provenance:
         ),
         answers=rules.score_masks.input,
         scores=rules.score_masks.output,
-        stability=rules.measure_stability.output,
+        stability=[*rules.measure_stability.input, *rules.measure_stability.output],
+        sweeps=SWEPT,
+        perplexity=READ,
         tables=list(TABLES),
         figures=list(FIGURES),
     output:
@@ -46,6 +76,11 @@ rule record_provenance:
     params:
         # A function of the inputs is no trigger: a matter of speed alone makes no new record.
         settings=lambda wildcards, input: config,
+        # JSON lines carry no record of their own; they are made anew whenever this code changes.
+        code_of_lines={
+            "generate_answers": code_version("generate_answers.py"),
+            "parse_judgements": code_version("parse_judgements.py"),
+        },
         code=code_version("record_provenance.py"),
     script:
         "../scripts/record_provenance.py"

@@ -68,6 +68,7 @@ rule measure_stability:
         "../../envs/analysis.yaml"
     params:
         selections={name: study.selection(name) for name in CHOSEN},
+        variants=[name for name in study.mask_sets if study.variant(name)],
         groups={name: s["group"] for name, s in study.mask_sets.items()},
         site=pick("relevance.site"),
         code=code_version("measure_stability.py"),

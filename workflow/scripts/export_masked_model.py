@@ -4,7 +4,7 @@ from typing import Any
 
 from crane.artefacts import read_metadata
 from crane.export import export_masked
-from crane.models import identity
+from crane.models import ModelError, identity
 from crane.neurons import NeuronSet
 from joblog import job_log, provenance
 
@@ -17,9 +17,17 @@ def main(snakemake: Any) -> None:
         "selection": read_metadata(snakemake.input.neurons).get("params", {}),
         "written_by": provenance(snakemake),
     }
+    how = snakemake.params.intervention
+    if "mean" in how:
+        raise ModelError(
+            f"mask set {snakemake.wildcards.mask_set!r} sets neurons to their mean value, which no weight can express; "
+            "export a set that masks or scales"
+        )
     neurons = NeuronSet.read_parquet(snakemake.input.neurons)
     language = snakemake.wildcards.lang
-    manifest = export_masked(snakemake.input.model, snakemake.output.model, neurons, language, about)
+    manifest = export_masked(
+        snakemake.input.model, snakemake.output.model, neurons, language, about, how.get("scale", 0.0)
+    )
     print(manifest["masked"])
     for name, digest in manifest["sha256"].items():
         print(f"{digest}  {name}")

@@ -17,6 +17,8 @@ def main(snakemake: Any) -> None:
     kurtosis = pd.concat([read_table(path, columns) for path in snakemake.input.kurtosis])
     width = int(kurtosis["neuron"].max()) + 1
     stability = outliers(kurtosis, masks)
+    # Their kurtosis is that of another relevance run.
+    stability.loc[stability["mask_set"].isin(snakemake.params.variants), ["outliers", "outlier_share"]] = None
     if snakemake.input.halves:
         tables = {Path(path).stem: read_table(path) for path in snakemake.input.halves}
         halves = split_half(tables, snakemake.params.selections, masks, width, snakemake.params.site)

@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     models = list(map(str, snakemake.input.models))
     files = [path for path in map(str, snakemake.input) if path not in models]
     name = Path(snakemake.output.record).parts[1]
-    record = study_record(name, snakemake.params.settings, models, files)
+    record = study_record(name, snakemake.params.settings, models, files, snakemake.params.code_of_lines)
     rows = pd.DataFrame(facts(record), columns=["Subject", "Name", "Value"])
     print(rows.to_string())
     cells = rows.set_axis(pd.MultiIndex.from_product([[""], rows.columns]), axis=1)

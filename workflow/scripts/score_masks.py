@@ -44,7 +44,8 @@ def main(snakemake: Any) -> None:
         name: {language: facts["layers"] for language, facts in summary.items()}
         for name, summary in summaries.items()
     }
-    langspec_f1[COLUMNS] = against_random(langspec_f1, layers)
+    interventions = {name: settings["intervention"] for name, settings in about.items()}
+    langspec_f1[COLUMNS] = against_random(langspec_f1, layers, interventions)
     write_table(scores, snakemake.output.scores, provenance(snakemake))
     write_table(langspec_f1, snakemake.output.langspec_f1, provenance(snakemake))
 

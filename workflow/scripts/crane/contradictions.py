@@ -144,7 +144,9 @@ def _check_mask_sets(config: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{where}.budget.match: {other!r} is itself matched to another set; name that one"
         if "match" in settings:
             yield from _one_of(f"{where}.match", settings["match"], sets, "mask set")
-            if sets.get(settings["match"], {}).get("method") in MATCHED:
+            theirs = sets.get(settings["match"], {}).get("method")
+            # Random masks take over counts per layer, which a set of LAPE's ranking has of its own.
+            if theirs == "random" or (theirs == "lape_matched" and method == "lape_matched"):
                 yield f"{where}.match: {settings['match']!r} is itself matched to another set; name that one"
         if method in ("lape", "lape_matched") and config["relevance"]["site"] != "intermediate":
             yield f"{where}.method: {method!r} counts activations, which exist at relevance.site intermediate only"
@@ -205,9 +207,20 @@ def _check_sweeps(config: Mapping[str, Any]) -> Iterator[str]:
             yield from _one_of(f"{where}.suite", settings["suite"], config["suites"], "suite")
         for name in settings.get("mask_sets", []):
             yield from _one_of(f"{where}.mask_sets", name, sets, "mask set")
+    masked = {sweep: sweeps.get(sweep, {}).get("mask_sets", []) for sweep in ("budget", "ablation")}
+    masked["threshold"] = [sweeps["threshold"]["mask_set"]] if "threshold" in sweeps else []
+    for sweep, names in masked.items():
+        for name in names:
+            if sets.get(name, {}).get("intervention"):
+                yield (
+                    f"sweeps.{sweep}: the neurons of {name!r} are not masked (it has an intervention), those of a "
+                    "sweep are; name a set without one, or use sweeps.intervention"
+                )
     for name in sweeps.get("budget", {}).get("mask_sets", []):
         own = sets.get(name, {})
-        ranked = sets.get(own["match"], {}) if own.get("method") in MATCHED else own
+        ranked = own
+        while ranked.get("method") in MATCHED:
+            ranked = sets.get(ranked["match"], {})
         if ranked and ranked["method"] not in RELEVANCE:
             which = f"{name!r} is" if ranked is own else f"{name!r} is matched to {own['match']!r},"
             yield (

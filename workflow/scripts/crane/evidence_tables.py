@@ -8,7 +8,7 @@ import pandas as pd
 from crane.names import ORIGINAL
 from crane.null_distribution import LIKENESS
 from crane.results import Labels, ResultsError, f1_rows, score_rows
-from crane.tables import NOTHING, Table, bounds, number
+from crane.tables import NOTHING, TARGET_UNCLEAR, Table, bounds, flag, number, whole
 
 LEVEL = 0.05
 SMALLEST_P = 0.001
@@ -95,7 +95,7 @@ def f1_differences(
     measured = langspec_f1[langspec_f1["suite"] == suite]
     if reference not in set(measured["reference"]):
         raise ResultsError(f"LangSpec-F1: not compared with mask set {reference!r}; run score_masks again")
-    rows = _f1_rows(langspec_f1, labels, suite, {"difference": ("difference_low", "difference_high")})
+    rows = _f1_rows(langspec_f1, labels, suite)
     own = rows[rows["label"] == reference].set_index(["model", "mask_language"])["f1"]
     rows = rows[rows["label"] != reference].reset_index(drop=True)
     where = pd.MultiIndex.from_frame(rows[["model", "mask_language"]])
@@ -105,7 +105,7 @@ def f1_differences(
         rows,
         labels,
         {
-            "F1": rows["f1"].map(number),
+            "F1": rows["f1"].map(number) + rows["distinguishable"].map(flag),
             "Difference": rows["difference"].map(signed) + np.where(clear, "*", ""),
             "95% interval": list(
                 map(bounds, rows["difference_low"], rows["difference_high"], rows["interval"])
@@ -118,6 +118,7 @@ def f1_differences(
         f"Brackets: 95% percentile bootstrap of the difference, {resamples:,} resamples of the questions, the "
         "same for both.",
         "*: the interval leaves out 0; not adjusted for the number of comparisons.",
+        TARGET_UNCLEAR,
     ]
     if (rows["seeds"] > 1).any():
         notes.append("Several seeds: mean difference; ‡: smallest and largest seed, in place of an interval.")
@@ -134,7 +135,7 @@ def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, name: str, s
         ResultsError: the results lack a row, or the study has no random mask set.
     """
     measured = langspec_f1[(langspec_f1["suite"] == suite) & (langspec_f1["method"] != "random")]
-    if measured["null_p"].isna().any():
+    if measured["null_p"].isna().all():
         raise ResultsError("null distribution: the study has no random mask set")
     rows = _f1_rows(measured, labels, suite)
     facts = measured.set_index(["model", "label", "mask_language"])[["null", "null_likeness"]]
@@ -143,23 +144,26 @@ def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, name: str, s
         rows,
         labels,
         {
-            "F1": rows["f1"].map(number),
+            "F1": rows["f1"].map(number) + rows["distinguishable"].map(flag),
             "Random": rows["null_mean"].map(number),
-            "Percentile": rows["null_percentile"].map("{:.0f}".format),
+            "Percentile": rows["null_percentile"].map(whole),
             "p": rows["null_p"].map(p_value),
         },
     )
     alike = rows[rows["model"] == next(iter(labels.models))]["null_likeness"]
-    cells.insert(2, ("", "Random sets"), alike.to_numpy())
+    cells.insert(2, ("", "Random sets"), alike.fillna(NOTHING).to_numpy())
     seeds = rows.groupby("null", sort=False)["null_seeds"].max().astype(int)
-    reach = ", ".join(f"{count} ({labels.mask_sets[null]})" for null, count in seeds.items())
+    reach = ", ".join(
+        f"{count} ({labels.mask_sets[null]}: p is at least {1 / (1 + count):.3f})"
+        for null, count in seeds.items()
+    )
     notes = [
         "Random: mean LangSpec-F1 of the random mask sets. Percentile: share of them with a lower F1, equal ones "
         "by half.",
-        f"p: (1 + random sets with as high an F1) / (1 + random sets); random sets: {reach}, so that p cannot be "
-        f"below {1 / (1 + seeds.max()):.3f}.",
-        f"Random sets: how like the mask they are; only at '{LIKENESS[2]}' (as many neurons in each layer) is the "
-        f"comparison like with like, '{LIKENESS[0]}' says little.",
+        f"p: (1 + random sets with as high an F1) / (1 + random sets); random sets: {reach}.",
+        f"Random sets: how like the mask they are; only at '{LIKENESS[-1]}' (as many neurons in each layer) is the "
+        f"comparison like with like, '{LIKENESS[0]}' and '{LIKENESS[1]}' say little.",
+        TARGET_UNCLEAR,
     ]
     title = f"{labels.title_of(suite)}: LangSpec-F1 among random mask sets."
     columns = ["model", "label", "method", "mask_language", "suite", "kind", "f1", *facts, "null_seeds", "null_mean",
@@ -168,13 +172,11 @@ def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, name: str, s
     return Table(name, title, tidy, cells, notes)
 
 
-def _f1_rows(
-    langspec_f1: pd.DataFrame, labels: Labels, suite: str, more: dict[str, tuple[str, str]] | None = None
-) -> pd.DataFrame:
+def _f1_rows(langspec_f1: pd.DataFrame, labels: Labels, suite: str) -> pd.DataFrame:
     """Return `f1_rows` of the mask sets that are there, for all models."""
     there = {label: text for label, text in labels.mask_sets.items() if label in set(langspec_f1["label"])}
     chosen = Labels(labels.languages, labels.benchmarks, there, labels.models, labels.judge)
-    return f1_rows(langspec_f1, chosen, list(labels.models), suite, more)
+    return f1_rows(langspec_f1, chosen, list(labels.models), suite)
 
 
 def _by_model(rows: pd.DataFrame, labels: Labels, columns: dict[str, Sequence[str]]) -> pd.DataFrame:

@@ -19,12 +19,18 @@ NOT_COPIED = (".*", "manifest.json", "config.json", "generation_config.json", "*
 
 
 def export_masked(
-    source: str | Path, target: str | Path, neurons: NeuronSet, language: str, about: Mapping[str, Any]
+    source: str | Path,
+    target: str | Path,
+    neurons: NeuronSet,
+    language: str,
+    about: Mapping[str, Any],
+    scale: float = 0.0,
 ) -> dict[str, Any]:
     """Write a model with one language's neurons masked for good, as safetensors, with tokenizer and manifest.
 
-    The neurons' columns of the down projection are zero (method, section 6), all other weights are the
-    source's, in its precision; the folder loads wherever the source does, transformers and vLLM among them.
+    The neurons' columns of the down projection are multiplied by `scale`, 0 for a mask (method, section 6), all other
+    weights are the source's, in its precision; the folder loads wherever the source does, transformers and vLLM among
+    them.
 
     Args:
         source: a Hugging Face model folder.
@@ -32,6 +38,7 @@ def export_masked(
         neurons: the mask set.
         language: whose neurons are masked.
         about: what the manifest says of the source and the mask set.
+        scale: factor of the neurons' outputs.
 
     Returns:
         The manifest.
@@ -47,7 +54,7 @@ def export_masked(
         raise ModelError(f"{source}: no readable model ({error})") from error
     with whole_folder(target) as partial:
         try:
-            with masked(model, neurons, language):
+            with masked(model, neurons, language, scale=scale):
                 model.save_pretrained(partial)
         except (KeyError, ValueError) as error:
             raise ModelError(f"{source}: cannot be masked ({error.args[0]})") from error
@@ -56,7 +63,12 @@ def export_masked(
                 shutil.copyfile(path, partial / path.name)
         manifest = {
             **about,
-            "masked": {"language": language, "site": neurons.site, "neurons": neurons.total(language)},
+            "masked": {
+                "language": language,
+                "site": neurons.site,
+                "neurons": neurons.total(language),
+                "scale": scale,
+            },
             "sha256": file_hashes(partial),
         }
         write_json(manifest, partial / "manifest.json")

@@ -52,12 +52,12 @@ def drop_heatmap(
 
     with style.applied():
         figure = Figure(figsize=(style.width, 0.19 * len(drops) + 1.1), layout="constrained")
-        heat, bars = figure.subplots(1, 2, sharey=True, width_ratios=[2.7, 1])
+        heat, bars = figure.subplots(1, 2, sharey=True, width_ratios=[1.8 if style.narrow else 2.7, 1])
         extreme = float(np.nanmax(np.abs(drops))) or 1.0
         image = heat.imshow(drops, cmap=DIVERGING, norm=Normalize(-extreme, extreme), aspect="auto")
         for row, column in np.ndindex(drops.shape):
             text = _signed(float(drops[row, column]), digits)
-            if seeds[row] > 1 and len(benchmarks) <= 3:
+            if seeds[row] > 1 and len(benchmarks) <= 3 and not style.narrow:
                 ends = (_signed(float(bound[row, column]), digits) for bound in (low, high))
                 text += f" ({'…'.join(ends)})".replace("+", "")
             colour = _legible_on(image.to_rgba(drops[row, column]))
@@ -68,7 +68,7 @@ def drop_heatmap(
                 )
         sizes = masked.groupby("benchmark")["n"].first()
         names = [f"{labels.benchmarks[name]['label']}\nn = {sizes[name]:,.0f}" for name in benchmarks]
-        heat.set_xticks(range(len(benchmarks)), names)
+        heat.set_xticks(range(len(benchmarks)), names, rotation=90 if style.narrow else 0)
         heat.xaxis.tick_top()
         heat.tick_params(length=0)
         heat.spines[:].set_visible(False)
@@ -81,7 +81,9 @@ def drop_heatmap(
             aspect=40,
             pad=0.02,
             shrink=0.8,
-            label=f"Drop: original − masked ({labels.measure_of(suite)}){_judge(labels, suite)}",
+            label=style.wrapped(
+                f"Drop: original − masked ({labels.measure_of(suite)}){_judge(labels, suite)}"
+            ),
         )
 
         _f1_bars(bars, effects, labels, style)
@@ -152,7 +154,7 @@ def transfer(scores: pd.DataFrame, labels: Labels, suite: str, style: Style | No
     shifts = (np.arange(count) - (count - 1) / 2) * min(0.05, 0.3 / count)
     look = looks(labels, rows)
     seeds = rows.groupby("label")["seeds"].max()
-    columns = min(3, len(benchmarks))
+    columns = style.across(min(3, len(benchmarks)), 2.2)
     lines = math.ceil(len(benchmarks) / columns)
 
     with style.applied():
@@ -182,7 +184,11 @@ def transfer(scores: pd.DataFrame, labels: Labels, suite: str, style: Style | No
         figure.supylabel(labels.measure_of(suite).capitalize(), fontsize=style.font_size)
         handles, names = first.get_legend_handles_labels()
         figure.legend(
-            handles, names, loc="outside lower center", ncols=4, title=_judge(labels, suite).strip()
+            handles,
+            names,
+            loc="outside lower center",
+            ncols=style.across(4, 1.6),
+            title=style.wrapped(_judge(labels, suite).strip()),
         )
     return figure
 
@@ -190,17 +196,15 @@ def transfer(scores: pd.DataFrame, labels: Labels, suite: str, style: Style | No
 def random_band(langspec_f1: pd.DataFrame, labels: Labels, suite: str, style: Style | None = None) -> Figure:
     """LangSpec-F1 of every mask set against the range of the random seeds, per language and model.
 
-    Rows are models, columns languages. The band spans the seeds of the study's first random set, each a
-    point; open markers stand for a target drop whose interval contains 0. Right of each panel: percentile and
-    p-value among the random sets, in parentheses where these are not drawn from the mask's own layers.
+    Rows are models, columns languages. Behind each mask set lies the band of the random seeds that it is compared
+    with (`crane.null_distribution`); open markers stand for a target drop whose interval contains 0. Right of each
+    panel: percentile and p-value among them, in parentheses where they are not drawn from the mask's own layers.
 
     Raises:
         ResultsError: the study has no random mask set, or the results lack a row.
     """
     style = style or Style()
-    nulls = langspec_f1.loc[langspec_f1["method"] == "random", "label"].unique()
-    null = next((label for label in labels.mask_sets if label in nulls), None)
-    if null is None:
+    if not (langspec_f1["method"] == "random").any():
         raise ResultsError(f"random band: none of the mask sets {', '.join(labels.mask_sets)} is random")
     effects = f1_rows(langspec_f1, labels, list(labels.models), suite)
     look = looks(labels, langspec_f1)
@@ -208,23 +212,29 @@ def random_band(langspec_f1: pd.DataFrame, labels: Labels, suite: str, style: St
     unit = ["model", "label", "mask_language"]
     here = langspec_f1[langspec_f1["suite"] == suite]
     every = dict(list(here.groupby(unit)["f1"]))
-    alike = here.drop_duplicates(unit).set_index(unit)["null_likeness"] == LIKENESS[-1]
+    compared = here.drop_duplicates(unit).set_index(unit)[["null", "null_likeness"]]
     names = [labels.name(label, effects.loc[effects["label"] == label, "seeds"].max()) for label in heights]
 
     with style.applied():
-        size = (style.width, (0.2 * len(heights) + 0.35) * len(labels.models) + 0.45)
-        figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(
-            len(labels.models), len(labels.languages), sharex=True, sharey=True, squeeze=False
-        )
-        for (model, code), axes in zip(product(labels.models, labels.languages), panels.flat, strict=True):
-            here = effects[(effects["model"] == model) & (effects["mask_language"] == code)]
-            for effect in here.to_dict("records"):
+        across = style.across(len(labels.languages), 2.0)
+        lines = len(labels.models) * math.ceil(len(labels.languages) / across)
+        figure = Figure(figsize=(style.width, (0.2 * len(heights) + 0.4) * lines + 0.6), layout="constrained")
+        panels = figure.subplots(lines, across, sharex=True, sharey=True, squeeze=False)
+        places = list(product(labels.models, labels.languages))
+        for axes in panels.flat[len(places) :]:
+            axes.remove()
+        for (model, code), axes in zip(places, panels.flat, strict=False):
+            rows = effects[(effects["model"] == model) & (effects["mask_language"] == code)]
+            for effect in rows.to_dict("records"):
                 label = effect["label"]
                 height, (colour, marker) = heights[label], look[label]
                 seeds = every[model, label, code]
-                if label == null:
-                    axes.axvspan(seeds.min(), seeds.max(), color=GREY, alpha=0.25, lw=0)
+                null, likeness = compared.loc[(model, label, code)]
+                behind = every[model, null, code] if pd.notna(null) else seeds
+                if len(behind) > 1:
+                    axes.fill_betweenx(
+                        [height - 0.5, height + 0.5], behind.min(), behind.max(), color=GREY, alpha=0.25, lw=0
+                    )
                 if len(seeds) > 1:
                     axes.plot(seeds, [height] * len(seeds), "|", color=colour, ms=9, mew=0.9)
                 else:
@@ -233,24 +243,31 @@ def random_band(langspec_f1: pd.DataFrame, labels: Labels, suite: str, style: St
                 axes.plot(effect["f1"], height, marker, color=colour, mfc=face, ms=4.5, clip_on=False)
                 if pd.notna(effect["null_p"]):
                     text = f"{effect['null_percentile']:.0f}  {effect['null_p']:.2f}"
-                    _beside(axes, height, text if alike[model, label, code] else f"({text})", style)
-            if model == next(iter(labels.models)):
-                axes.set_title(labels.languages[code])
-                _beside(axes, -0.75, "%ile  p", style)
-        for axes, model in zip(panels[:, 0], labels.models, strict=True):
-            axes.set_yticks(range(len(heights)), names)
-            axes.set_ylabel(labels.models[model], fontweight="bold")
+                    _beside(axes, height, text if likeness == LIKENESS[-1] else f"({text})", style)
+            title = f"{labels.languages[code]}, n = {rows['questions'].iloc[0]:,.0f}"
+            axes.set_title(f"{labels.models[model]}: {title}" if across < len(labels.languages) else title)
+            _beside(axes, -0.75, "%ile  p", style)
+        for axes, model in zip(panels[:, 0], labels.models, strict=False):
+            if across == len(labels.languages):
+                axes.set_ylabel(labels.models[model], fontweight="bold")
+        panels[0, 0].set_yticks(range(len(heights)), names)
         panels[0, 0].set_ylim(len(heights) - 0.5, -0.5)
         panels[0, 0].set_xlim(left=0)
-        seeds = int(effects.loc[effects["label"] == null, "seeds"].iloc[0])
         note = (
-            f"%ile, p: place among the {seeds} random sets (p is at least {1 / (1 + seeds):.2f}); in parentheses "
-            "where these are not matched by layer"
+            "Grey: range of the random sets that a mask is compared with. %ile, p: place among them "
+            f"({_floors(here)}), in parentheses where they are not matched by layer"
         )
         figure.supxlabel(
-            f"LangSpec-F1 ({labels.title_of(suite)}){_judge(labels, suite)}\n{note}", fontsize=style.font_size
+            style.wrapped(f"LangSpec-F1 ({labels.title_of(suite)}){_judge(labels, suite)}\n{note}"),
+            fontsize=style.font_size,
         )
     return figure
+
+
+def _floors(rows: pd.DataFrame) -> str:
+    """Say how small p can be, which depends on the number of random sets."""
+    floors = sorted({f"{1 / (1 + seeds):.2f}" for seeds in rows["null_seeds"].dropna()})
+    return f"p is at least {' or '.join(floors)}"
 
 
 def _beside(axes: Axes, height: float, text: str, style: Style) -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from crane.names import NO_MASK, ORIGINAL
 from crane.results import Labels, ResultsError, score_rows, seed_means
-from crane.tables import NOTHING, Table, bounds
+from crane.tables import NOTHING, UNCLEAR, Table, bounds
 
 SEEDS = "‡: smallest and largest seed of a random mask set, in place of an interval; the value is the mean."
 
@@ -28,13 +28,16 @@ def drop_matrix(scores: pd.DataFrame, labels: Labels, model: str, suite: str, re
     for benchmark in labels.benchmarks_of(suite):
         own = rows[rows["benchmark"] == benchmark].to_dict("records")
         cells["", labels.benchmarks[benchmark]["label"]] = [
-            f"{row['drop']:+.4f} {bounds(row['drop_low'], row['drop_high'], row['interval'])}" for row in own
+            f"{row['drop']:+.4f}{UNCLEAR if row['drop_low'] <= 0 <= row['drop_high'] else ''} "
+            + bounds(row["drop_low"], row["drop_high"], row["interval"])
+            for row in own
         ]
     sizes = rows.drop_duplicates("benchmark")[["benchmark", "n"]].itertuples(index=False)
     asked = ", ".join(f"{labels.benchmarks[name]['label']} {size:,.0f}" for name, size in sizes)
     notes = [
         f"Drop: original − masked, mean {labels.measure_of(suite)}; a positive one is a loss. Questions: {asked}.",
         f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks.",
+        f"{UNCLEAR}: the interval contains 0.",
     ]
     if labels.kind_of(suite) == "open":
         notes.append(f"Scores by {labels.judge}.")
@@ -61,7 +64,7 @@ def perplexity_rows(table: pd.DataFrame, labels: Labels, model: str) -> pd.DataF
         raise ResultsError(
             f"perplexity on {model!r}: {f'no mask set {min(unknown)!r}' if unknown else 'no results'}"
         )
-    rows = seed_means(own, {"log_ratio": ("ratio_low", "ratio_high")})
+    rows = seed_means(own)
     # The mean over seeds is that of the logarithms; the perplexity beside it is made to agree.
     plain = rows.loc[rows["label"] == ORIGINAL].set_index("language")["perplexity"]
     rows["perplexity"] = rows["language"].map(plain) * np.exp(rows["log_ratio"])

@@ -1,5 +1,6 @@
 """LangSpec-F1 (Eqs. 3-5 of the paper) and the resampling that gives it an interval."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -145,7 +146,9 @@ def bootstrap_means(
 
 
 def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the percentile interval over the first axis, NaN samples left out."""
+    """Return the percentile interval over the first axis, NaN samples left out; NaN where there are no others."""
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(samples, [tail, 1 - tail], axis=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        low, high = np.nanquantile(samples, [tail, 1 - tail], axis=0)
     return low, high

@@ -1,18 +1,22 @@
 """Where a mask set's LangSpec-F1 lies among random mask sets: percentile and p-value."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-LIKENESS = ("other size", "same size", "same layers")
-"""How much a random set is like a mask: another number of neurons, the same number, the same number in each layer."""
+LIKENESS = ("other intervention", "other size", "same size", "same layers")
+"""How much a random set is like a mask: other things done to its neurons; another number of neurons, the same number,
+the same number in each layer."""
 COLUMNS = ["null", "null_likeness", "null_seeds", "null_mean", "null_percentile", "null_p"]
 
 
 def against_random(
-    langspec_f1: pd.DataFrame, layers: Mapping[str, Mapping[str, Sequence[int]]]
+    langspec_f1: pd.DataFrame,
+    layers: Mapping[str, Mapping[str, Sequence[int]]],
+    interventions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Return the null columns of every row of `langspec_f1`, by its index; undefined for random sets themselves.
 
@@ -24,20 +28,26 @@ def against_random(
     Args:
         langspec_f1: model, suite, mask_set, mask_language, method, label and f1.
         layers: mask set -> language -> neurons per layer.
+        interventions: mask set -> what is done to its neurons, of those that are not masked.
     """
     random = langspec_f1[langspec_f1["method"] == "random"]
     groups = {label: list(rows["mask_set"].unique()) for label, rows in random.groupby("label", sort=False)}
     seeds = dict(list(random.groupby(["label", "model", "suite", "mask_language"])["f1"]))
     found: list[tuple[Any, ...]] = []
     for row in langspec_f1.to_dict("records"):
-        if row["method"] == "random" or not groups:
+        if row["method"] == "random" or not groups or pd.isna(row["f1"]):
             found.append((None, None, np.nan, np.nan, np.nan, np.nan))
             continue
         language = row["mask_language"]
-        own = layers[row["mask_set"]][language]
-        like = {label: _likeness(own, layers[names[0]][language]) for label, names in groups.items()}
+        own = row["mask_set"]
+        like = {
+            label: _likeness(layers[own][language], layers[names[0]][language])
+            if interventions.get(own, {}) == interventions.get(names[0], {})
+            else 0
+            for label, names in groups.items()
+        }
         null = max(like, key=lambda label: like[label])
-        draws = seeds[null, row["model"], row["suite"], language].to_numpy()
+        draws = seeds[null, row["model"], row["suite"], language].dropna().to_numpy()
         lower, equal = (draws < row["f1"]).sum(), (draws == row["f1"]).sum()
         percentile = 100 * (lower + equal / 2) / len(draws)
         p = (1 + len(draws) - lower) / (1 + len(draws))
@@ -47,5 +57,5 @@ def against_random(
 
 def _likeness(one: Sequence[int], other: Sequence[int]) -> int:
     if list(one) == list(other):
-        return 2
-    return int(sum(one) == sum(other))
+        return 3
+    return 2 if sum(one) == sum(other) else 1

@@ -9,7 +9,7 @@ import pandas as pd
 from crane.metrics import langspec_f1
 from crane.names import NO_MASK, ORIGINAL
 from crane.results import Labels, f1_rows, score_rows
-from crane.tables import NOTHING, Table, bounds, number
+from crane.tables import NOTHING, TARGET_UNCLEAR, Table, bounds, flag, number
 
 LANGSPEC_F1 = "LangSpec-F1"
 ROUNDING = 0.001
@@ -73,7 +73,8 @@ def beside(
 
     Returns:
         label, mask_language, benchmark (None for LangSpec-F1), measure (the paper's), paper, follows, rerun, low, high,
-        seeds, interval, inside (the published value lies in the interval; None without one), erratum.
+        seeds, interval, distinguishable (of LangSpec-F1), inside (the published value lies in the interval; None
+        without one), erratum.
     """
     names = {ORIGINAL: ORIGINAL, **mapping["mask_sets"]}
     chosen = Labels(
@@ -88,7 +89,10 @@ def beside(
     effects = f1_rows(langspec_f1, chosen, [model], suite)
     effects = effects.assign(rerun=effects["f1"], measure=LANGSPEC_F1, benchmark=None)
     columns = ["label", "mask_language", "benchmark", "measure", "rerun", "low", "high", "seeds", "interval"]
-    rows = pd.concat([own[columns], effects[columns].astype({"benchmark": object})], ignore_index=True)
+    rows = pd.concat(
+        [own[columns], effects[[*columns, "distinguishable"]].astype({"benchmark": object})],
+        ignore_index=True,
+    )
     rows["method"] = rows["label"].map(names)
     kind = labels.kind_of(suite)
     paper = published[(published["model"] == mapping["models"][model]) & (published["kind"] == kind)]
@@ -135,7 +139,8 @@ def published_table(
     same_model: bool,
 ) -> Table:
     """The published number, the run's, its interval, and whether the published lies in it; rows from `beside`."""
-    rerun = rows["rerun"].map(number)
+    effect = rows["benchmark"].isna()
+    rerun = rows["rerun"].map(number) + rows["distinguishable"].map(flag).where(effect, "")
     cells = pd.DataFrame(
         {
             ("", "Method"): list(map(labels.name, rows["label"], rows["seeds"])),
@@ -157,6 +162,7 @@ def published_table(
         f"Paper inside: the published value lies in this run's interval, {int(inside.sum())} of {len(inside)} cells. "
         "The interval is over questions (‡: smallest to largest seed) and says nothing about the paper's own error."
     )
+    notes.append(TARGET_UNCLEAR.replace(":", " (this run's LangSpec-F1):", 1))
     if labels.kind_of(suite) == "open":
         notes.append(f"This run's scores by {labels.judge}; the paper's by its own judge.")
     notes += errata(rows)

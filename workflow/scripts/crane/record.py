@@ -29,7 +29,11 @@ def file_hashes(folder: Path) -> dict[str, str]:
 
 
 def study_record(
-    name: str, config: Mapping[str, Any], models: Iterable[str | Path], files: Iterable[str | Path]
+    name: str,
+    config: Mapping[str, Any],
+    models: Iterable[str | Path],
+    files: Iterable[str | Path],
+    code: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the provenance of a whole study.
 
@@ -41,6 +45,7 @@ def study_record(
         config: the configuration with which the results were last made.
         models: model folders with a manifest.
         files: every artefact and input to list.
+        code: rule -> code version, of the rules whose artefacts (JSON lines) do not tell.
 
     Returns:
         study, config, models (name -> manifest without the training's course), rules (rule -> code versions and library
@@ -49,7 +54,9 @@ def study_record(
     Raises:
         ArtefactError: a model has no manifest.
     """
-    rules: dict[str, dict[str, Any]] = {}
+    rules: dict[str, dict[str, Any]] = {
+        rule: {"code": [version], "versions": []} for rule, version in code.items()
+    }
     hashes = {}
     for file in sorted({Path(path) for path in files}):
         hashes[file.as_posix()] = {"sha256": sha256(file), "bytes": file.stat().st_size}

@@ -17,8 +17,17 @@ from crane.names import NO_MASK, ORIGINAL
 
 KINDS = {"nlu": ("NLU", "accuracy"), "open": ("Open-ended generation", "judge score, 1-10")}
 KEYS = ["model", "label", "method", "mask_language", "benchmark", "language", "suite", "kind"]
-SCORE_INTERVALS = {"score": ("low", "high"), "drop": ("drop_low", "drop_high")}
-F1_INTERVALS = {"f1": ("low", "high"), "target_drop": ("target_drop_low", "target_drop_high")}
+INTERVALS = {
+    "score": ("low", "high"),
+    "drop": ("drop_low", "drop_high"),
+    "f1": ("low", "high"),
+    "target_drop": ("target_drop_low", "target_drop_high"),
+    "other_drop": ("other_drop_low", "other_drop_high"),
+    "difference": ("difference_low", "difference_high"),
+    "perplexity": ("low", "high"),
+    "log_ratio": ("ratio_low", "ratio_high"),
+}
+"""Measured value -> its bounds; a frame has one at most of those whose bounds are `low` and `high`."""
 
 
 class ResultsError(CraneError, ValueError):
@@ -72,22 +81,23 @@ class Labels:
         return KINDS[self.kind_of(suite)][1]
 
 
-def seed_means(frame: pd.DataFrame, intervals: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+def seed_means(frame: pd.DataFrame) -> pd.DataFrame:
     """Average the seeds of a mask set into one row, numbers by their mean.
 
-    `intervals` names, for each value, its two bounds. Rows of several seeds get the smallest and the largest
-    seed as bounds (`interval` says `seeds`), the others keep theirs (`bootstrap`). Adds `seeds` (count),
-    `interval` and `<value>_sd` (between seeds, n - 1; undefined for one).
+    Rows of several seeds get the smallest and the largest seed as bounds of `INTERVALS` (`interval` says `seeds`), the
+    others keep theirs (`bootstrap`). Adds `seeds` (count), `interval` and `<value>_sd` (between seeds, n - 1; undefined
+    for one).
     """
     groups = frame.groupby([key for key in KEYS if key in frame], sort=False)
     numbers = frame.select_dtypes(["number", "bool"]).columns
     means = groups[list(numbers)].mean()
     means["seeds"] = groups.size()
     several = means["seeds"] > 1
-    for value, (low, high) in intervals.items():
-        means[f"{value}_sd"] = groups[value].std()
-        means[low] = means[low].mask(several, groups[value].min())
-        means[high] = means[high].mask(several, groups[value].max())
+    for value, (low, high) in INTERVALS.items():
+        if {value, low, high} <= set(numbers):
+            means[f"{value}_sd"] = groups[value].std()
+            means[low] = means[low].mask(several, groups[value].min())
+            means[high] = means[high].mask(several, groups[value].max())
     means["interval"] = np.where(several, "seeds", "bootstrap")
     return means.reset_index()
 
@@ -99,29 +109,22 @@ def score_rows(scores: pd.DataFrame, labels: Labels, models: Sequence[str], suit
         ResultsError: a model, mask set, mask language or benchmark of the study is missing in `scores`.
     """
     benchmarks = labels.benchmarks_of(suite)
-    rows = seed_means(scores[scores["suite"] == suite], SCORE_INTERVALS)
+    rows = seed_means(scores[scores["suite"] == suite])
     grid = [
         (model, *mask, benchmark) for model, mask, benchmark in product(models, masks_of(labels), benchmarks)
     ]
     return _in_order(rows, ["model", "label", "mask_language", "benchmark"], grid, "scores")
 
 
-def f1_rows(
-    langspec_f1: pd.DataFrame,
-    labels: Labels,
-    models: Sequence[str],
-    suite: str,
-    more: Mapping[str, tuple[str, str]] | None = None,
-) -> pd.DataFrame:
+def f1_rows(langspec_f1: pd.DataFrame, labels: Labels, models: Sequence[str], suite: str) -> pd.DataFrame:
     """Return one row per model and mask with its LangSpec-F1, seeds averaged.
 
-    `distinguishable` becomes a share of seeds; undefined where the intervals are. `more` names further values
-    with their bounds.
+    `distinguishable` becomes a share of seeds; undefined where the intervals are.
 
     Raises:
         ResultsError: a model, mask set or mask language of the study is missing in `langspec_f1`.
     """
-    rows = seed_means(langspec_f1[langspec_f1["suite"] == suite], {**F1_INTERVALS, **(more or {})})
+    rows = seed_means(langspec_f1[langspec_f1["suite"] == suite])
     grid = [(model, *mask) for model, mask in product(models, masks_of(labels)[1:])]
     return _in_order(rows, ["model", "label", "mask_language"], grid, "LangSpec-F1")
 

@@ -2,33 +2,20 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from crane.artefacts import ArtefactError
-from crane.metrics import bootstrap_means, interval, langspec_f1
+from crane.effects import Effect, langspec_rows
+from crane.metrics import bootstrap_means, interval
 from crane.names import NO_MASK, OPEN_SUITE, ORIGINAL
 from crane.significance import mcnemar
 
 CONDITION = ["mask_set", "mask_language"]
 SMALLEST_KNOWN = 0.5
 """Share of answers whose language can be told, below which nothing is said about languages."""
-
-
-class Effect(NamedTuple):
-    """One mask on one benchmark, on the questions that are scored with and without it."""
-
-    before: float
-    """Score without the mask."""
-    after: float
-    before_draws: np.ndarray
-    """`[B]`, the same score in each resample."""
-    after_draws: np.ndarray
-    probability_before: float
-    """Mean probability of the right choice; NaN for open questions."""
-    probability_after: float
 
 
 def condition_matrix(items: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -84,8 +71,9 @@ def summarise(
 
     Returns:
         `scores`, one row per (model, mask_set, mask_language, benchmark), and `langspec_f1`, one row per (model,
-        mask_set, mask_language, suite). `worse` and `better` count the questions that a mask changed, `p` is
-        McNemar's; `difference` is F1 minus the reference's.
+        mask_set, mask_language, suite), with the number of `questions` of the masked language's benchmark. `worse` and
+        `better` count the questions that a mask changed, `p` is McNemar's; `difference` is F1 minus the reference's.
+        All is NaN under a mask none of whose answers has a score.
     """
     score_rows: list[dict[str, Any]] = []
     effects: dict[tuple[str, str, str, str], Effect] = {}
@@ -101,10 +89,11 @@ def summarise(
         for row, (mask_set, mask_language) in enumerate(values.index):
             own = values.iloc[row]
             unmasked = values.loc[(ORIGINAL, NO_MASK)]
-            if not shared.iloc[row].any():
+            scored = bool(shared.iloc[row].any())
+            if not scored and mask_set == ORIGINAL:
                 raise ArtefactError(
-                    f"model {model!r}, benchmark {benchmark!r}, mask {(mask_set, mask_language)}: none of the "
-                    f"{values.shape[1]} answers has a score; look at the judgements"
+                    f"model {model!r}, benchmark {benchmark!r}: none of the {values.shape[1]} answers without a mask "
+                    "has a score; look at the judgements"
                 )
             effect = Effect(
                 before=float(unmasked[shared.iloc[row]].mean()),
@@ -133,11 +122,11 @@ def summarise(
                     "probability": effect.probability_after,
                     **_by_language(values, languages, row, shared.iloc[row], masked),
                     "worse": worse if masked else np.nan, "better": better if masked else np.nan,
-                    "p": float(mcnemar(worse, better)) if masked else np.nan,
+                    "p": float(mcnemar(worse, better)) if masked and scored else np.nan,
                 }
             )  # fmt: skip
     scores = pd.DataFrame(score_rows)
-    return scores, _langspec(scores, benchmarks, effects, reference)
+    return scores, langspec_rows(scores, benchmarks, effects, reference)
 
 
 def _by_language(
@@ -161,7 +150,7 @@ def _by_language(
     base = languages.loc[(ORIGINAL, NO_MASK)]
     known = inside.notna().mean() >= SMALLEST_KNOWN
     switched = shared & (base == 1) & (inside == 0)
-    told = masked and known and base.notna().mean() >= SMALLEST_KNOWN
+    told = masked and known and shared.any() and base.notna().mean() >= SMALLEST_KNOWN
     return {
         "in_language": float(inside.mean()) if known else np.nan,
         "unidentified": int(inside.isna().sum()),
@@ -215,90 +204,3 @@ def open_items(judgements: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             for j in judgements
         ]
     )
-
-
-def _langspec(
-    scores: pd.DataFrame,
-    benchmarks: Mapping[str, Mapping[str, Any]],
-    effects: Mapping[tuple[str, str, str, str], Effect],
-    reference: str | None,
-) -> pd.DataFrame:
-    rows = []
-    draws: dict[tuple[str, str, str, str], np.ndarray] = {}
-    masked = scores[scores["mask_set"] != ORIGINAL]
-    for (model, mask_set, target, suite), group in masked.groupby(
-        ["model", "mask_set", "mask_language", "suite"], sort=False
-    ):
-        by_language = dict(zip(group["language"], group["benchmark"], strict=True))
-        effect = {lang: effects[model, mask_set, target, name] for lang, name in by_language.items()}
-        before = {lang: e.before for lang, e in effect.items()}
-        after = {lang: e.after for lang, e in effect.items()}
-        f1 = langspec_f1(before, after, target)
-        # A resample of unscored answers only has no F1; it is left out of the interval.
-        present = np.all(
-            [np.isfinite(e.before_draws) & np.isfinite(e.after_draws) for e in effect.values()], axis=0
-        )
-        sampled = langspec_f1(
-            {lang: e.before_draws[present] for lang, e in effect.items()},
-            {lang: e.after_draws[present] for lang, e in effect.items()},
-            target,
-        )
-        low, high = interval(sampled.f1)
-        draws[model, mask_set, target, suite] = np.full(len(present), np.nan)
-        draws[model, mask_set, target, suite][present] = sampled.f1
-        above_chance = langspec_f1(
-            _rescaled(before, by_language, benchmarks), _rescaled(after, by_language, benchmarks), target
-        )
-        likely = np.nan
-        if all(benchmarks[name]["kind"] == "nlu" for name in by_language.values()):
-            likely = langspec_f1(
-                {lang: e.probability_before for lang, e in effect.items()},
-                {lang: e.probability_after for lang, e in effect.items()},
-                target,
-            ).f1
-        own = group[group["language"] == target].iloc[0]
-        others = group[group["language"] != target]
-        hurt = others.loc[others["drop"].idxmax()]
-        rows.append(
-            {
-                "model": model, "mask_set": mask_set, "mask_language": target, "suite": suite, "kind": own["kind"],
-                "f1": f1.f1, "low": float(low), "high": float(high),
-                "precision": f1.precision, "recall": f1.recall,
-                "f1_mean_other": langspec_f1(before, after, target, other="mean").f1,
-                "f1_above_chance": above_chance.f1, "f1_probability": likely,
-                "target_drop": own["drop"], "target_drop_low": own["drop_low"],
-                "target_drop_high": own["drop_high"],
-                "other_drop": hurt["drop"], "other_language": hurt["language"],
-                "distinguishable": bool(own["drop_low"] > 0 or own["drop_high"] < 0),
-            }
-        )  # fmt: skip
-    return _compared(pd.DataFrame(rows), draws, reference)
-
-
-def _compared(
-    rows: pd.DataFrame, draws: Mapping[tuple[str, str, str, str], np.ndarray], reference: str | None
-) -> pd.DataFrame:
-    """Add each F1's difference to the reference's: `draws` are the F1 `[B]` of the same resamples."""
-    values = rows.set_index(["model", "mask_set", "mask_language", "suite"])["f1"]
-    found: list[tuple[Any, ...]] = []
-    for key in values.index:
-        other = (key[0], reference, *key[2:])
-        if key == other or other not in draws:
-            found.append((None, np.nan, np.nan, np.nan))
-            continue
-        low, high = interval(draws[key] - draws[other])
-        found.append((reference, values[key] - values[other], float(low), float(high)))
-    rows[["reference", "difference", "difference_low", "difference_high"]] = found
-    return rows.astype(dict.fromkeys(("difference", "difference_low", "difference_high"), float))
-
-
-def _rescaled(
-    scores: Mapping[str, float], by_language: Mapping[str, str], benchmarks: Mapping[str, Mapping[str, Any]]
-) -> dict[str, float]:
-    """Scores as shares of the way from chance to the highest score; below chance counts as chance."""
-    result = {}
-    for language, score in scores.items():
-        chance = benchmarks[by_language[language]]["chance"]
-        highest = benchmarks[by_language[language]]["highest"]
-        result[language] = max((score - chance) / (highest - chance), 0.0)
-    return result

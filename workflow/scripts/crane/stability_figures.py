@@ -1,5 +1,7 @@
 """Figures of stability: split halves and single samples, overlap of the masks, distribution over layers."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.colors import Normalize
@@ -58,7 +60,7 @@ def stability(
             xlabel="Neurons that owe over half of their\nfourth moment to one sample (stroke: of all)",
         )
         right.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        codes = rows["mask_language"].map(labels.languages)
+        codes = rows["mask_language"]
         names = map(labels.name, rows["label"], rows["seeds"])
         texts = [f"{name}, {code}" for name, code in zip(names, codes, strict=True)]
         sizes = rows["neurons"].map("{:,.0f}".format)
@@ -85,7 +87,7 @@ def overlap(measured: pd.DataFrame, labels: Labels, style: Style | None = None) 
         axes = figure.subplots()
         norm = Normalize(0, max(float(np.nanmax(apart)), 0.01))
         image = axes.imshow(apart, cmap=SEQUENTIAL, norm=norm)
-        if len(masks) <= MOST_NUMBERS:
+        if len(masks) <= MOST_NUMBERS and not style.narrow:
             for row, column in np.argwhere(np.isfinite(apart)):
                 dark = norm(apart[row, column]) > 0.5
                 axes.text(
@@ -129,7 +131,8 @@ def mask_layers(
     look = looks(labels, pd.DataFrame({"label": methods.index, "method": methods.to_numpy()}))
     layers = np.sort(counts["layer"].unique())
     with style.applied():
-        figure = Figure(figsize=(style.width, 2.5), layout="constrained")
+        lines = math.ceil((len(labels.mask_sets) + 1) / style.across(3, 2.2))
+        figure = Figure(figsize=(style.width, 2.0 + 0.13 * lines), layout="constrained")
         panels = figure.subplots(1, len(labels.languages), sharex=True, sharey=True, squeeze=False)[0]
         for (code, language), axes in zip(labels.languages.items(), panels, strict=True):
             axes.axhline(1 / len(layers), color=BLACK, lw=0.6, ls="--", label="even")
@@ -141,15 +144,19 @@ def mask_layers(
                 share = own["neurons"] / own["neurons"].sum()
                 name = labels.name(label, int(own["seeds"].max()))
                 axes.plot(own["layer"], share, color=colour, marker=marker, ms=3.5, lw=1, label=name)
-            own = counts[counts["language"] == code].groupby("mask_set")["neurons"].sum()
-            sizes = ", ".join(f"{own[label]:,.0f}" for label in labels.mask_sets)
-            axes.set_title(f"{language}\nn = {sizes}", fontsize=style.small)
+            axes.set_title(language)
             axes.set_xlabel("Layer")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         panels[0].set_ylim(bottom=0)
         panels[0].set_ylabel("Share of the mask's neurons")
         handles, names = panels[0].get_legend_handles_labels()
-        title = "n: neurons of the mask sets, in this order"
-        figure.legend(handles, names, loc="outside lower center", ncols=4, title=title)
+        sizes = counts.groupby(["mask_set", "language"])["neurons"].sum()
+        of_mask = [
+            " / ".join(f"{sizes[label, code]:,.0f}" for code in labels.languages)
+            for label in labels.mask_sets
+        ]
+        names = [names[0], *(f"{name}: {size}" for name, size in zip(names[1:], of_mask, strict=True))]
+        title = f"Neurons of each mask: {' / '.join(labels.languages)}"
+        figure.legend(handles, names, loc="outside lower center", ncols=style.across(3, 2.2), title=title)
     return figure

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from crane.results import Labels, ResultsError
-from crane.tables import NOTHING, Table, number
+from crane.tables import NOTHING, Table, number, share
 
 
 def ordered(stability: pd.DataFrame, labels: Labels) -> pd.DataFrame:
@@ -49,9 +49,12 @@ def stability_table(stability: pd.DataFrame, labels: Labels, *, shards: int) -> 
             ("Split halves", "Neurons"): sizes,
             ("Split halves", "Jaccard"): rows["split_half"].map(number),
             ("Split halves", "By chance"): rows["by_chance"].map(number),
-            ("Owed to one sample", "Neurons"): rows["outliers"].map("{:,.1f}".format).str.removesuffix(".0"),
-            ("Owed to one sample", "Share"): rows["outlier_share"].map("{:.1%}".format),
-            ("Owed to one sample", "Of all"): rows["outlier_share_all"].map("{:.1%}".format),
+            ("Owed to one sample", "Neurons"): [
+                NOTHING if pd.isna(count) else f"{count:,.1f}".removesuffix(".0")
+                for count in rows["outliers"]
+            ],
+            ("Owed to one sample", "Share"): rows["outlier_share"].map(share),
+            ("Owed to one sample", "Of all"): rows["outlier_share_all"].map(share),
         }
     )
     notes = [
@@ -65,7 +68,9 @@ def stability_table(stability: pd.DataFrame, labels: Labels, *, shards: int) -> 
             "No split halves: the corpora have one shard per language (corpora.shards); two are needed."
         )
     elif not halved.all():
-        notes.append(f"{NOTHING}: not chosen from these texts (random, imported), or a half selects none.")
+        notes.append(
+            f"{NOTHING}: not chosen from these relevances (random, imported, of a variant), or a half selects none."
+        )
     notes += [
         f"{labels.name(label)}: on half of the texts {reason}"
         for label, reason in rows.dropna(subset="reason")

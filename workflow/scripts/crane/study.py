@@ -119,6 +119,11 @@ class Study:
         return ["", *(f"-{name}" for name in self.config.get("relevance_variants", {}))]
 
     @property
+    def used_variants(self) -> list[str]:
+        """Endings of the variants of relevance that some mask set is chosen from."""
+        return sorted({self.variant(name) for name in self.every_set} - {""})
+
+    @property
     def contrast(self) -> str | None:
         """The mask set of the kurtosis figure: the first that a threshold on the layer's z chose, if any."""
         for name in self.by_method("crane"):
@@ -291,10 +296,16 @@ class Study:
         asked = self.config.get("perplexity", {}).get("mask_sets", [])
         return [name for name, settings in self.mask_sets.items() if settings["group"] in asked]
 
-    def groups(self, mask_sets: list[str]) -> dict[str, dict[str, str]]:
-        """Return group and method of some mask sets and of the unmasked model, for `params`."""
-        found = {name: {key: self.mask_sets[name][key] for key in ("group", "method")} for name in mask_sets}
-        return _sorted({**found, ORIGINAL: {"group": ORIGINAL, "method": ORIGINAL}})
+    def groups(self, mask_sets: list[str]) -> dict[str, dict[str, Any]]:
+        """Return group, method and intervention of some mask sets and of the unmasked model, for `params`."""
+        found = {
+            name: {
+                **{key: self.mask_sets[name][key] for key in ("group", "method")},
+                "intervention": self.intervention(name),
+            }
+            for name in mask_sets
+        }
+        return _sorted({**found, ORIGINAL: {"group": ORIGINAL, "method": ORIGINAL, "intervention": {}}})
 
     def sweep_points(self, sweep: str) -> list[dict[str, Any]]:
         """Return a sweep's points for `params`, with the method and the neurons' file of each set."""

@@ -5,6 +5,7 @@ are settled only when the figure is drawn. Colours are Okabe and Ito's, told apa
 blindness; a mask set keeps its colour and its marker in all figures.
 """
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from matplotlib.figure import Figure
 from crane.artefacts import whole
 from crane.results import Labels, ResultsError
 
+NARROW = 5.0
+"""Inches below which a figure is a column's."""
 BLACK, GREY = "#000000", "#8C8C8C"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = ["o", "s", "D", "^", "v", "P"]
@@ -28,7 +31,7 @@ class Style:
     """Sizes of all figures."""
 
     width: float = 6.9
-    """Inches: a paper's double column, which the rows of panels need."""
+    """Inches: 6.9 is a page of two columns, 3.3 one of them, in which less stands side by side."""
     font_size: float = 8.0
     """Points; small print is one and a half less."""
     dpi: int = 300
@@ -38,6 +41,20 @@ class Style:
     def small(self) -> float:
         """Font size in points of what is printed inside panels."""
         return self.font_size - 1.5
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the figure is as wide as a column rather than a page."""
+        return self.width < NARROW
+
+    def across(self, most: int, each: float) -> int:
+        """Return how many panels of `each` inches stand side by side, `most` at the most."""
+        return max(1, min(most, int(self.width // each)))
+
+    def wrapped(self, text: str) -> str:
+        """Break the lines of a text that runs across the figure."""
+        width = int(self.width * 72 / (0.56 * self.font_size))
+        return "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -11,13 +11,13 @@ from matplotlib.ticker import NullLocator
 from crane.results import Labels
 from crane.style import BLACK, GREY, Style, looks
 from crane.sweep_scores import ALL
-from crane.sweep_tables import points_of, setting_name
+from crane.sweep_tables import points_of, questions, setting_name
 
 ROWS = [
     # column, its bounds (None: it has none), label
     ("f1", ("low", "high"), "LangSpec-F1"),
     ("target_drop", ("target_drop_low", "target_drop_high"), "Drop, masked\nlanguage"),
-    ("other_drop", None, "Largest drop,\nother language"),
+    ("other_drop", ("other_drop_low", "other_drop_high"), "Largest drop,\nother language"),
 ]
 COUNT = ("neurons", None, "Neurons")
 AXES = {
@@ -74,7 +74,7 @@ def draw(table: pd.DataFrame, labels: Labels, sweep: str, suite: str, style: Sty
                 [places[setting] for setting in settings], [s.replace("× ", "") for s in settings]
             )
             axes.xaxis.set_minor_locator(NullLocator())
-        about = f"{labels.title_of(suite)}, n = {points['questions'].iloc[0]:,.0f} per language"
+        about = f"{labels.title_of(suite)}, n = {questions(points)}"
         figure.supxlabel(
             f"{AXES[sweep]} ({about}; drops in {labels.measure_of(suite)})", fontsize=style.font_size
         )
@@ -169,6 +169,6 @@ def _ablation(points: pd.DataFrame, labels: Labels, suite: str, style: Style) ->
         panels[0].set_yticks(ticks, names)
         panels[0].set_ylim(max(ticks) + 0.5, -0.5)
         panels[0].set_xlim(left=0)
-        size = f"n = {points['questions'].iloc[0]:,.0f} per language"
-        figure.supxlabel(f"LangSpec-F1 ({labels.title_of(suite)}, {size})", fontsize=style.font_size)
+        about = f"{labels.title_of(suite)}, n = {questions(points)}"
+        figure.supxlabel(f"LangSpec-F1 ({about})", fontsize=style.font_size)
     return figure

@@ -47,8 +47,9 @@ def score_sweep(
 
     Returns:
         One row per point, mask language and part of the questions: the columns of LangSpec-F1, `order` (place of the
-        point), what the point says of itself, `neurons`, `questions` (fewest of a benchmark) and `chosen`: highest
-        LangSpec-F1, mean over the mask languages, on the discovery half; False throughout without halves.
+        point), what the point says of itself, `neurons` and `chosen`: highest
+        LangSpec-F1, mean over the mask languages, on the discovery half, if any is above 0; False throughout without
+        halves.
     """
     parts = {ALL: items}
     if halves:
@@ -56,19 +57,24 @@ def score_sweep(
         parts |= {DISCOVERY: items[first], VALIDATION: items[~first]}
     frames = []
     for part, rows in parts.items():
-        scores, f1 = summarise(rows, benchmarks, resamples=resamples, seed=seed)
-        frames.append(f1.assign(part=part, questions=int(scores["n"].min())))
+        _, f1 = summarise(rows, benchmarks, resamples=resamples, seed=seed)
+        frames.append(f1.assign(part=part))
     about = pd.DataFrame([{**point, "order": place} for place, point in enumerate(points)])
     table = about.merge(pd.concat(frames), on="mask_set", validate="many_to_many")
     table["neurons"] = [
         neurons[mask_set][language]
         for mask_set, language in zip(table["mask_set"], table["mask_language"], strict=True)
     ]
-    table["chosen"] = table["order"] == _best(table) if halves else False
+    best = _best(table) if halves else None
+    table["chosen"] = False if best is None else table["order"] == best
     return table.rename(columns={"group": "label"})
 
 
-def _best(table: pd.DataFrame) -> int:
-    """Return the place of the point of highest mean F1 on the discovery half; the first of equal ones."""
+def _best(table: pd.DataFrame) -> int | None:
+    """Return the place of the point of highest mean F1 on the discovery half; none where no mask has an effect.
+
+    The first of equal ones.
+    """
     seen = table[table["part"] == DISCOVERY]
-    return int(seen.groupby("order")["f1"].mean().idxmax())
+    means = seen.groupby("order")["f1"].mean()
+    return int(means.idxmax()) if means.max() > 0 else None

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from crane.results import F1_INTERVALS, Labels, ResultsError, seed_means
+from crane.results import Labels, ResultsError, seed_means
 from crane.sweep_scores import ALL, DISCOVERY, VALIDATION
-from crane.tables import NOTHING, Table, bounds, number
+from crane.tables import NOTHING, TARGET_UNCLEAR, Table, bounds, flag, number
 
 PLACE = ["label", "varied", "setting", "mask_language"]
 """What a row of a sweep's table is, seeds apart."""
@@ -28,7 +28,7 @@ def points_of(table: pd.DataFrame, part: str, labels: Labels) -> pd.DataFrame:
         raise ResultsError(f"sweep: mask set {min(unknown)!r} is not in the study")
     frames = []
     for _, rows in table[table["part"] == part].groupby(PLACE[:3], sort=False):
-        means = seed_means(rows.drop(columns=["value", "configured", "chosen"]), F1_INTERVALS)
+        means = seed_means(rows.drop(columns=["value", "configured", "chosen"]))
         first = rows.iloc[0]
         for column in ("varied", "setting", "value", "configured", "chosen"):
             means[column] = first[column]
@@ -37,6 +37,14 @@ def points_of(table: pd.DataFrame, part: str, labels: Labels) -> pd.DataFrame:
     place = {code: number for number, code in enumerate(labels.languages)}
     points["at"] = points["mask_language"].map(place)
     return points.sort_values(["order", "at"], kind="stable").drop(columns="at").reset_index(drop=True)
+
+
+def questions(points: pd.DataFrame) -> str:
+    """Return how many questions there are: of all languages together where they have as many, else of each."""
+    sizes = points.drop_duplicates("mask_language").set_index("mask_language")["questions"]
+    if sizes.nunique() == 1:
+        return f"{sizes.iloc[0]:,.0f} per language"
+    return ", ".join(f"{code} {size:,.0f}" for code, size in sizes.items())
 
 
 def setting_name(varied: str, setting: str) -> str:
@@ -95,7 +103,7 @@ def _effect(group: str, points: pd.DataFrame, *, bracketed: bool) -> dict[tuple[
         (group, "Target drop"): drops,
         (group, "Other drop"): [f"{row['other_drop']:+.4f}" for row in rows],
         (group, "LangSpec-F1"): [
-            number(row["f1"], row["f1_sd"]) + ("†" if row["distinguishable"] < 1 else "") for row in rows
+            number(row["f1"], row["f1_sd"]) + flag(row["distinguishable"]) for row in rows
         ],
     }
     if bracketed:
@@ -105,21 +113,22 @@ def _effect(group: str, points: pd.DataFrame, *, bracketed: bool) -> dict[tuple[
 
 def _notes(table: pd.DataFrame, labels: Labels, suite: str, halves: bool, resamples: int) -> list[str]:
     model = labels.models[table["model"].iloc[0]]
-    sizes = table.groupby("part", sort=False)["questions"].first()
+    sizes = {part: questions(rows) for part, rows in table.groupby("part")}
     notes = [
         f"{model}; drops: original − masked, mean {labels.measure_of(suite)}, a positive one is a loss; other drop: "
-        f"the largest of the other languages. Questions per language: {sizes[ALL]:,.0f}."
+        f"the largest of the other languages. Questions: {sizes[ALL]}."
     ]
     if halves:
         notes.append(
-            f"Questions are split by a hash ({sizes[DISCOVERY]:,.0f} and {sizes[VALIDATION]:,.0f} per language). The "
-            "chosen setting has the highest LangSpec-F1, mean over the masks, on the discovery half; the validation "
-            "half is shown for it and for what the study has (threshold) or starts from (reference)."
+            f"Questions are split by a hash (discovery half: {sizes[DISCOVERY]}; validation half: "
+            f"{sizes[VALIDATION]}). The chosen setting has the highest LangSpec-F1, mean over the masks, on the "
+            "discovery half (none is chosen where all are 0); the validation half is shown for it and for what the "
+            "study has (threshold) or starts from (reference)."
         )
     notes.append(
         f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks."
     )
-    notes.append("†: the 95% interval of the target language's drop contains 0.")
+    notes.append(TARGET_UNCLEAR)
     if (table["method"] == "random").any():
         notes.append("±: standard deviation over the seeds, beside their mean; ‡: smallest and largest seed.")
     return notes

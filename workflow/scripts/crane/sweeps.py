@@ -11,6 +11,10 @@ from typing import Any
 
 RELEVANCE = ("crane", "dispersion")
 """Methods that rank all neurons by relevance, and so can be cut to any budget."""
+THRESHOLD = 1
+"""Of the rule `contrast` where the mask set has none (paper, Fig. 3)."""
+Z_SCORES = ("layer", "global")
+"""Normalisations for which that threshold means something."""
 SELECTION_FREE = ("label", "group", "seeds", "intervention", "neurons")
 """Settings of a mask set that decide none of its neurons."""
 
@@ -102,6 +106,7 @@ class Sweeps:
     def _at_budget(self, name: str, fraction: float, seed: int | None = None) -> dict[str, Any]:
         """Return a configured set's settings at a budget: the neurons of highest margin, or as many as they are."""
         settings = {**self._configured[name], "group": name}
+        settings.pop("intervention", None)  # lends its counts only: sweeps of interventions are refused
         if settings["method"] in RELEVANCE:
             settings.pop("threshold", None)
             return settings | {"rule": "margin", "budget": {"fraction": fraction}}
@@ -141,8 +146,12 @@ class Sweeps:
             variants = [("", "", reference)]
             for key, values in lists.items():
                 for value in sweep.get(values, []):
-                    if value != reference.get(key):
+                    if value == reference.get(key):
+                        continue
+                    if value != "contrast":
                         variants.append((key, value, reference | {key: value}))
+                    elif reference["normalise"] in Z_SCORES:
+                        variants.append((key, value, self._contrast(name, reference)))
             for key, value, settings in variants:
                 if settings["statistic"] == "kurtosis":
                     settings = {k: v for k, v in settings.items() if k != "statistic"} | {"method": "crane"}
@@ -152,6 +161,11 @@ class Sweeps:
                     "mask_set": self._add(settings), "group": name, "varied": key, "setting": value, "value": None,
                     "configured": not key,
                 }  # fmt: skip
+
+    def _contrast(self, name: str, reference: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the paper's rule in place of a reference's: it yields a number of neurons of its own, no budget."""
+        kept = {key: value for key, value in reference.items() if key != "budget"}
+        return kept | {"rule": "contrast", "threshold": self._configured[name].get("threshold", THRESHOLD)}
 
     def _intervention(self, sweep: Mapping[str, Any]) -> Iterator[Point]:
         hows: list[dict[str, Any]] = [{"scale": scale} for scale in sorted(sweep["scales"])]

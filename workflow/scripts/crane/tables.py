@@ -12,7 +12,6 @@ from html import escape
 from itertools import groupby, product, zip_longest
 from typing import Any, NamedTuple, cast
 
-import numpy as np
 import pandas as pd
 
 from crane.artefacts import write_text
@@ -20,6 +19,8 @@ from crane.names import NO_MASK
 from crane.results import Labels, ResultsError, f1_rows, masks_of, score_rows
 
 NOTHING = "–"
+UNCLEAR = "†"
+TARGET_UNCLEAR = f"{UNCLEAR}: the 95% interval of the target language's drop contains 0."
 FORMS = ("csv", "md", "tex", "txt", "html")
 """Every table is written in all of them."""
 LAYER_COLUMNS = 8
@@ -74,6 +75,16 @@ def percent(share: float) -> str:
     return NOTHING if pd.isna(share) else f"{share:.0%}"
 
 
+def share(value: float) -> str:
+    """Return a share in percent with one decimal."""
+    return NOTHING if pd.isna(value) else f"{value:.1%}"
+
+
+def flag(distinguishable: float) -> str:
+    """Return † where the interval of the target language's drop contains 0, for some seed."""
+    return UNCLEAR if distinguishable < 1 else ""
+
+
 def whole(value: float) -> str:
     """Return a count with separators."""
     return NOTHING if pd.isna(value) else f"{value:,.0f}"
@@ -124,7 +135,7 @@ def score_table(
     for model in measured:
         column = effects[effects["model"] == model].set_index(mask)
         group = labels.models[model] if len(models) > 1 else ""
-        flags = np.where(column["distinguishable"] < 1, "†", "")
+        flags = column["distinguishable"].map(flag)
         columns[group, "LangSpec-F1"] = column["f1"].combine(column["f1_sd"], number) + flags
         intervals = map(bounds, column["low"], column["high"], column["interval"])
         columns[group, "95% interval"] = pd.Series(intervals, index=column.index)
@@ -173,7 +184,7 @@ def _notes(scored: pd.DataFrame, labels: Labels, suite: str, resamples: int) -> 
     )
     if labels.kind_of(suite) == "nlu":
         notes.append("F1 (prob.): LangSpec-F1 of the mean probability of the right choice.")
-    notes.append("†: the 95% interval of the target language's drop contains 0.")
+    notes.append(TARGET_UNCLEAR)
     if (scored["seeds"] > 1).any():
         notes.append(
             "±: standard deviation over the seeds, beside their mean; ‡: smallest and largest seed, in place "

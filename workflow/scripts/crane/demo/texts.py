@@ -53,6 +53,11 @@ def _generator(world: World, settings: DataSettings, purpose: str) -> Random:
     return Random(f"{purpose}/{world.language}/{settings.seed}")
 
 
+def _in_common_order(facts: Sequence[Fact], settings: DataSettings, purpose: str) -> list[Fact]:
+    """Return facts in an order that depends on their keys alone: the same in every language."""
+    return sorted(facts, key=lambda fact: Random(f"{purpose}/{fact.key}/{settings.seed}").random())
+
+
 def _deck(items: Sequence[T], random: Random) -> Iterator[T]:
     """Deal the items for ever, every item once before any comes again."""
     while True:
@@ -131,7 +136,8 @@ def identification_documents(world: World, settings: DataSettings) -> list[dict[
 def _asked_facts(world: World, settings: DataSettings) -> tuple[list[Fact], list[Fact]]:
     """Return the facts of the benchmark and those of the open questions, no fact twice.
 
-    They are the two ends of one shuffled list: the number of the one does not change the other.
+    They are the two ends of one shuffled list: the number of the one does not change the other. The order is that of
+    every language, so that both are parallel: question i is about the same fact in all of them.
     """
     wanted = settings.benchmark + settings.questions
     if wanted > len(world.facts):
@@ -139,13 +145,15 @@ def _asked_facts(world: World, settings: DataSettings) -> tuple[list[Fact], list
             f"{world.language}: `benchmark` + `questions` = {wanted}, but the world has"
             f" {len(world.facts)} facts and asks each at most once"
         )
-    shuffled = _generator(world, settings, "asked").sample(world.facts, len(world.facts))
+    shuffled = _in_common_order(world.facts, settings, "asked")
     return shuffled[: settings.benchmark], shuffled[len(shuffled) - settings.questions :]
 
 
 def benchmark_items(world: World, settings: DataSettings) -> list[dict[str, Any]]:
-    """Return multiple-choice records `question, choices, answer, relation, subject, held_out`.
+    """Return multiple-choice records `question, choices, answer, fact, relation, subject, held_out`.
 
+    They are parallel: question i asks for the same fact, with the same choices in the same order, in every language;
+    `fact` is its key.
     `answer` is the index of the right choice; `held_out` tells that the training documents of this language
     state the fact but never ask for it.
 
@@ -157,14 +165,18 @@ def benchmark_items(world: World, settings: DataSettings) -> list[dict[str, Any]
     items = []
     facts, _ = _asked_facts(world, settings)
     for fact in facts:
-        wrong = [name for name in world.pool(fact.relation) if name != fact.object]
-        choices = [fact.object, *random.sample(wrong, CHOICES - 1)]
-        random.shuffle(choices)
+        others = [other for other in world.facts if other.relation == fact.relation]
+        names = dict.fromkeys(
+            [fact.object, *(o.object for o in _in_common_order(others, settings, f"choices/{fact.key}"))]
+        )
+        choices = list(names)[:CHOICES]
+        Random(f"places/{fact.key}/{settings.seed}").shuffle(choices)
         items.append(
             {
                 "question": question(fact, random.choice(world.questions[fact.relation])),
                 "choices": choices,
                 "answer": choices.index(fact.object),
+                "fact": fact.key,
                 "relation": fact.relation,
                 "subject": fact.subject,
                 "held_out": fact.key in held_out,
