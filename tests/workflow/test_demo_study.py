@@ -327,6 +327,39 @@ def test_the_notebook_example_of_the_readme_runs(study: Workspace) -> None:
     assert names["moments"].n == 2
 
 
+def test_a_masked_checkpoint_and_lists_of_neurons_are_exported_on_demand(study: Workspace) -> None:
+    folder, lists = "results/reduced/exports/chat/dispersion-x0.5/vi", "results/reduced/exports/dispersion.pth"
+    study.run(folder, lists)
+    neurons = NeuronSet.read_parquet(study.results / "masks" / "base" / "dispersion.parquet")
+    model, exported = (load_model(path) for path in (study.results / "models" / "chat", study.folder / folder))
+    ids = load_tokenizer(study.folder / folder)("Q: Thủ đô của Pháp là gì?", return_tensors="pt").input_ids
+    with torch.no_grad(), masked(model, neurons, "vi", scale=0.5):
+        assert torch.equal(exported(ids).logits, model(ids).logits)
+    manifest = json.loads((study.folder / folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["mask_set"] == "dispersion-x0.5" and manifest["masked"]["scale"] == 0.5
+    languages = json.loads((study.results / "exports" / "dispersion.json").read_text())["languages"]
+    back = NeuronSet.read_lape(study.folder / lists, languages)
+    for language in LANGUAGES:
+        for layer, index in neurons[language].items():
+            assert np.array_equal(back[language][layer], index)
+
+
+def test_what_no_weight_can_express_is_not_exported(study: Workspace) -> None:
+    message = _error_of(study, "results/reduced/exports/base/dispersion-mean/en")
+    assert "'dispersion-mean' sets neurons to their mean value" in message
+
+
+def test_the_figures_regenerate_alone(study: Workspace) -> None:
+    """From the results, and no rule runs but those that draw."""
+    drawn = {path: path.read_bytes() for path in (study.results / "figures").iterdir()}
+    for path in drawn:
+        path.unlink()
+    done = study.run("figures")
+    rules = set(re.findall(r"^(?:local)?rule (\w+):", done.stdout + done.stderr, re.MULTILINE)) - {"figures"}
+    assert rules and all(rule.startswith("plot_") for rule in rules), rules
+    assert {path: path.read_bytes() for path in (study.results / "figures").iterdir()} == drawn
+
+
 # Faults -------------------------------------------------------------------------------------------------
 
 

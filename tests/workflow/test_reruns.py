@@ -75,7 +75,7 @@ def study(demo: dict[str, Any]) -> dict[str, Any]:
     )
     llm = {
         "model": "judge-1", "base_url": "http://127.0.0.1:9/v1", "prompt": "crane", "output": "json_schema",
-        "max_tokens": 300, "attempts": 3, "temperature": 0,
+        "max_tokens": 300, "attempts": 3, "temperature": 0, "key_variable": "JUDGE_KEY",
     }  # fmt: skip
     config["judges"]["gpt"] = {"kind": "openai", "label": "GPT", **llm}
     batch = {"kind": "openai_batch", "label": "Batch", **llm, "prompt": "mtbench", "output": "text"}
@@ -200,6 +200,13 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
     ),
     "label of a mask set": (lambda c: c["mask_sets"]["lape"].update(label="LAPE 2024"),
                             {**PUBLISH, **SHOW_STABILITY, **COUNTS}),
+    "the paper beside the run": (
+        lambda c: c.update(published={
+            "same_model": False, "models": {"base": "llama2-7b-base", "chat": "llama2-7b-chat"},
+            "mask_sets": {"crane": "crane"}, "benchmarks": {"quiz_en": "mmlu", "open_vi": "open_vi"},
+        }),
+        {"make_published_table": 4, "plot_published": 4},
+    ),
     "bootstrap, swapped values": (swapped_settings, SCORES),
     "order of keys": (reordered, {}),
 }  # fmt: skip

@@ -59,12 +59,13 @@ def judge_scores(
                 axes.plot(row["score"], height, marker, color=colour, mfc=face, ms=3.8, clip_on=False)
                 if row.get("in_language", np.nan) < PARTLY:
                     _annotate(axes, row, height, style)
-            axes.set_title(f"{labels.languages[language]} questions, n = {unmasked['n']:,.0f}")
+            asked = language if style.narrow else f"{labels.languages[language]} questions"
+            axes.set_title(f"{asked}, n = {unmasked['n']:,.0f}")
         panels[0].set_yticks(list(heights.values()), names)
         panels[0].set_ylim(max(heights.values()) + 0.6, -0.6)
         panels[0].set_xlim(LOWEST, HIGHEST)
-        panels[0].set_xticks(range(LOWEST, HIGHEST + 1))
-        figure.supxlabel(f"Mean score, 1-10, by {labels.judge}", fontsize=style.font_size)
+        panels[0].set_xticks((LOWEST, 5, HIGHEST) if style.narrow else range(LOWEST, HIGHEST + 1))
+        figure.supxlabel(style.wrapped(f"Mean score, 1-10, by {labels.judge}"), fontsize=style.font_size)
     return figure
 
 

@@ -23,7 +23,7 @@ def kurtosis_contrast(
 ) -> Figure:
     """Figure 3: each neuron's z under the target language against its largest z under the others.
 
-    Rows are target languages, columns layers (of deep models eight, evenly spaced). `kurtosis` has language,
+    Rows are target languages, columns layers (of deep models eight, evenly spaced; four in a narrow figure). `kurtosis` has language,
     layer, site, neuron and z; neurons without a kurtosis in every language are left out. Coloured and counted
     are those of `selected` (language, layer, site, neuron), by default the ones beyond the threshold under
     the target language alone.
@@ -39,7 +39,8 @@ def kurtosis_contrast(
             f"{', '.join(languages)}, found {', '.join(sorted(present))}"
         )
     layers = np.sort(kurtosis["layer"].unique())
-    shown = layers[np.linspace(0, len(layers) - 1, min(MAX_LAYERS, len(layers))).round().astype(int)]
+    count = min(style.across(MAX_LAYERS, 0.8), len(layers))
+    shown = layers[np.linspace(0, len(layers) - 1, count).round().astype(int)]
     unit = ["layer", "site", "neuron"]
     z = kurtosis[kurtosis["layer"].isin(shown)].pivot(index=unit, columns="language", values="z")
     z = z[list(languages)].dropna()
@@ -82,6 +83,6 @@ def kurtosis_contrast(
         note += "above each panel: neurons selected of all"
         if len(shown) < len(layers):
             note += f"; {len(shown)} of {len(layers)} layers shown, evenly spaced"
-        figure.supxlabel(note, fontsize=style.font_size)
+        figure.supxlabel(style.wrapped(note), fontsize=style.font_size)
         figure.supylabel("Largest z under the other languages", fontsize=style.font_size)
     return figure

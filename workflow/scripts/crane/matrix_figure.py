@@ -30,7 +30,7 @@ def perplexity_heatmap(table: pd.DataFrame, labels: Labels, model: str, style: S
     rows = rows[rows["label"] != ORIGINAL]
     sets = list(dict.fromkeys(rows["label"]))
     count = len(labels.languages)
-    columns = min(COLUMNS, len(sets))
+    columns = style.across(min(COLUMNS, len(sets)), 1.6)
     lines = math.ceil(len(sets) / columns)
     extreme = float(rows["log_ratio"].abs().max()) or 1.0
 

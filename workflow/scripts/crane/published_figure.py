@@ -1,5 +1,6 @@
 """Figure of the published numbers beside a run's own."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -31,9 +32,14 @@ def published_figure(
     measures = sorted(measures, key=lambda one: one[0] == LANGSPEC_F1)
     seeds = rows.groupby("label")["seeds"].max()
     with style.applied():
-        figure = Figure(figsize=(style.width, 0.19 * len(masks) + 1.5), layout="constrained")
-        panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
-        for axes, (measure, benchmark) in zip(panels, measures, strict=True):
+        columns = style.across(len(measures), 1.6)
+        lines = math.ceil(len(measures) / columns)
+        figure = Figure(figsize=(style.width, lines * (0.19 * len(masks) + 0.6) + 0.9), layout="constrained")
+        grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
+        panels = list(grid.flat)
+        for axes in panels[len(measures) :]:
+            axes.remove()
+        for axes, (measure, benchmark) in zip(panels, measures, strict=False):
             here = rows[rows["measure"] == measure]
             heights = np.array(
                 [place[mask] for mask in zip(here["label"], here["mask_language"], strict=True)]
@@ -76,5 +82,6 @@ def published_figure(
         panels[0].set_yticks(range(len(masks)), names)
         panels[0].invert_yaxis()
         handles, texts = panels[0].get_legend_handles_labels()
-        figure.legend(handles, texts, loc="outside lower center", ncols=3, title=note)
+        columns = style.across(3, 2.0)
+        figure.legend(handles, texts, loc="outside lower center", ncols=columns, title=style.wrapped(note))
     return figure

@@ -61,7 +61,7 @@ def draw(table: pd.DataFrame, labels: Labels, sweep: str, suite: str, style: Sty
             here = points[points["mask_language"] == code]
             for row, (measure, bounds, _) in enumerate(rows):
                 _curves(panels[row, column], here, measure, bounds, places, look, labels)
-            panels[0, column].set_title(f"{labels.languages[code]} masked")
+            panels[0, column].set_title(_title(labels, code, style))
         for row, (measure, _, name) in enumerate(rows):
             panels[row, 0].set_ylabel(name)
             for axes in panels[row]:
@@ -76,14 +76,19 @@ def draw(table: pd.DataFrame, labels: Labels, sweep: str, suite: str, style: Sty
             axes.xaxis.set_minor_locator(NullLocator())
         about = f"{labels.title_of(suite)}, n = {questions(points)}"
         figure.supxlabel(
-            f"{AXES[sweep]} ({about}; drops in {labels.measure_of(suite)})", fontsize=style.font_size
+            style.wrapped(f"{AXES[sweep]} ({about}; drops in {labels.measure_of(suite)})"),
+            fontsize=style.font_size,
         )
         handles, names = panels[0, 0].get_legend_handles_labels()
         if len(names) > 1:
-            figure.legend(handles, names, loc="outside upper center", ncols=4)
+            figure.legend(handles, names, loc="outside upper center", ncols=style.across(4, 1.6))
         else:
             figure.suptitle(names[0], fontsize=style.font_size, fontweight="bold")
     return figure
+
+
+def _title(labels: Labels, code: str, style: Style) -> str:
+    return labels.languages[code] if style.narrow else f"{labels.languages[code]} masked"
 
 
 def _places(values: pd.Series, *, logarithmic: bool) -> dict[str, float]:
@@ -165,10 +170,10 @@ def _ablation(points: pd.DataFrame, labels: Labels, suite: str, style: Style) ->
                 axes.plot(point["f1"], height, marker, color=colour, mfc=face, ms=4.5, clip_on=False)
                 if point["configured"]:
                     axes.axvline(point["f1"], color=colour, ls=":", lw=0.8)
-            axes.set_title(f"{labels.languages[code]} masked")
+            axes.set_title(_title(labels, code, style))
         panels[0].set_yticks(ticks, names)
         panels[0].set_ylim(max(ticks) + 0.5, -0.5)
         panels[0].set_xlim(left=0)
         about = f"{labels.title_of(suite)}, n = {questions(points)}"
-        figure.supxlabel(f"LangSpec-F1 ({about})", fontsize=style.font_size)
+        figure.supxlabel(style.wrapped(f"LangSpec-F1 ({about})"), fontsize=style.font_size)
     return figure
