@@ -6,25 +6,18 @@ from typing import Any
 import pandas as pd
 from crane.artefacts import read_json, read_jsonl, read_table, write_table
 from crane.null_distribution import COLUMNS, against_random
-from crane.scores import open_items, summarise
+from crane.scores import CHOICE_COLUMNS, choice_items, open_items, summarise
 from crane.significance import over_masks
 from joblog import job_log, provenance
-
-ITEM = [
-    "model", "mask_set", "mask_language", "benchmark", "task", "doc_id", "doc_hash", "stratum", "cluster", "correct",
-    "probability",
-]  # fmt: skip
 
 
 def main(snakemake: Any) -> None:
     """Run the rule `score_masks`."""
-    answers = [
-        read_table(path, ITEM).rename(columns={"correct": "value"}) for path in snakemake.input.benchmarks
-    ]
+    answers = choice_items(read_table(path, CHOICE_COLUMNS) for path in snakemake.input.benchmarks)
     judged = [open_items(read_jsonl(path)) for path in snakemake.input.judgements]
     settings = {key.removeprefix("scores."): value for key, value in snakemake.params.scores.items()}
     scores, langspec_f1 = summarise(
-        pd.concat([*answers, *judged], ignore_index=True),
+        pd.concat([answers, *judged], ignore_index=True),
         snakemake.params.benchmarks,
         reference=snakemake.params.reference,
         **settings,

@@ -3,22 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from crane.artefacts import read_json, read_table, write_table
+from crane.scores import CHOICE_COLUMNS, choice_items
 from crane.sweep_scores import score_sweep
 from joblog import job_log, provenance
-
-ITEM = [
-    "model", "mask_set", "mask_language", "benchmark", "task", "doc_id", "doc_hash", "stratum", "cluster", "correct",
-    "probability",
-]  # fmt: skip
 
 
 def main(snakemake: Any) -> None:
     """Run the rule `score_sweep`."""
-    answers = [
-        read_table(path, ITEM).rename(columns={"correct": "value"}) for path in snakemake.input.benchmarks
-    ]
+    answers = choice_items(read_table(path, CHOICE_COLUMNS) for path in snakemake.input.benchmarks)
     counts = {
         Path(path).stem: {language: own["total"] for language, own in read_json(path).items()}
         for path in snakemake.input.summaries
@@ -26,7 +19,7 @@ def main(snakemake: Any) -> None:
     points = snakemake.params.points
     settings = {key.removeprefix("scores."): value for key, value in snakemake.params.scores.items()}
     table = score_sweep(
-        pd.concat(answers, ignore_index=True),
+        answers,
         snakemake.params.benchmarks,
         points,
         {point["mask_set"]: counts[point["neurons_of"]] for point in points},

@@ -23,10 +23,10 @@ def kurtosis_contrast(
 ) -> Figure:
     """Figure 3: each neuron's z under the target language against its largest z under the others.
 
-    Rows are target languages, columns layers (of deep models eight, evenly spaced; four in a narrow figure). `kurtosis` has language,
-    layer, site, neuron and z; neurons without a kurtosis in every language are left out. Coloured and counted
-    are those of `selected` (language, layer, site, neuron), by default the ones beyond the threshold under
-    the target language alone.
+    Rows are target languages, columns layers (of deep models eight, evenly spaced; four in a narrow figure).
+    `kurtosis` has language, layer, site, neuron and z; neurons without a kurtosis in every language are left out.
+    Coloured and counted are those of `selected` (language, layer, site, neuron), by default the ones beyond the
+    threshold under the target language alone.
 
     Raises:
         ResultsError: fewer than two languages, or one of `languages` is missing.
@@ -39,8 +39,8 @@ def kurtosis_contrast(
             f"{', '.join(languages)}, found {', '.join(sorted(present))}"
         )
     layers = np.sort(kurtosis["layer"].unique())
-    count = min(style.across(MAX_LAYERS, 0.8), len(layers))
-    shown = layers[np.linspace(0, len(layers) - 1, count).round().astype(int)]
+    most = min(style.across(MAX_LAYERS, 0.8), len(layers))
+    shown = layers[np.linspace(0, len(layers) - 1, most).round().astype(int)]
     unit = ["layer", "site", "neuron"]
     z = kurtosis[kurtosis["layer"].isin(shown)].pivot(index=unit, columns="language", values="z")
     z = z[list(languages)].dropna()

@@ -80,7 +80,7 @@ def published_figure(
             for label, code in masks
         ]
         panels[0].set_yticks(range(len(masks)), names)
-        panels[0].invert_yaxis()
+        panels[0].set_ylim(len(masks) - 0.5, -0.5)
         handles, texts = panels[0].get_legend_handles_labels()
         columns = style.across(3, 2.0)
         figure.legend(handles, texts, loc="outside lower center", ncols=columns, title=style.wrapped(note))

@@ -181,6 +181,18 @@ def _draws(
     return own, before, after
 
 
+CHOICE_COLUMNS = [
+    "model", "mask_set", "mask_language", "benchmark", "task", "doc_id", "doc_hash", "stratum", "cluster", "correct",
+    "probability",
+]  # fmt: skip
+"""Of a benchmark file, what scores need."""
+
+
+def choice_items(answers: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of benchmark files, with `CHOICE_COLUMNS`, as items: an answer's value is 1 if it is right."""
+    return pd.concat(answers, ignore_index=True).rename(columns={"correct": "value"})
+
+
 def open_items(judgements: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return judged answers as items of the benchmark open_<language>, each question a cluster of its own."""
     return pd.DataFrame(

@@ -34,7 +34,7 @@ def stability(
     colours = [look[label][0] for label in rows["label"]]
     places = np.arange(len(rows)) + np.arange(len(rows)) // len(labels.languages) * 0.6
     with style.applied():
-        figure = Figure(figsize=(style.width, 0.15 * places[-1] + 1.0), layout="constrained")
+        figure = Figure(figsize=(style.width, 0.15 * places[-1] + 1.3), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         columns = {left: ("split_half", "by_chance"), right: ("outlier_share", "outlier_share_all")}
         for axes, (value, against) in columns.items():
@@ -52,14 +52,21 @@ def stability(
                     fontsize=style.small - 0.5,
                     color=BLACK if there else GREY,
                 )
-        left.set(xlim=(0, 1.1), xlabel="Split-half Jaccard index\n(stroke: two random sets of these counts)")
+        left.set(xlim=(0, 1.1), xlabel="Split-half\nJaccard index")
         if shards < 2:
-            left.set_xlabel("Split-half Jaccard index:\none shard per language, no halves")
+            left.set_xlabel("Split-half Jaccard:\none shard, no halves")
         right.set(
             xlim=(0, max(0.05, 1.2 * float(rows[["outlier_share", "outlier_share_all"]].max().max()))),
-            xlabel="Neurons that owe over half of their\nfourth moment to one sample (stroke: of all)",
+            xlabel="Neurons owed\nto one sample",
         )
         right.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        figure.supxlabel(
+            style.wrapped(
+                "Stroke on the left: two random sets of these counts. Owed: one sample makes up over half of the "
+                "fourth moment; stroke: the share among all neurons."
+            ),
+            fontsize=style.font_size,
+        )
         codes = rows["mask_language"]
         names = map(labels.name, rows["label"], rows["seeds"])
         texts = [f"{name}, {code}" for name, code in zip(names, codes, strict=True)]
@@ -111,11 +118,15 @@ def overlap(measured: pd.DataFrame, labels: Labels, style: Style | None = None) 
         for place, label in enumerate(labels.mask_sets):
             middle = (place + 0.5) * step - 0.5
             name = labels.name(label).replace(" (", "\n(")
-            axes.annotate(name, (-0.075, middle), xycoords=axes.get_yaxis_transform(), ha="right", va="center",
-                          fontsize=style.small, annotation_clip=False)  # fmt: skip
-            axes.annotate(name, (middle, -0.05), xycoords=axes.get_xaxis_transform(), ha="center", va="top",
-                          fontsize=style.small, annotation_clip=False)  # fmt: skip
-        figure.colorbar(image, ax=axes, shrink=0.7, label="Jaccard index: neurons in both masks / in either")
+            axes.annotate(name, (0, middle), (-2.6 * style.small, 0), xycoords=axes.get_yaxis_transform(),
+                          textcoords="offset points", ha="right", va="center", fontsize=style.small,
+                          annotation_clip=False)  # fmt: skip
+            axes.annotate(name, (middle, 0), (0, -2.2 * style.small), xycoords=axes.get_xaxis_transform(),
+                          textcoords="offset points", ha="right" if style.narrow else "center", va="top",
+                          rotation=45 if style.narrow else 0, rotation_mode="anchor", fontsize=style.small,
+                          annotation_clip=False)  # fmt: skip
+        label = "Jaccard index:\nneurons in both masks / in either"
+        figure.colorbar(image, ax=axes, shrink=0.7, label=label)
     return figure
 
 
@@ -149,7 +160,7 @@ def mask_layers(
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         panels[0].set_ylim(bottom=0)
-        panels[0].set_ylabel("Share of the mask's neurons")
+        panels[0].set_ylabel("Share of neurons")
         handles, names = panels[0].get_legend_handles_labels()
         sizes = counts.groupby(["mask_set", "language"])["neurons"].sum()
         of_mask = [

@@ -20,6 +20,8 @@ ROWS = [
     ("other_drop", ("other_drop_low", "other_drop_high"), "Largest drop,\nother language"),
 ]
 COUNT = ("neurons", None, "Neurons")
+UNCHANGED = "× 1"
+"""The factor that changes nothing."""
 AXES = {
     "budget": "Budget: share of all neurons, per language",
     "threshold": "Threshold",
@@ -46,12 +48,12 @@ def draw(table: pd.DataFrame, labels: Labels, sweep: str, suite: str, style: Sty
     if sweep == "ablation":
         return _ablation(points, labels, suite, style)
     rows = [*ROWS, COUNT] if sweep == "threshold" else ROWS
-    settings = list(dict.fromkeys(points.sort_values("order")["setting"]))
     values = points.drop_duplicates("setting").set_index("setting")["value"]
-    places = _places(values.loc[settings], logarithmic=sweep == "budget")
     if sweep == "intervention":
-        points, places = _with_unmasked(points, places)
-        settings = sorted(places, key=places.__getitem__)
+        points = _with_unmasked(points)
+        values = values.combine_first(pd.Series({UNCHANGED: 1.0}))
+    places = _places(values, logarithmic=sweep == "budget")
+    settings = sorted(places, key=places.__getitem__)
 
     with style.applied():
         figure = Figure(figsize=(style.width, 1.25 * len(rows) + 0.9), layout="constrained")
@@ -99,17 +101,16 @@ def _places(values: pd.Series, *, logarithmic: bool) -> dict[str, float]:
     return {str(setting): float(places.get(setting, beyond)) for setting in values.index}
 
 
-def _with_unmasked(points: pd.DataFrame, places: dict[str, float]) -> tuple[pd.DataFrame, dict[str, float]]:
+def _with_unmasked(points: pd.DataFrame) -> pd.DataFrame:
     """Add the factor 1, where every curve is at 0 by definition: the unmasked model."""
-    if "× 1" in places:
-        return points, places
+    if UNCHANGED in set(points["setting"]):
+        return points
     unmasked = points.drop_duplicates(["label", "mask_language"]).copy()
     measured = [column for column, bounds, _ in ROWS for column in (column, *(bounds or ()))]
     unmasked[measured] = 0.0
-    unmasked["setting"], unmasked["value"] = "× 1", 1.0
+    unmasked["setting"], unmasked["value"] = UNCHANGED, 1.0
     both = pd.concat([points, unmasked], ignore_index=True)
-    both["order"] = both["value"].fillna(np.inf)
-    return both, {**places, "× 1": 1.0}
+    return both.assign(order=both["value"].fillna(np.inf))
 
 
 def _curves(
