@@ -12,9 +12,11 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -40,15 +42,21 @@ class Options:
     """None: there is no such route."""
     key: str = "test-key"
     loose_tongue: bool = False
-    """Repeat the caller's key in every error and in every reply."""
+    """Repeat the caller's key in every error and in every reply, there in JSON's other way to write it."""
     polls: int = 2
     """Looks at a batch until it has ended."""
     batch_faults: list[str] = field(default_factory=list)
-    """Of the first, second, ... batch: expired, missing ids, errors, failed, cut line, lost answer."""
-    lose_answers_to_create: int = 0
-    """Batches that are created although the connection is lost before the client is told."""
+    """Of the first, second, ... batch: expired, missing ids, errors, failed, cancelled, cut line, lost lines."""
     always: int = 0
     """HTTP status of every completion, if not 0."""
+    never: dict[str, float] = field(default_factory=dict)
+    """Fault -> share of the questions that always meet it."""
+    retry_after: str = "1"
+    """The header of that name; seconds, or `date+` and seconds."""
+    odd: bool = False
+    """Replies hold half a character and have usage and refusal in forms of their own."""
+    routes: dict[str, list[str]] = field(default_factory=dict)
+    """Route -> faults of its first, second, ... call; after `done, then` the call has its effect all the same."""
 
 
 def digest(body: dict[str, Any]) -> str:
@@ -78,6 +86,8 @@ class Endpoint:
         self.answered: Counter[str] = Counter()
         self.met: Counter[str] = Counter()
         self.routes: Counter[str] = Counter()
+        self.first_arrival: dict[str, float] = {}
+        self.pauses: list[float] = []
         self.in_flight = self.most_in_flight = 0
         self.files: dict[str, tuple[str, str]] = {}
         self.batches: dict[str, dict[str, Any]] = {}
@@ -113,7 +123,16 @@ class Endpoint:
         if self.options.loose_tongue:
             reply["system_fingerprint"] = f"for {key}"
             message["content"] = f"(called with {key}) " + (message["content"] or "")
+        if self.options.odd:
+            reply["usage"], message["refusal"] = ["many"], ["none"]
+            message["reasoning"] = "half a character: \ud83d"
         return reply
+
+    def written(self, value: Any, key: str) -> str:
+        """Return JSON; a loose tongue writes the key in escapes."""
+        escaped = "".join(f"\\u{ord(character):04x}" for character in key)
+        text = json.dumps(value)
+        return text.replace(key, escaped) if key and self.options.loose_tongue else text
 
     def fault_of(self, name: str) -> str | None:
         if not self.options.kinds or share(name, "fault") >= self.options.faults:
@@ -121,10 +140,13 @@ class Endpoint:
         return self.options.kinds[int(share(name, "kind") * len(self.options.kinds))]
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
-        self.routes["chat"] += 1
         body = await request.json()
         name = digest(body)
         self.arrived[name] += 1
+        if self.arrived[name] == 1:
+            self.first_arrival[name] = time.monotonic()
+        elif self.arrived[name] == 2:
+            self.pauses.append(time.monotonic() - self.first_arrival[name])
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
@@ -132,18 +154,27 @@ class Endpoint:
                 return self.error(request, self.options.always, "as told")
             if self.options.models is not None and body["model"] not in self.options.models:
                 return self.error(request, 404, f"The model {body['model']} does not exist")
+            for fault, part in self.options.never.items():
+                if share(about(body), f"never {fault}") < part:
+                    return await self.break_down(request, fault)
             fault = self.fault_of(name) if self.arrived[name] == 1 else None
             if fault in BEFORE:
                 self.met[fault] += 1
-                return await self.break_down(request, fault, body)
+                return await self.break_down(request, fault)
             await asyncio.sleep(self.options.delay)
-            return web.json_response(self.completion(body, self.key_of(request)))
+            key = self.key_of(request)
+            text = self.written(self.completion(body, key), key)
+            return web.Response(text=text, content_type="application/json")
         finally:
             self.in_flight -= 1
 
-    async def break_down(self, request: web.Request, fault: str, body: dict[str, Any]) -> web.StreamResponse:
+    async def break_down(self, request: web.Request, fault: str) -> web.StreamResponse:
         if fault == "429 with Retry-After":
-            return self.error(request, 429, "slow down", {"Retry-After": "1"})
+            _, date, seconds = self.options.retry_after.rpartition("date+")
+            after = formatdate(time.time() + int(seconds), usegmt=True) if date else seconds
+            return self.error(request, 429, "slow down", {"Retry-After": after})
+        if fault == "no quota":
+            return self.error(request, 429, "buy some", {"Retry-After": "3000"}, code="insufficient_quota")
         if fault.isdigit():
             return self.error(request, int(fault), "out of order")
         if fault == "silence":
@@ -162,16 +193,22 @@ class Endpoint:
         return request.headers.get("Authorization", "").removeprefix("Bearer ")
 
     def error(
-        self, request: web.Request, status: int, message: str, headers: dict[str, str] | None = None
+        self,
+        request: web.Request,
+        status: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        code: str = "",
     ) -> web.Response:
         if self.options.loose_tongue:
             message += f" (key {self.key_of(request)})"
-        return web.json_response({"error": {"message": message}}, status=status, headers=headers)
+        return web.json_response(
+            {"error": {"message": message, "code": code}}, status=status, headers=headers
+        )
 
     # Models ---------------------------------------------------------------------------------------------
 
     async def models(self, request: web.Request) -> web.Response:
-        self.routes["models"] += 1
         served = self.options.models
         name = request.match_info.get("model")
         if served is None or (name and name not in served):
@@ -189,7 +226,6 @@ class Endpoint:
         return file_id
 
     async def upload(self, request: web.Request) -> web.Response:
-        self.routes["upload"] += 1
         form = await request.post()
         sent: Any = form["file"]
         assert form["purpose"] == "batch"
@@ -203,7 +239,6 @@ class Endpoint:
         return web.Response(text=self.files[request.match_info["file"]][1])
 
     async def create(self, request: web.Request) -> web.StreamResponse:
-        self.routes["create"] += 1
         wanted = await request.json()
         number = len(self.batches)
         batch_id = f"batch_{number}"
@@ -212,21 +247,14 @@ class Endpoint:
             "input_file_id": wanted["input_file_id"], "completion_window": wanted["completion_window"],
             "status": "validating", "metadata": wanted.get("metadata"), "looks": 0, "number": number,
         }  # fmt: skip
-        if number < self.options.lose_answers_to_create:
-            self.met["lost answer to create"] += 1
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
         return web.json_response(self.batches[batch_id])
 
     async def batch_list(self, request: web.Request) -> web.Response:
-        self.routes["batch list"] += 1
         return web.json_response(
             {"object": "list", "data": [*reversed(self.batches.values())], "has_more": False}
         )
 
     async def batch(self, request: web.Request) -> web.Response:
-        self.routes["look"] += 1
         batch = self.batches.get(request.match_info["batch"])
         if batch is None:
             return self.error(request, 404, "no such batch")
@@ -252,8 +280,8 @@ class Endpoint:
             self.arrived[digest(line["body"])] += 1
             if fault == "missing ids" and place % 5 == 0:
                 continue
-            if fault == "expired" and place >= len(lines) // 2:
-                error = {"code": "batch_expired", "message": "not answered in time"}
+            if fault in ("expired", "cancelled") and place >= len(lines) // 2:
+                error = {"code": f"batch_{fault}", "message": "not answered in time"}
                 errors.append({"custom_id": line["custom_id"], "response": None, "error": error})
             elif fault == "errors" and place % 4 == 0:
                 response = {"status_code": 500, "body": {"error": {"message": "out of order"}}}
@@ -261,13 +289,20 @@ class Endpoint:
             else:
                 response = {"status_code": 200, "body": self.completion(line["body"], key)}
                 output.append({"custom_id": line["custom_id"], "response": response, "error": None})
+        batch["request_counts"] = {
+            "total": len(lines),
+            "completed": len(output),
+            "failed": 0 if fault in ("expired", "cancelled") else len(errors),
+        }
         output.reverse()  # the order is not promised
-        text = "".join(json.dumps(entry) + "\n" for entry in output)
+        if fault == "lost lines":
+            del output[len(output) // 2 :]
+        text = "".join(self.written(entry, key) + "\n" for entry in output)
         if fault == "cut line":
             text = text[:-30]
         batch["output_file_id"] = self.keep("output", text) if output else None
         batch["error_file_id"] = self.keep("errors", "\n".join(map(json.dumps, errors))) if errors else None
-        batch["status"] = "expired" if fault == "expired" else "completed"
+        batch["status"] = fault if fault in ("expired", "cancelled") else "completed"
 
     # Around ---------------------------------------------------------------------------------------------
 
@@ -278,6 +313,7 @@ class Endpoint:
                 "answered": sum(self.answered.values()), "answered_bodies": len(self.answered),
                 "most_answers_to_one": max(self.answered.values(), default=0), "met": self.met,
                 "routes": self.routes, "most_in_flight": self.most_in_flight, "batches": len(self.batches),
+                "shortest_pause": min(self.pauses, default=None),
             }
         )  # fmt: skip
 
@@ -287,14 +323,34 @@ class Endpoint:
             return self.error(request, 401, f"Incorrect API key: {self.key_of(request)}")
         return await handler(request)
 
+    @web.middleware
+    async def faulty(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        name = request.match_info.route.name
+        if name is None:
+            return await handler(request)
+        faults, call = self.options.routes.get(name, []), self.routes[name]
+        self.routes[name] += 1
+        _, done, fault = (faults[call] if call < len(faults) else "").rpartition("done, then ")
+        if not fault:
+            return await handler(request)
+        self.met[f"{name}: {fault}"] += 1
+        if fault == "half":
+            whole = await handler(request)
+            return web.Response(text=whole.text[: len(whole.text) // 2], content_type=whole.content_type)
+        if done:
+            await handler(request)
+        return await self.break_down(request, fault)
+
     def application(self) -> web.Application:
-        app = web.Application(middlewares=[self.authorised], client_max_size=2**28)
+        app = web.Application(middlewares=[self.authorised, self.faulty], client_max_size=2**28)
         app.add_routes([
-            web.post("/v1/chat/completions", self.chat), web.get("/stats", self.stats),
-            web.get("/v1/models", self.models), web.get("/v1/models/{model}", self.models),
-            web.post("/v1/files", self.upload), web.get("/v1/files/{file}/content", self.content),
-            web.post("/v1/batches", self.create), web.get("/v1/batches", self.batch_list),
-            web.get("/v1/batches/{batch}", self.batch),
+            web.post("/v1/chat/completions", self.chat, name="chat"), web.get("/stats", self.stats),
+            web.get("/v1/models", self.models, name="models"), web.get("/v1/models/{model}", self.models, name="model"),
+            web.post("/v1/files", self.upload, name="upload"),
+            web.get("/v1/files/{file}/content", self.content, name="content"),
+            web.post("/v1/batches", self.create, name="create"),
+            web.get("/v1/batches", self.batch_list, name="batch-list"),
+            web.get("/v1/batches/{batch}", self.batch, name="look"),
         ])  # fmt: skip
         return app
 

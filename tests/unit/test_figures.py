@@ -123,12 +123,12 @@ def test_random_band_shows_each_mask_its_own_random_sets():
         null = here.set_index("mask_set")
         shown = [f"{null.null_percentile[name]:.0f}  {null.null_p[name]:.2f}" for name in ("lape", "crane")]
         assert [text.get_text() for text in axes.texts] == [*shown, "%ile  p"]
-        assert axes.get_title() == f"{language}, n = 120"
+        assert axes.get_title(loc="left") == f"{language}, n = 120"
         crane = next(line for line in axes.lines if len(line.get_xdata()) == 1 and line.get_ydata()[0] == 1)
         assert crane.get_markerfacecolor() == crane.get_color()
     assert "p is at least 0.25" in figure.get_supxlabel()
     column = figures.random_band(f1, chosen, "exam", Style(width=3.3))
-    assert [axes.get_title() for axes in column.axes] == [
+    assert [axes.get_title(loc="right") for axes in column.axes] == [
         f"Base: {name}, n = 120" for name in LANGUAGES.values()
     ]
     with pytest.raises(ResultsError, match="none of the mask sets lape, crane is random"):

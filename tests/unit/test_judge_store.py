@@ -1,5 +1,6 @@
 """The judgement store: nothing is asked twice, nothing is lost, whoever dies."""
 
+import errno
 import os
 import signal
 import sqlite3
@@ -129,6 +130,58 @@ def test_a_damaged_store_is_told(path):
     with pytest.raises(JudgeError, match=r"judgements\.sqlite: not a readable judgement store.*restore it"):
         JudgementStore(path).__enter__()
     assert not list(path.parent.glob("*.claims/*"))
+
+
+def told(path, patience=0.1) -> str:
+    """Return the error of opening a store that is whole."""
+    with pytest.raises(JudgeError) as caught:
+        JudgementStore(path, patience).__enter__()
+    assert "move it away" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_store_that_others_hold_is_not_told_as_damaged(path):
+    with JudgementStore(path), sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert "cannot be used now (database is locked): other jobs write to it" in told(path)
+        other.execute("ROLLBACK")
+    with JudgementStore(path):
+        pass
+
+
+def test_a_store_that_cannot_be_opened_is_told(path):
+    path.mkdir(parents=True)
+    assert "(unable to open database file): it must be a file that this user may write" in told(path)
+
+
+def test_a_folder_without_rights_or_locks_is_told(path):
+    path.parent.mkdir()
+    path.with_name(f"{path.name}.claims").write_text("in the way")
+    assert "no lock" in told(path) and "must be writable, on a file system with locks" in told(path)
+
+
+def test_a_full_disk_is_told_and_loses_nothing(path):
+    with JudgementStore(path) as store:
+        store.claim(requests(1, 2))
+        store.record({keys(1)[0]: {"text": "one"}})
+        store._database.execute("PRAGMA max_page_count = 20")
+        with pytest.raises(JudgeError, match=r"\(database or disk is full\): make room on the disk"):
+            store.record({keys(2)[0]: {"text": "two" * 100_000}})
+        store._database.execute("PRAGMA max_page_count = 1000000")
+        assert store.replies(keys(1, 2)) == {keys(1)[0]: {"text": "one"}}
+        store.record({keys(2)[0]: {"text": "two"}})
+        assert len(store) == 2
+
+
+def test_without_locks_no_marker_takes_their_place(path, monkeypatch):
+    """On a file system without them; the marker of a job that was killed would stay."""
+
+    def missing(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("filelock._unix.fcntl.flock", missing)
+    assert "no lock ([Errno 38] Function not implemented)" in told(path)
+    assert not list(path.parent.glob("*.claims/*.soft*"))
 
 
 def test_batches_are_remembered_until_they_are_fetched(path):

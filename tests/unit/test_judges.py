@@ -1,12 +1,15 @@
 """The reference judge's scale and refusals, and the prompts of the open questions."""
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 from crane.artefacts import ArtefactError
+from crane.config import ConfigError, check
 from crane.judges.interface import JudgeError
 from crane.judges.reference import ReferenceJudge
-from crane.judges.settings import describe
+from crane.judges.settings import describe, speed
 from crane.judges.verdicts import read_reply
 from crane.prompts import STYLES, Prompt, PromptError, open_question, read_questions
 from sacrebleu.metrics import CHRF
@@ -43,6 +46,26 @@ def test_the_label_says_what_judges():
     assert "not an LLM" in describe({"kind": "reference", "label": "GPT"})
     gpt = {"kind": "openai", "label": "GPT-4o", "model": "gpt-4o-2024-08-06", "prompt": "crane"}
     assert describe(gpt) == "GPT-4o (gpt-4o-2024-08-06, prompt crane)"
+
+
+@pytest.mark.parametrize("kind", ["openai", "openai_batch"])
+def test_no_server_gets_a_key_that_is_meant_for_another(kind):
+    """Where an address is given, the key for it is named, or said to be none; OpenAI's is for OpenAI alone."""
+    demo = yaml.safe_load((Path(__file__).parents[2] / "config" / "demo.yaml").read_text(encoding="utf-8"))
+    gpt = {
+        "kind": kind, "label": "GPT", "model": "m", "prompt": "crane", "output": "text", "max_tokens": 9, "attempts": 1,
+    }  # fmt: skip
+    elsewhere = {**gpt, "base_url": "http://host/v1"}
+
+    def checked(judge):
+        check({**demo, "judges": {"gpt": judge}})
+        return speed(judge)["key_variable"]
+
+    with pytest.raises(ConfigError, match=r"judges\.gpt: missing key key_variable"):
+        checked(elsewhere)
+    assert checked(gpt) == "OPENAI_API_KEY"
+    assert checked({**elsewhere, "key_variable": None}) == ""
+    assert checked({**elsewhere, "key_variable": "MY_KEY"}) == "MY_KEY"
 
 
 # Prompts ------------------------------------------------------------------------------------------------

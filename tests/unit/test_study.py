@@ -259,13 +259,14 @@ def test_a_key_in_the_wrong_place_is_told_and_not_repeated(config, key, value, a
 
 def test_what_decides_a_reply_is_told_from_speed_and_looks(config):
     gpt = {**GPT, "base_url": "http://host:1/v1/", "price": {"input": 2.5, "output": 10}, "concurrency": 32}
+    gpt["key_variable"] = "HOST_KEY"
     study = Study(changed(config, judges__gpt=gpt))
     assert study.judge == "reference"
     assert study.paid_judges == ["gpt"]
     asked = study.judge_request("gpt")
     assert asked == {key: GPT[key] for key in GPT if key != "label"} | {"base_url": "http://host:1/v1"}
     assert study.judge_reading("gpt") == {"kind": "openai", "prompt": "crane", "output": "json_schema"}
-    speed = {"concurrency": 32, "timeout": 120, "poll_seconds": 60, "key_variable": "OPENAI_API_KEY"}
+    speed = {"concurrency": 32, "timeout": 120, "poll_seconds": 60, "key_variable": "HOST_KEY"}
     assert study.judge_speed("gpt") == speed
     assert study.judge_files("gpt") == ["prompts/crane.yaml"] and study.judge_files("reference") == []
     assert study.judge_labels()["gpt"] == "GPT (gpt-4o-2024-08-06, prompt crane)"

@@ -17,7 +17,7 @@ def main(snakemake: Any) -> None:
         judgements = []
         for record in read_jsonl(source):
             verdict = read_replies(record["replies"], reading, record["output"])
-            language = identify(record["output"])
+            language = identify(record["output"], record["language"])
             judgements.append({**record, **verdict._asdict(), "answer_language": language})
         write_jsonl(judgements, target)
         scores = [j["score"] for j in judgements if j["score"] is not None]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from lingua import IsoCode639_1, Language, LanguageDetectorBuilder
+from lingua import Language, LanguageDetectorBuilder
 
 NEIGHBOURS = ("en", "fr", "es", "pt", "de", "it", "ru", "ja", "ko", "id", "th", "ar")
 """Languages that an answer may switch to beside the study's own."""
@@ -13,9 +13,13 @@ FEWEST_CHARACTERS = 4
 """Of a script without spaces."""
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[^\W\d_]+")
-_KNOWN = {language.iso_code_639_1.name.lower(): language for language in Language.all()}
-# Codes that a study may use for a language that lingua has under another one.
-_ALIASES = {"no": "nb", "yue": "zh", "fil": "tl"}
+# What a study may call a language of lingua: by two letters, by three, and by names of its own.
+_KNOWN = {
+    code.name.lower(): language
+    for language in Language.all()
+    for code in (language.iso_code_639_1, language.iso_code_639_3)
+}
+_ALIASES = {"no": "nb", "nor": "nb", "yue": "zh", "cmn": "zh", "fil": "tl"}
 
 
 class LanguageIdentifier:
@@ -27,13 +31,26 @@ class LanguageIdentifier:
     """
 
     def __init__(self, languages: Sequence[str]) -> None:
-        self._codes = {_lingua_code(code): code for code in languages}
-        known = sorted({*NEIGHBOURS, *self._codes} & _KNOWN.keys())
-        codes = [getattr(IsoCode639_1, code.upper()) for code in known]
-        self._detector = LanguageDetectorBuilder.from_iso_codes_639_1(*codes).build()
+        self._known = {code: language for code in languages if (language := _lingua_language(code))}
+        candidates = {*self._known.values(), *(_KNOWN[code] for code in NEIGHBOURS)}
+        self._detector = LanguageDetectorBuilder.from_languages(
+            *sorted(candidates, key=lambda language: language.name)
+        ).build()
 
-    def __call__(self, text: str) -> str | None:
-        """Return the code of a text's language, None where it is too short or has none."""
+    def __call__(self, text: str, asked: str) -> str | None:
+        """Return the code of an answer's language.
+
+        Args:
+            text: the answer.
+            asked: code of the study's language that was asked in. lingua tells no scripts and no dialects: of two
+                codes that it has as one language (`zh_Hans` and `zh_Hant`), the answer is in the one asked for.
+
+        Returns:
+            None where the text is too short or has no language, and where lingua lacks the language asked for: an
+            answer in that language would be taken for one in its nearest neighbour.
+        """
+        if asked not in self._known:
+            return None
         letters = _UNSPACED.findall(text)
         words = [word for word in _WORD.findall(text) if not _UNSPACED.search(word)]
         if len(letters) < FEWEST_CHARACTERS and len(words) < FEWEST_WORDS:
@@ -41,10 +58,10 @@ class LanguageIdentifier:
         found = self._detector.detect_language_of(text)
         if found is None:
             return None
-        code = found.iso_code_639_1.name.lower()
-        return self._codes.get(code, code)
+        own = [code for code in (asked, *self._known) if self._known[code] == found]
+        return own[0] if own else found.iso_code_639_1.name.lower()
 
 
-def _lingua_code(code: str) -> str:
+def _lingua_language(code: str) -> Language | None:
     language = code.split("_")[0]
-    return _ALIASES.get(language, language)
+    return _KNOWN.get(_ALIASES.get(language, language))

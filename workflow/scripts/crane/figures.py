@@ -61,7 +61,8 @@ def drop_heatmap(
                 ends = (_signed(float(bound[row, column]), digits) for bound in (low, high))
                 text += f" ({'…'.join(ends)})".replace("+", "")
             colour = _legible_on(image.to_rgba(drops[row, column]))
-            heat.text(column, row, text, ha="center", va="center", fontsize=style.small, color=colour)
+            size = style.small - (0.7 if "…" in text else 0)
+            heat.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
             if labels.benchmarks[benchmarks[column]]["language"] == effects["mask_language"][row]:
                 heat.add_patch(
                     Rectangle((column - 0.48, row - 0.44), 0.96, 0.88, fill=False, lw=0.9, zorder=3)
@@ -72,7 +73,8 @@ def drop_heatmap(
         heat.xaxis.tick_top()
         heat.tick_params(length=0)
         heat.spines[:].set_visible(False)
-        heat.set_yticks(range(len(drops)), [labels.languages[code] for code in effects["mask_language"]])
+        shown = dict.fromkeys(labels.languages) if style.narrow else labels.languages
+        heat.set_yticks(range(len(drops)), [shown[code] or code for code in effects["mask_language"]])
         _method_names(heat, labels, effects, style)
         figure.colorbar(
             image,
@@ -106,7 +108,7 @@ def _legible_on(colour: tuple[float, ...]) -> str:
 
 def _method_names(axes: Axes, labels: Labels, effects: pd.DataFrame, style: Style) -> None:
     """Write each mask set's name once, left of its languages."""
-    widest = max(map(len, labels.languages.values()))
+    widest = max(map(len, labels.languages if style.narrow else labels.languages.values()))
     for place, (label, rows) in enumerate(effects.groupby("label", sort=False)):
         axes.annotate(
             labels.name(str(label), rows["seeds"].max()).replace(" (", "\n("),
@@ -116,7 +118,7 @@ def _method_names(axes: Axes, labels: Labels, effects: pd.DataFrame, style: Styl
             textcoords="offset points",
             ha="right",
             va="center",
-            fontsize=style.font_size,
+            fontsize=style.small if style.narrow else style.font_size,
         )
 
 
@@ -245,7 +247,10 @@ def random_band(langspec_f1: pd.DataFrame, labels: Labels, suite: str, style: St
                     text = f"{effect['null_percentile']:.0f}  {effect['null_p']:.2f}"
                     _beside(axes, height, text if likeness == LIKENESS[-1] else f"({text})", style)
             title = f"{labels.languages[code]}, n = {rows['questions'].iloc[0]:,.0f}"
-            axes.set_title(f"{labels.models[model]}: {title}" if across < len(labels.languages) else title)
+            if across < len(labels.languages):  # over the names, away from the heading of the numbers
+                axes.set_title(f"{labels.models[model]}: {title}", loc="right")
+            else:
+                axes.set_title(title, loc="left")
             _beside(axes, -0.75, "%ile  p", style)
         for axes, model in zip(panels[:, 0], labels.models, strict=False):
             if across == len(labels.languages):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from crane.judges.scale import HIGHEST, LOWEST
 from crane.names import ORIGINAL
 from crane.results import Labels, score_rows
-from crane.style import BLACK, GREY, Style, looks
+from crane.style import BLACK, GREY, Style, looks, name_block
 from crane.tables import percent
 
 PARTLY = 0.95
@@ -36,10 +36,12 @@ def judge_scores(
     order = list(dict.fromkeys(zip(masked["label"], masked["mask_language"], strict=True)))
     look = looks(labels, rows)
     seeds = rows.groupby("label")["seeds"].max()
-    heights = {mask: place + place // len(labels.languages) * 0.6 for place, mask in enumerate(order)}
+    heights = {mask: place + place // len(labels.languages) * style.gap for place, mask in enumerate(order)}
+    shown = {label: labels.name(label, seeds[label]) for label in labels.mask_sets}
+    firsts = {mask[0]: heights[mask] for mask in reversed(order)}
     names = [
-        f"{labels.name(label, seeds[label])}  {code}" if place % len(labels.languages) == 0 else code
-        for place, (label, code) in enumerate(order)
+        f"{shown[label]}  {code}" if heights[label, code] == firsts[label] and not style.narrow else code
+        for label, code in order
     ]
 
     with style.applied():
@@ -62,7 +64,9 @@ def judge_scores(
             asked = language if style.narrow else f"{labels.languages[language]} questions"
             axes.set_title(f"{asked}, n = {unmasked['n']:,.0f}")
         panels[0].set_yticks(list(heights.values()), names)
-        panels[0].set_ylim(max(heights.values()) + 0.6, -0.6)
+        for label, first in firsts.items() if style.narrow else ():
+            name_block(panels[0], shown[label], first, style)
+        panels[0].set_ylim(max(heights.values()) + 0.6, -style.gap)
         panels[0].set_xlim(LOWEST, HIGHEST)
         panels[0].set_xticks((LOWEST, 5, HIGHEST) if style.narrow else range(LOWEST, HIGHEST + 1))
         figure.supxlabel(style.wrapped(f"Mean score, 1-10, by {labels.judge}"), fontsize=style.font_size)

@@ -128,7 +128,8 @@ def overlap(masks: Mapping[str, NeuronSet], groups: Mapping[str, str], width: in
         width: neurons per layer.
 
     Returns:
-        label, mask_language, other_label, other_language, jaccard, by_chance; each pair in both orders.
+        label, mask_language, other_label, other_language, neurons (of the first), jaccard, by_chance; each pair in both
+        orders.
     """
     members = [(name, code) for name, neurons in masks.items() for code in neurons]
     rows = []
@@ -137,9 +138,9 @@ def overlap(masks: Mapping[str, NeuronSet], groups: Mapping[str, str], width: in
             continue
         one, two = masks[a][code], masks[b][other]
         found = jaccard(one, two), expected_jaccard(one, two, width)
-        rows.append((groups[a], code, groups[b], other, *found))
+        rows.append((groups[a], code, groups[b], other, masks[a].total(code), *found))
         if (a, code) != (b, other):
-            rows.append((groups[b], other, groups[a], code, *found))
+            rows.append((groups[b], other, groups[a], code, masks[b].total(other), *found))
     keys = ["label", "mask_language", "other_label", "other_language"]
-    frame = pd.DataFrame(rows, columns=[*keys, "jaccard", "by_chance"])
+    frame = pd.DataFrame(rows, columns=[*keys, "neurons", "jaccard", "by_chance"])
     return frame.groupby(keys, sort=False).mean().reset_index()

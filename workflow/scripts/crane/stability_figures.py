@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from crane.results import Labels
 from crane.stability_tables import ordered, overlap_rows
-from crane.style import BLACK, GREY, Style, looks
+from crane.style import BLACK, GREY, Style, looks, name_block
 
 SEQUENTIAL = "Blues"
 MOST_NUMBERS = 24
@@ -32,7 +33,7 @@ def stability(
     rows = ordered(measured, labels)
     look = looks(labels, pd.DataFrame({"label": methods.index, "method": methods.to_numpy()}))
     colours = [look[label][0] for label in rows["label"]]
-    places = np.arange(len(rows)) + np.arange(len(rows)) // len(labels.languages) * 0.6
+    places = np.arange(len(rows)) + np.arange(len(rows)) // len(labels.languages) * style.gap
     with style.applied():
         figure = Figure(figsize=(style.width, 0.15 * places[-1] + 1.3), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
@@ -67,30 +68,34 @@ def stability(
             ),
             fontsize=style.font_size,
         )
-        codes = rows["mask_language"]
-        names = map(labels.name, rows["label"], rows["seeds"])
-        texts = [f"{name}, {code}" for name, code in zip(names, codes, strict=True)]
-        sizes = rows["neurons"].map("{:,.0f}".format)
-        left.set_yticks(places, [f"{text} (n = {size})" for text, size in zip(texts, sizes, strict=True)])
-        left.invert_yaxis()
+        names = list(map(labels.name, rows["label"], rows["seeds"]))
+        masks = rows["mask_language"] + rows["neurons"].map(" (n = {:,.0f})".format)
+        left.set_yticks(
+            places, masks if style.narrow else [f"{n}, {m}" for n, m in zip(names, masks, strict=True)]
+        )
+        for row in range(0, len(rows), len(labels.languages)) if style.narrow else ():
+            name_block(left, names[row], places[row], style)
+        left.set_ylim(places[-1] + 0.6, -style.gap)
         left.tick_params(axis="y", length=0)
         right.tick_params(axis="y", length=0, labelleft=False)
     return figure
 
 
 def overlap(measured: pd.DataFrame, labels: Labels, style: Style | None = None) -> Figure:
-    """Jaccard index of every pair of masks.
+    """Jaccard index of every pair of masks; beside each mask its number of neurons.
 
     Raises:
         ResultsError: a mask set of the study is missing.
     """
     style = style or Style()
-    values = overlap_rows(measured, labels)["jaccard"].to_numpy()
+    rows = overlap_rows(measured, labels)
     masks = [(label, code) for label in labels.mask_sets for code in labels.languages]
-    matrix = values.reshape(len(masks), len(masks))
+    matrix = rows["jaccard"].to_numpy().reshape(len(masks), len(masks))
+    sizes = rows.groupby(["label", "mask_language"], sort=False)["neurons"].first()
     apart = np.where(np.eye(len(masks), dtype=bool), np.nan, matrix)
     with style.applied():
-        figure = Figure(figsize=(style.width, 0.82 * style.width), layout="constrained")
+        height = style.width * (1.25 if style.narrow else 0.82)
+        figure = Figure(figsize=(style.width, height), layout="constrained")
         axes = figure.subplots()
         norm = Normalize(0, max(float(np.nanmax(apart)), 0.01))
         image = axes.imshow(apart, cmap=SEQUENTIAL, norm=norm)
@@ -110,24 +115,48 @@ def overlap(measured: pd.DataFrame, labels: Labels, style: Style | None = None) 
         for edge in np.arange(step, len(masks), step) - 0.5:
             axes.axhline(edge, color="white", lw=2)
             axes.axvline(edge, color="white", lw=2)
-        codes = [code for _, code in masks]
-        axes.set_xticks(range(len(masks)), codes)
-        axes.set_yticks(range(len(masks)), codes)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        for place, label in enumerate(labels.mask_sets):
-            middle = (place + 0.5) * step - 0.5
-            name = labels.name(label).replace(" (", "\n(")
-            axes.annotate(name, (0, middle), (-2.6 * style.small, 0), xycoords=axes.get_yaxis_transform(),
-                          textcoords="offset points", ha="right", va="center", fontsize=style.small,
-                          annotation_clip=False)  # fmt: skip
-            axes.annotate(name, (middle, 0), (0, -2.2 * style.small), xycoords=axes.get_xaxis_transform(),
-                          textcoords="offset points", ha="right" if style.narrow else "center", va="top",
-                          rotation=45 if style.narrow else 0, rotation_mode="anchor", fontsize=style.small,
-                          annotation_clip=False)  # fmt: skip
-        label = "Jaccard index:\nneurons in both masks / in either"
-        figure.colorbar(image, ax=axes, shrink=0.7, label=label)
+        _name_masks(axes, labels, sizes, style)
+        bar = figure.colorbar(image, ax=axes, location="bottom" if style.narrow else "right", shrink=0.7)
+        text = "Jaccard index: neurons in both masks / in either"
+        if style.narrow:
+            text = f"{text}. Of each mask set: {', '.join(labels.languages)}, their neurons below its name."
+            figure.supxlabel(style.wrapped(text), fontsize=style.font_size)
+        else:
+            bar.set_label(f"{text};\nbeside each language: neurons of its mask")
     return figure
+
+
+def _name_masks(axes: Axes, labels: Labels, sizes: pd.Series, style: Style) -> None:
+    """Write the mask sets' names beside and below the matrix, and each mask's language where there is room."""
+    languages = list(labels.languages)
+    step, masks = len(languages), range(len(sizes))
+    if style.narrow:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        left = below = 0.5
+    else:
+        axes.set_xticks(masks, languages * len(labels.mask_sets))
+        axes.set_yticks(masks, [f"{code} {size:,.0f}" for (_, code), size in sizes.items()])
+        left, below = 2.4 + 0.62 * len(f"{sizes.max():,.0f}"), 2.2
+    slanted = style.narrow or len(labels.mask_sets) > 6
+    for place, label in enumerate(labels.mask_sets):
+        middle = (place + 0.5) * step - 0.5
+        name = labels.name(label)
+        broken = name.replace(" (", "\n(")
+        counts = ", ".join(f"{sizes[label, code]:,.0f}" for code in languages)
+        axes.annotate(
+            f"{name}\n{counts}" if style.narrow else broken, (0, middle), (-left * style.small, 0), ha="right",
+            va="center", xycoords=axes.get_yaxis_transform(), textcoords="offset points", fontsize=style.small,
+            annotation_clip=False,
+        )  # fmt: skip
+        axes.annotate(
+            name if style.narrow else broken, (middle, 0), (0, -below * style.small),
+            ha="right" if slanted else "center", va="top", rotation=45 if slanted else 0, rotation_mode="anchor",
+            xycoords=axes.get_xaxis_transform(), textcoords="offset points", fontsize=style.small,
+            annotation_clip=False,
+        )  # fmt: skip
 
 
 def mask_layers(
@@ -143,7 +172,7 @@ def mask_layers(
     layers = np.sort(counts["layer"].unique())
     with style.applied():
         lines = math.ceil((len(labels.mask_sets) + 1) / style.across(3, 2.2))
-        figure = Figure(figsize=(style.width, 2.0 + 0.13 * lines), layout="constrained")
+        figure = Figure(figsize=(style.width, 2.3 + 0.13 * lines), layout="constrained")
         panels = figure.subplots(1, len(labels.languages), sharex=True, sharey=True, squeeze=False)[0]
         for (code, language), axes in zip(labels.languages.items(), panels, strict=True):
             axes.axhline(1 / len(layers), color=BLACK, lw=0.6, ls="--", label="even")

@@ -14,6 +14,7 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crane.artefacts import whole
@@ -24,6 +25,7 @@ NARROW = 5.0
 BLACK, GREY = "#000000", "#8C8C8C"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = ["o", "s", "D", "^", "v", "P"]
+OF_RANDOM = ["X", "*", "p", "h"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Style:
     def across(self, most: int, each: float) -> int:
         """Return how many panels of `each` inches stand side by side, `most` at the most."""
         return max(1, min(most, int(self.width // each)))
+
+    @property
+    def gap(self) -> float:
+        """Rows between two blocks of rows; in a narrow figure a block's name stands there (`name_block`)."""
+        return 1.4 if self.narrow else 0.6
 
     def wrapped(self, text: str) -> str:
         """Break the lines of a text that runs across the figure."""
@@ -84,6 +91,15 @@ class Style:
             yield
 
 
+def name_block(axes: Axes, name: str, first: float, style: Style) -> None:
+    """Write the name of a block of rows above its first one, where it has no room beside them."""
+    written = axes.annotate(
+        name, (0, first - 0.6), (-8, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points", va="bottom",
+        fontsize=style.small, annotation_clip=False,
+    )  # fmt: skip
+    written.set_in_layout(False)  # it runs over the panels, which need not make room for it
+
+
 def save(figure: Figure, pdf: str | Path, png: str | Path, style: Style | None = None) -> None:
     """Write both files whole; the same figure gives the same bytes (no date in the PDF)."""
     style = style or Style()
@@ -106,7 +122,8 @@ def looks(labels: Labels, results: pd.DataFrame) -> dict[str, tuple[str, str]]:
         raise ResultsError(
             f"{len(named)} mask sets: the figures can tell {len(COLOURS) * len(MARKERS)} apart"
         )
-    found = dict.fromkeys(labels.mask_sets, (GREY, "X"))
+    drawn = [label for label in labels.mask_sets if label in random]
+    found = {label: (GREY, OF_RANDOM[place % len(OF_RANDOM)]) for place, label in enumerate(drawn)}
     for place, label in enumerate(named):
         turn, colour = divmod(place, len(COLOURS))
         found[label] = (COLOURS[colour], MARKERS[(colour + turn) % len(MARKERS)])

@@ -90,7 +90,7 @@ def draw(table: pd.DataFrame, labels: Labels, sweep: str, suite: str, style: Sty
 
 
 def _title(labels: Labels, code: str, style: Style) -> str:
-    return labels.languages[code] if style.narrow else f"{labels.languages[code]} masked"
+    return code if style.narrow else f"{labels.languages[code]} masked"
 
 
 def _places(values: pd.Series, *, logarithmic: bool) -> dict[str, float]:

@@ -10,9 +10,10 @@ from crane.judges.store import JudgementStore
 from crane.judges.verdicts import read_reply
 
 TOLERATED = 0.02
-"""Share of a job's requests that may stay without a reply; more means that the endpoint is ill, not the answers."""
+"""Share of a job's answers that may get no reply, beside one; more means that the endpoint is ill, not the answers."""
 PAUSE = 0.5
 """Seconds between two looks at what another job asks."""
+_USAGE = ("prompt_tokens", "completion_tokens")
 
 
 def ask_about(
@@ -41,8 +42,8 @@ def ask_about(
         Per record its replies: attempt, key, text, refusal, finish_reason, model, usage; or attempt, key, error.
 
     Raises:
-        JudgeError: see `Backend`; or more requests than `TOLERATED` stay without a reply. What was answered is
-            stored then, and the next run asks for the rest.
+        JudgeError: see `Backend`; or more answers than `TOLERATED` get no reply, or none gets one. What was replied
+            is stored then, and the next run asks for the rest.
     """
     replies: list[list[dict[str, Any]]] = [[] for _ in records]
     asker = _Asker(store, backend, settings["model"])
@@ -77,6 +78,7 @@ class _Asker:
         self._make = backend
         self._model = model
         self._backend: Backend | None = None
+        self._health = _Health()
 
     def _ready(self) -> Backend:
         if self._backend is None:
@@ -87,7 +89,7 @@ class _Asker:
     def fetch(self, requests: Mapping[str, Request]) -> tuple[dict[str, dict[str, Any]], dict[str, Failure]]:
         """Return replies and failures by key; together they have every request."""
         known = self._store.replies(requests)
-        stored, asked = len(known), 0
+        stored, asked, waited = len(known), 0, False
         failures: dict[str, Failure] = {}
         while missing := [r for key, r in requests.items() if key not in known and key not in failures]:
             backend = self._ready()
@@ -100,13 +102,16 @@ class _Asker:
                 finally:
                     self._store.release(request.key for request in mine)
             else:
+                if not waited:
+                    print(f"{len(missing)} requests are with other jobs, waiting for them", flush=True)
+                waited = True
                 time.sleep(PAUSE)
             known |= self._store.replies(request.key for request in missing)
         print(
             f"{len(requests)} requests: {stored} known, {asked} sent, {len(failures)} without a reply",
             flush=True,
         )
-        self._judge_health(failures, asked)
+        self._health.check(known, failures)
         return known, failures
 
     def _refuse_handed_in(self, backend: Backend, requests: Sequence[Request]) -> None:
@@ -120,8 +125,13 @@ class _Asker:
             )
 
     def _twice(self, backend: Backend, requests: Sequence[Request]) -> dict[str, Failure]:
-        """Ask, and ask once more for what failed for no reason of its own: the endpoint may be back."""
+        """Ask, and ask once more for what failed for no reason of its own: the endpoint may be back.
+
+        Batches count their rounds themselves.
+        """
         failures = backend.ask(requests, self._store.record)
+        if backend.uses_batches:
+            return failures
         again = [r for r in requests if r.key in failures and not failures[r.key].refused]
         if again and len(again) < len(requests):
             for request in again:
@@ -129,32 +139,58 @@ class _Asker:
             failures |= backend.ask(again, self._store.record)
         return failures
 
-    def _judge_health(self, failures: Mapping[str, Failure], asked: int) -> None:
+
+class _Health:
+    """Tells an ill endpoint, or settings that it refuses, from single answers that get no reply.
+
+    All is measured against the answers of the whole job, whenever they got their replies: in a later run, and among
+    the re-asks, the few requests that are left may well be those that always fail.
+    """
+
+    def __init__(self) -> None:
+        self._answers = 0
+        self._replied = False
+        self._lost = 0
+
+    def check(self, known: Mapping[str, Any], failures: Mapping[str, Failure]) -> None:
+        """Count what a round of requests came to; the first round has every distinct answer of the job.
+
+        Raises:
+            JudgeError: too many answers got no reply.
+        """
+        self._answers = self._answers or len(known) + len(failures)
+        self._replied |= bool(known)
         lost = [failure for failure in failures.values() if not failure.refused]
-        if len(lost) > TOLERATED * asked:
+        self._lost += len(lost)
+        if lost and (self._lost > max(1, TOLERATED * self._answers) or not self._replied):
             raise JudgeError(
-                f"{len(lost)} of {asked} requests got no reply (the last: {lost[-1].reason}); what was answered is "
-                "stored, run again to ask for the rest"
+                f"{self._lost} of {self._answers} requests got no reply (the last: {lost[-1].reason}); what was "
+                "answered is stored, run again to ask for the rest"
             )
-        refused = [failure for failure in failures.values() if failure.refused]
-        if asked > 1 and len(refused) == asked:
+        if len(failures) > 1 and not self._replied:
+            reason = next(iter(failures.values())).reason
             raise JudgeError(
-                f"the endpoint refuses all {asked} requests ({refused[-1].reason}); look at the judge's settings"
+                f"the endpoint refuses all {len(failures)} requests ({reason}); look at the judge's settings"
             )
 
 
 def _kept(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a response file keeps of a chat completion."""
+    """Return what a response file keeps of a chat completion; what has another form than it should counts as absent."""
     choice = reply["choices"][0]
     message = choice["message"]
-    usage = reply.get("usage") or {}
+    usage = reply.get("usage")
+    used = {name: usage.get(name) if isinstance(usage, dict) else None for name in _USAGE}
     return {
-        "text": content if isinstance(content := message.get("content"), str) else None,
-        "refusal": message.get("refusal"),
-        "finish_reason": choice.get("finish_reason"),
-        "model": reply.get("model"),
-        "usage": {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens")},
+        "text": _text(message.get("content")),
+        "refusal": _text(message.get("refusal")),
+        "finish_reason": _text(choice.get("finish_reason")),
+        "model": _text(reply.get("model")),
+        "usage": {name: count if isinstance(count, int) else None for name, count in used.items()},
     }
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def responses(

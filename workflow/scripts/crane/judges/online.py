@@ -1,18 +1,18 @@
 """Judges behind an OpenAI-compatible endpoint, one request per answer, several in flight."""
 
 import asyncio
-import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import openai
 
-from crane.judges.endpoint import RETRIES, Endpoint
+from crane.judges.endpoint import RETRIES, Endpoint, retry_after
 from crane.judges.interface import Failure, JudgeError, Record, Request
 
+CLIENTS_WAIT = 120.0
+"""Seconds of a Retry-After that the client itself follows."""
 LONGEST_WAIT = 3600.0
-"""Seconds that a Retry-After is followed; the client itself follows two minutes."""
+"""Seconds that are waited at most where it asks for more."""
 
 
 class OnlineJudge:
@@ -48,13 +48,12 @@ class OnlineJudge:
                 for request in waiting:
                     try:
                         reply = await self._ask(client, request.body)
+                        if isinstance(reply, Failure):
+                            failures[request.key] = reply
+                        else:
+                            await recorder(request.key, reply)
                     except JudgeError as error:
                         stop.append(error)
-                        return
-                    if isinstance(reply, Failure):
-                        failures[request.key] = reply
-                    else:
-                        await recorder(request.key, reply)
                     if stop:  # what is in flight elsewhere is still recorded: it is paid for
                         return
 
@@ -73,13 +72,18 @@ class OnlineJudge:
             try:
                 raw = await client.chat.completions.with_raw_response.create(**body)
             except openai.APIError as error:
+                failure = self.endpoint.failure(error)
                 wait = _long_wait(error)
-                if wait is None:
-                    return self.endpoint.failure(error)
+                if wait is None or attempt == RETRIES - 1:
+                    return failure
+                print(f"{failure.reason}; the endpoint asks to wait, for {wait:.0f} s", flush=True)
                 await asyncio.sleep(wait)
                 continue
-            reply = completion(self.endpoint.hidden(raw.http_response.text))
-            if reply is not None:
+            try:
+                reply = self.endpoint.read(raw.http_response.text)
+            except ValueError:
+                reply = None
+            if is_completion(reply):
                 return reply
             failure = Failure("the endpoint's reply is not a chat completion", refused=False)
         return failure
@@ -105,22 +109,15 @@ class _Recorder:
                 await asyncio.to_thread(self._record, replies)
 
 
-def completion(text: str) -> dict[str, Any] | None:
-    """Return a chat completion from the text of a response, None where it is not a whole one."""
+def is_completion(value: Any) -> bool:
+    """Say whether the value of a reply's JSON is a chat completion."""
     try:
-        value = json.loads(text)
-        message = value["choices"][0]["message"]
-    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
-        return None
-    return value if isinstance(message, dict) else None
+        return isinstance(value["choices"][0]["message"], dict)
+    except (KeyError, IndexError, TypeError):
+        return False
 
 
 def _long_wait(error: openai.APIError) -> float | None:
     """Return the seconds of a Retry-After that the client found too long to follow, if there is one."""
-    if not isinstance(error, openai.APIStatusError):
-        return None
-    try:
-        seconds = float(error.response.headers.get("retry-after", "nan"))
-    except ValueError:
-        return None
-    return min(seconds, LONGEST_WAIT) if math.isfinite(seconds) and seconds > 120 else None
+    wait = retry_after(error)
+    return min(wait, LONGEST_WAIT) if wait is not None and wait > CLIENTS_WAIT else None

@@ -24,6 +24,14 @@ from filelock import FileLock, Timeout
 from crane.judges.interface import JudgeError, Request
 
 _CHUNK = 500  # SQLite takes a limited number of parameters
+_MOMENTARY = {
+    sqlite3.SQLITE_BUSY: "other jobs write to it all the time, or one of them hangs: run again when they are done",
+    sqlite3.SQLITE_FULL: "make room on the disk and run again; what is stored stays",
+    sqlite3.SQLITE_IOERR: "look at the disk and run again; what is stored stays",
+    sqlite3.SQLITE_READONLY: "give this user the right to write to it and to its folder",
+    sqlite3.SQLITE_CANTOPEN: "it must be a file that this user may write, in a folder likewise",
+}
+"""What to do about errors that say nothing against the file itself."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS request (key TEXT PRIMARY KEY, request TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reply (key TEXT PRIMARY KEY, reply TEXT NOT NULL, received REAL NOT NULL) WITHOUT ROWID;
@@ -58,38 +66,60 @@ class JudgementStore:
 
     def __init__(self, path: str | Path, patience: float = 120) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._patience = patience
         self._owner = uuid.uuid4().hex
-        self._alive = FileLock(self._lock_of(self._owner))
+        self._alive = self._lock(self._owner)
 
-    def _lock_of(self, owner: str) -> Path:
-        return self.path.with_name(f"{self.path.name}.claims") / f"{owner}.lock"
+    def _lock(self, owner: str, timeout: float = -1) -> FileLock:
+        path = self.path.with_name(f"{self.path.name}.claims") / f"{owner}.lock"
+        # No marker file where locks are missing: that of a killed job would stay.
+        return FileLock(path, timeout=timeout, fallback_to_soft=False)
 
     def __enter__(self) -> "JudgementStore":
-        self._alive_folder().mkdir(exist_ok=True)
-        self._alive.acquire()
+        try:
+            Path(self._alive.lock_file).parent.mkdir(parents=True, exist_ok=True)
+            self._alive.acquire()
+        except OSError as error:
+            raise JudgeError(
+                f"{self._alive.lock_file}: no lock ({error}); results/ must be writable, on a file system with locks"
+            ) from error
         try:
             self._open()
-        except sqlite3.DatabaseError as error:
+        except JudgeError:
             self._let_go()
-            raise JudgeError(
-                f"{self.path}: not a readable judgement store ({error}); it holds every reply paid for: "
-                "restore it from a copy, or move it away to start an empty one"
-            ) from error
+            raise
         return self
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn SQLite's errors into one line that says whether the file is to blame."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest is detail
+            if code in _MOMENTARY:
+                told = f"the judgement store cannot be used now ({error}): {_MOMENTARY[code]}"
+            else:
+                told = (
+                    f"not a readable judgement store ({error}); it holds every reply paid for: restore it from a copy, "
+                    "or move it away to start an empty one"
+                )
+            raise JudgeError(f"{self.path}: {told}") from error
+
     def _open(self) -> None:
-        self._database = sqlite3.connect(
-            self.path, timeout=self._patience, isolation_level=None, check_same_thread=False
-        )
-        self._database.execute(
-            "PRAGMA journal_mode=PERSIST"
-        )  # the folder need not be synchronised every time
-        self._database.execute("PRAGMA synchronous=FULL")
+        with self._told():
+            self._connect()
         with self._writing():
             for statement in _statements(_SCHEMA):
                 self._database.execute(statement)
+
+    def _connect(self) -> None:
+        self._database = sqlite3.connect(
+            self.path, timeout=self._patience, isolation_level=None, check_same_thread=False
+        )
+        # The folder need not be synchronised every time.
+        self._database.execute("PRAGMA journal_mode=PERSIST")
+        self._database.execute("PRAGMA synchronous=FULL")
 
     def __exit__(self, *_: object) -> None:
         try:
@@ -99,23 +129,22 @@ class JudgementStore:
             self._database.close()
             self._let_go()
 
-    def _alive_folder(self) -> Path:
-        return self._lock_of("").parent
-
     def _let_go(self) -> None:
         self._alive.release()
-        self._lock_of(self._owner).unlink(missing_ok=True)
+        Path(self._alive.lock_file).unlink(missing_ok=True)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Hold the file's write lock from the start, so that what is read inside stays true."""
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
+        with self._told():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:  # after some errors SQLite has rolled back itself
+                    self._database.execute("ROLLBACK")
+                raise
 
     # Replies --------------------------------------------------------------------------------------------
 
@@ -139,7 +168,11 @@ class JudgementStore:
         for start in range(0, len(wanted), _CHUNK):
             some = wanted[start : start + _CHUNK]
             marks = ",".join("?" * len(some))
-            yield from self._database.execute(f"SELECT {columns} FROM {table} WHERE key IN ({marks})", some)
+            with self._told():
+                rows = self._database.execute(
+                    f"SELECT {columns} FROM {table} WHERE key IN ({marks})", some
+                ).fetchall()
+            yield from rows
 
     # Claims ---------------------------------------------------------------------------------------------
 
@@ -171,10 +204,10 @@ class JudgementStore:
         """Say whether another claimer's process holds its lock still."""
         if owner == self._owner:
             return True
-        path = self._lock_of(owner)
+        lock = self._lock(owner, timeout=0)
         try:
-            with FileLock(path, timeout=0):
-                path.unlink(missing_ok=True)
+            with lock:
+                Path(lock.lock_file).unlink(missing_ok=True)
                 return False
         except Timeout:
             return True
@@ -195,7 +228,7 @@ class JudgementStore:
             self._database.execute("UPDATE batch SET batch_id = ? WHERE uid = ?", (batch_id, uid))
 
     def close_batch(self, uid: str) -> None:
-        """Write down that all that a batch will ever hold was fetched, or that it never came into being."""
+        """Write down that a batch is done with: all that it holds was fetched, or it never came into being."""
         with self._writing():
             self._database.execute("UPDATE batch SET open = 0 WHERE uid = ?", (uid,))
 
@@ -203,13 +236,14 @@ class JudgementStore:
         """Return the batches not fetched yet that hold any of these requests."""
         uids = sorted({uid for (uid,) in self._select("uid", "batched", keys)})
         found = []
-        for uid in uids:
-            row = self._database.execute(
-                "SELECT batch_id FROM batch WHERE uid = ? AND open", (uid,)
-            ).fetchone()
-            if row:
-                rows = self._database.execute("SELECT key FROM batched WHERE uid = ?", (uid,))
-                found.append(Batch(uid, row[0], [key for (key,) in rows]))
+        with self._told():
+            for uid in uids:
+                row = self._database.execute(
+                    "SELECT batch_id FROM batch WHERE uid = ? AND open", (uid,)
+                ).fetchone()
+                if row:
+                    rows = self._database.execute("SELECT key FROM batched WHERE uid = ?", (uid,))
+                    found.append(Batch(uid, row[0], [key for (key,) in rows]))
         return found
 
 

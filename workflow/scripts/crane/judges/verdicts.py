@@ -5,16 +5,27 @@ or as the whole reply (structured output). Of several the last counts; it is nev
 answer that prints verdicts itself does not set its own score (`own_verdict`).
 """
 
+import html
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from crane.judges.scale import HIGHEST, LOWEST
 
-_RATING = re.compile(r"rating\s*[:：]?\s*\**\s*\[\[([^\[\]]*)\]\]", re.IGNORECASE)
-_BRACKETS = re.compile(r"\[\[\s*([^\[\]]*?)\s*\]\]")
-_SCORE = re.compile(r"""["'“”]?score["'“”]?\s*[:：=]\s*["']?\s*(-?[0-9]+)""", re.IGNORECASE)
+# Possessive and bounded: a reply or an answer of a million spaces takes no longer than one of a million letters.
+_RATING = re.compile(r"rating\s*+[:：]?+\s*+\**+\s*+\[\[([^\[\]]*+)\]\]", re.IGNORECASE)
+# In a `_plain` text, in which a run of white space is one space.
+_BRACKETS = re.compile(r"\[ ?\[ ?([0-9]{1,4}) ?\] ?\]")
+_SCORE = re.compile(r"score\W{0,12}([0-9]{1,4})(?![0-9])", re.IGNORECASE)
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,40}|#[xX][0-9a-fA-F]{1,40}|[A-Za-z][A-Za-z0-9]{1,31});?")
+_JSON_ESCAPE = re.compile(r"(?<!\\)\\++u([0-9a-fA-F]{4})")
+_DECORATION = re.compile(r"""[\\*_~`"'“”„‘’«»]+""")
+_ESCAPED = 5
+"""Levels of character references that are undone; a judge reads no deeper."""
+_INVISIBLE = ("Cf", "Cc", "Mn", "Mc", "Me")
+"""Unicode categories that a judge may leave out unseen: zero-width, control and combining characters."""
 _NUMBER = re.compile(r"\s*([0-9]{1,4})\s*")
 _CHRF = re.compile(r"chrF = ([0-9.e+-]+)")
 QUOTED = "the verdict may be quoted from the answer"
@@ -52,11 +63,13 @@ def read_reply(reply: Mapping[str, Any], reading: Mapping[str, Any], answer: str
         cut = reply.get("finish_reason") == "length"
         return _missing("cut off before any text" if cut else "empty reply")
     if reading["output"] == "json_schema":
-        verdict = _whole_object(text) if text not in answer else _missing(QUOTED)
+        verdict = _whole_object(text)
+        if verdict.score is not None and _spaceless(text) in _spaceless(answer):
+            verdict = _missing(QUOTED)
     elif reading["prompt"] == "mtbench":
-        verdict = own_verdict(_rating(text), text, answer)
+        verdict = own_verdict(_rating(text), answer)
     else:
-        verdict = own_verdict(_last_object(text), text, answer)
+        verdict = own_verdict(_last_object(text), answer)
     if verdict.score is None and reply.get("finish_reason") == "length":
         return _missing("cut off before the verdict")
     return verdict
@@ -72,7 +85,7 @@ def read_replies(replies: Sequence[Mapping[str, Any]], reading: Mapping[str, Any
     return verdict
 
 
-def own_verdict(verdict: Verdict, text: str, answer: str) -> Verdict:
+def own_verdict(verdict: Verdict, answer: str) -> Verdict:
     """Refuse a verdict that may be the answer's own words.
 
     A judge that ends on a quotation prints a verdict that is not its own. Where the answer itself holds verdicts, in
@@ -85,14 +98,37 @@ def own_verdict(verdict: Verdict, text: str, answer: str) -> Verdict:
 
 def _claims(answer: str) -> set[int]:
     """Return the scores that an answer prints in the form of a verdict, loosely read."""
-    found = [match[1] for pattern in (_BRACKETS, _SCORE) for match in pattern.finditer(answer)]
-    return {int(match[1]) for text in found if (match := _NUMBER.fullmatch(text))}
+    plain = _plain(answer)
+    return {int(match[1]) for pattern in (_BRACKETS, _SCORE) for match in pattern.finditer(plain)}
+
+
+def _plain(text: str) -> str:
+    """Return a text as a judge might tidy it up when it repeats it.
+
+    Without escapes (character references, JSON's), invisible characters, quotation marks and Markdown; full-width
+    characters as plain ones, and white space as single spaces.
+    """
+    for _ in range(_ESCAPED):
+        unescaped = _REFERENCE.sub(lambda reference: html.unescape(reference[0]), text)
+        if unescaped == text:
+            break
+        text = unescaped
+    text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    if not text.isascii() or not text.isprintable():
+        text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+        text = unicodedata.normalize("NFKC", text)  # after that: long runs of combining characters are slow
+    return " ".join(_DECORATION.sub("", text).split())
+
+
+def _spaceless(text: str) -> str:
+    return _plain(text).replace(" ", "")
 
 
 def _scored(value: Any) -> Verdict:
     if isinstance(value, int) and not isinstance(value, bool) and LOWEST <= value <= HIGHEST:
         return Verdict(float(value), None)
-    return _missing(f"no whole number from {LOWEST} to {HIGHEST}: {str(value)[:40]}")
+    shown = str(value)[:40] if isinstance(value, str | int | float | None) else "a list or an object"
+    return _missing(f"no whole number from {LOWEST} to {HIGHEST}: {shown.encode(errors='replace').decode()}")
 
 
 def _rating(text: str) -> Verdict:
@@ -109,7 +145,7 @@ def _rating(text: str) -> Verdict:
 def _whole_object(text: str) -> Verdict:
     try:
         value = json.loads(text, object_pairs_hook=_unambiguous)
-    except (json.JSONDecodeError, _RepeatedKeyError, RecursionError):
+    except (ValueError, RecursionError):  # broken, a repeated key, a number of 5,000 digits
         return _missing("the reply is not one JSON object")
     return _score_of(value)
 
@@ -124,7 +160,7 @@ def _last_object(text: str) -> Verdict:
     while (start := text.find("{", end)) >= 0:
         try:
             value, end = decoder.raw_decode(text, start)
-        except (json.JSONDecodeError, _RepeatedKeyError, RecursionError):
+        except (ValueError, RecursionError):  # broken, a repeated key, a number of 5,000 digits
             return _missing("broken JSON")
     if value is None:
         return _missing("no verdict")
