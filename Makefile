@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/local --configfile config/demo.yaml
 DEMO := results/demo
 
-.PHONY: demo preflight plan install vllm vllm-cpu slurm-packages test test-vllm test-slurm test-report lint figures rulegraph bench bench-bootstrap bench-judge bench-planning bench-vllm lock clean-demo
+.PHONY: demo preflight plan install docs-demo vllm vllm-cpu slurm-packages test test-vllm test-slurm test-report lint figures rulegraph bench bench-bootstrap bench-judge bench-planning bench-vllm lock clean-demo
 
 demo: $(INSTALLED)
 	$(SNAKEMAKE)
@@ -85,6 +85,13 @@ lock:
 	{ echo "# Made by 'make lock' from envs/base.in; do not edit."; \
 	  $(VENV)-lock/bin/python -m pip freeze --exclude pip --exclude setuptools | sed 's/+cpu$$//'; } > envs/base.txt
 	rm -rf $(VENV)-lock
+
+# The demo's tables and figures, as docs/ shows them.
+docs-demo: demo
+	rm -rf docs/demo && mkdir docs/demo
+	cp $(DEMO)/tables/*.md docs/demo/
+	cp $(addprefix $(DEMO)/figures/,$(addsuffix .png,random_band-quiz stability overlap mask_layers published-base-quiz \
+	  sweep_budget sweep_threshold sweep_ablation sweep_intervention perplexity-base drop_heatmap-base-quiz)) docs/demo/
 
 clean-demo:
 	rm -rf $(DEMO)

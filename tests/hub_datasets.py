@@ -30,7 +30,10 @@ def _questions(part: str, split: str, count: int) -> list[str]:
 
 
 def write_mmlu(folder: Path, count: int = 2) -> list[str]:
-    """cais/mmlu: Parquet by subject; question, subject, choices, answer (a number with the names A to D)."""
+    """cais/mmlu: Parquet by subject; question, subject, choices, answer (a number with the names A to D).
+
+    `all` repeats the subjects, with a training split (the bulk of the data set), which is a part of its own as well.
+    """
     found = subjects("mmlu/default", "mmlu_*.yaml")
     features = [
         {"name": "question", "dtype": "string"},
@@ -39,7 +42,7 @@ def write_mmlu(folder: Path, count: int = 2) -> list[str]:
         {"name": "answer", "dtype": {"class_label": {"names": {str(i): x for i, x in enumerate(LETTERS)}}}},
     ]
     splits = {"test": count, "validation": 1, "dev": 5}
-    for name in found:
+    for name in [*found, "all"]:
         for split, rows in splits.items():
             _parquet(
                 folder / name / f"{split}-00000-of-00001.parquet",
@@ -57,8 +60,9 @@ def write_mmlu(folder: Path, count: int = 2) -> list[str]:
         folder,
         {n: {s: f"{n}/{s}-*" for s in splits} for n in found}
         # Not downloaded: what a card lists beyond the files that are there does no harm.
+        | {"all": {s: f"all/{s}-*" for s in ("auxiliary_train", *splits)}}
         | {"auxiliary_train": {"train": "auxiliary_train/train-*"}},
-        [{"config_name": n, "features": features} for n in found],
+        [{"config_name": n, "features": features} for n in [*found, "all"]],
     )
     return found
 

@@ -30,6 +30,8 @@ class HubServer:
         self.damaged: set[str] = set()
         self.ranges = True
         """Whether a transfer can go on in the middle of a file."""
+        self.storage = False
+        """Whether files of LFS lie at another host (`localhost`), to which the hub redirects, as the real one does."""
         self.status: int | None = None
         """Answer of everything, where it is given."""
         self.sent: Counter[str] = Counter()
@@ -49,6 +51,10 @@ class HubServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    @property
+    def storage_url(self) -> str:
+        return f"http://localhost:{self._http.server_address[1]}/storage/"
 
     def add(self, kind: str, repository: str, folder: Path) -> str:
         """Serve a folder as a repository; return its commit."""
@@ -86,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.startswith("/files/"):
             content = self.hub.files.get(unquote(path).removeprefix("/files/"))
             self._fail(404) if content is None else self._send(unquote(path), content, {})
+        elif path.startswith("/storage/"):
+            self._stored(path.removeprefix("/storage/"), token)
         elif token and token != TOKEN:
             self._fail(401, message="Invalid credentials in Authorization header")
         elif path.startswith("/api/"):
@@ -153,7 +161,29 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Repo-Commit": self.hub.commit(repository),
             "ETag": f'"{hashlib.sha1(content).hexdigest()}"',
         }
-        self._send(unquote("/".join(below)), content, headers)
+        if self.hub.storage and file.name.endswith(LFS):
+            headers |= {
+                "X-Linked-Size": str(len(content)), "X-Linked-ETag": f'"{hashlib.sha256(content).hexdigest()}"',
+                "Location": f"{self.hub.storage_url}{kind}/{repository}/{'/'.join(below)}?signature=valid-for-a-while",
+            }  # fmt: skip
+            self._redirect(headers)
+        else:
+            self._send(unquote("/".join(below)), content, headers)
+
+    def _redirect(self, headers: dict[str, str]) -> None:
+        self.send_response(302)
+        for key, value in {**headers, "Content-Length": "0"}.items():
+            self.send_header(key, value)
+        self.end_headers()
+
+    def _stored(self, path: str, token: str) -> None:
+        """Send a file from the storage, which takes the signature in the address alone: a token is one too many."""
+        kind, owner, name, *below = path.split("/")
+        if token:
+            self._fail(400)
+            return
+        file = self.hub.repositories[kind, f"{owner}/{name}"] / unquote("/".join(below))
+        self._send(unquote("/".join(below)), file.read_bytes(), {})
 
     def _send(self, path: str, content: bytes, headers: dict[str, str]) -> None:
         start, span = 0, self.headers.get("Range")

@@ -1,4 +1,4 @@
-"""A SLURM cluster on this machine: munged, slurmctld and two slurmds as children of the test run.
+"""A SLURM cluster on this machine: munged, slurmctld and three slurmds as children of the test run.
 
 It listens on 127.0.0.1 only, lives in one temporary folder, and needs root (slurmd starts jobs as their users), but
 no service manager. Memory and GPUs are scheduled, not enforced; the four GPUs are clones of /dev/null.
@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Self
 
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "srun", "scontrol", "sinfo", "scancel"]
-NODES = {"cpu1": "", "gpu1": "Gres=gpu:h200:4"}
-GPUS = 4
+# GPUs of each node. There are two of them with GPUs: a job that must not be spread could be.
+NODES = {"cpu1": 0, "gpu1": 3, "gpu2": 1}
 
 # EnforcePartLimits: without it a job longer than its partition allows would wait for ever.
 # MinJobAge: finished jobs stay visible for the tests. The other times make scheduling quick.
@@ -63,7 +63,7 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 {nodes}
 PartitionName=cpu Nodes=cpu1 Default=YES MaxTime=1-00:00:00 DefaultTime=00:10:00 State=UP
-PartitionName=gpu Nodes=gpu1 MaxTime=1-00:00:00 DefaultTime=00:10:00 State=UP
+PartitionName=gpu Nodes=gpu1,gpu2 MaxTime=1-00:00:00 DefaultTime=00:10:00 State=UP
 """
 NODE = (
     "NodeName={name} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs=64 RealMemory=256000 {gpus}"
@@ -146,18 +146,21 @@ class Cluster:
         key.chmod(0o400)
         controller, *ports = _free_ports(1 + len(NODES))
         nodes = "\n".join(
-            NODE.format(name=name, port=port, gpus=gpus).rstrip()
+            NODE.format(name=name, port=port, gpus=f"Gres=gpu:h200:{gpus}" if gpus else "").rstrip()
             for port, (name, gpus) in zip(ports, NODES.items(), strict=True)
         )
         etc = self.folder / "etc"
         (etc / "slurm.conf").write_text(
             SLURM_CONF.format(folder=self.folder, controller=controller, nodes=nodes)
         )
-        devices = f"NodeName=gpu1 Name=gpu Type=h200 File={self.folder}/dev/gpu[0-{GPUS - 1}]"
-        (etc / "gres.conf").write_text(f"AutoDetect=off\n{devices}\n")
+        gres = ["AutoDetect=off"]
+        for node, gpus in NODES.items():
+            for number in range(gpus):
+                device = self.folder / "dev" / f"{node}-{number}"
+                os.mknod(device, 0o20666, os.makedev(1, 3))
+                gres.append(f"NodeName={node} Name=gpu Type=h200 File={device}")
+        (etc / "gres.conf").write_text("\n".join(gres) + "\n")
         (etc / "cgroup.conf").write_text(CGROUP_CONF)
-        for number in range(GPUS):
-            os.mknod(self.folder / "dev" / f"gpu{number}", 0o20666, os.makedev(1, 3))
         # Snakemake removes SLURM_* from the environment of a job's own srun, the path of this cluster with it.
         srun = self.folder / "bin" / "srun"
         srun.write_text(
@@ -175,7 +178,8 @@ class Cluster:
         self._daemon("slurmctld", "-D", "-c", "-i")
         for node in NODES:
             self._daemon("slurmd", "-D", "-N", node)
-        self._wait_until(lambda: self._output("sinfo", "-h", "-N", "-o", "%t").split() == ["idle"] * 2, 60)
+        idle = ["idle"] * len(NODES)
+        self._wait_until(lambda: self._output("sinfo", "-h", "-N", "-o", "%t").split() == idle, 60)
 
     def _daemon(self, name: str, *arguments: str) -> None:
         with (self.folder / "log" / f"{name}.out").open("ab") as out:
@@ -222,6 +226,15 @@ class Cluster:
             if "JobId" in fields:
                 listed[fields["JobId"]] = fields
         return listed
+
+    def occupy(self, node: str, gpus: int) -> str:
+        """Take GPUs of a node until the job, whose id is returned, is cancelled."""
+        job = self._output(
+            "sbatch", "--parsable", "--partition=gpu", f"--nodelist={node}", "--ntasks=1", f"--gpus={gpus}",
+            "--mem=1000", "--time=10", "--output=/dev/null", "--wrap=sleep 600",
+        ).strip()  # fmt: skip
+        self._wait_until(lambda: job in self.squeue("--states", "running"), 20)
+        return job
 
     def cancel(self, job: str) -> None:
         """Cancel one job."""

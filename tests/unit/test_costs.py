@@ -81,4 +81,40 @@ def test_a_demo_model_is_counted_from_its_shape() -> None:
 def test_the_table_ends_with_the_total(paper: dict[str, Any]) -> None:
     stages = estimate(Study(paper))
     last = render(stages).splitlines()[-1].split()
-    assert last[0] == "total" and int(last[1].replace(",", "")) == sum(stage.gpu_jobs for stage in stages)
+    assert last[0] == "total"
+    jobs, on_gpus = (int(cell.replace(",", "")) for cell in last[1:3])
+    assert jobs == sum(stage.jobs for stage in stages)
+    assert on_gpus == sum(stage.gpu_jobs for stage in stages)
+
+
+def test_only_relevance_runs_that_a_mask_set_asks_for_are_counted(paper: dict[str, Any]) -> None:
+    before = _stages(paper)
+    paper["relevance_variants"] = {
+        "max_logit": {"objective": "last_token_max_logit"},
+        "unused": {"rules": "cp_lrp"},
+    }
+    unasked = _stages(paper)
+    assert unasked == before
+    paper["mask_sets"]["dispersion"]["relevance"] = "max_logit"
+    after = _stages(paper)
+    assert after["relevance"].gpu_jobs == 2 * before["relevance"].gpu_jobs
+    assert after["kurtosis and masks"].jobs == before["kurtosis and masks"].jobs + 32
+    table = 32 * 11008 * 3 * 110
+    assert before["kurtosis and masks"].disk == 3 * table  # all texts, and both halves of them
+    assert after["kurtosis and masks"].disk == 4 * table
+
+
+def test_a_corpus_in_one_piece_has_no_halves(paper: dict[str, Any]) -> None:
+    paper["corpora"]["shards"] = 1
+    assert _stages(paper)["kurtosis and masks"].disk == 32 * 11008 * 3 * 110
+
+
+def test_data_sets_and_files_are_counted_once(paper: dict[str, Any]) -> None:
+    stage = _stages(paper)["data sets"]
+    assert stage.jobs == 3 + 4  # MMLU, C-Eval, Belebele; three files of questions and one of masks
+    assert stage.disk == stage.transfer == 3 * 10e6
+    del paper["suites"]["belebele"]
+    paper["benchmarks"] = {
+        name: b for name, b in paper["benchmarks"].items() if not name.startswith("parallel")
+    }
+    assert _stages(paper)["data sets"] == stage  # the other suite asks the same

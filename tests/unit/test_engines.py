@@ -6,8 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+import stock_tokenizers
 import torch
 from crane.architectures import FAMILIES
+from crane.corpora import tokenise
 from crane.engines.hf import HuggingFaceEngine
 from crane.engines.interface import EngineError, Generation, Prompt, conditions
 from crane.models import ModelError, load_model, load_tokenizer
@@ -184,6 +186,18 @@ def test_log_likelihoods_equal_full_forwards_one_by_one(engine):
         assert own == pytest.approx(wanted, abs=1e-3)
 
 
+def test_log_likelihoods_are_of_the_capped_logits(make_model, tokenizer, tmp_path):
+    model = make_model("gemma2", vocabulary=len(tokenizer))
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    capped = HuggingFaceEngine(tmp_path / "model")
+    ids = tokenizer(QUESTIONS[0]).input_ids
+    with torch.no_grad():
+        logprobs = model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+    wanted = sum(float(logprobs[place, token]) for place, token in enumerate(ids[1:]))
+    assert capped.log_likelihoods([ids]) == [pytest.approx(wanted, abs=1e-3)]
+
+
 def test_a_text_longer_than_the_model_reads_is_refused(engine):
     with pytest.raises(EngineError, match=r"97 tokens is longer than the 96.*lower max_tokens"):
         engine.log_likelihoods([[0, 5], [0] * 97])
@@ -208,6 +222,24 @@ def test_lm_begins_with_bos(engine):
     assert lm.tok_encode("Which month")[0] == engine.tokenizer.bos_token_id
     assert lm.tok_encode("Which month").count(engine.tokenizer.bos_token_id) == 1
     assert lm.model is engine.model
+
+
+def test_samples_prompts_and_benchmarks_begin_alike_with_gpt2_as_published(make_model, tmp_path, monkeypatch):
+    """Its tokenizer has a BOS that it does not add by itself."""
+    size = stock_tokenizers.write("gpt2", tmp_path)
+    make_model("gpt2", seed=3, vocabulary=size).save_pretrained(tmp_path)
+    engine, text = HuggingFaceEngine(tmp_path), stock_tokenizers.TEXTS[0]
+    bos = engine.tokenizer.bos_token_id
+    (sample,) = tokenise([text], engine.tokenizer, 90, 1, "en")["input_ids"]
+    assert sample[0] == bos and bos not in sample[1:]
+    assert engine.lm().tok_encode(text) == sample
+    asked = []
+    plain = engine.model.generate
+    monkeypatch.setattr(
+        engine.model, "generate", lambda ids, **options: asked.append(ids.tolist()) or plain(ids, **options)
+    )
+    engine.generate([Prompt(text, ())], max_new_tokens=2, context=90)
+    assert asked == [[sample]]
 
 
 # Folders ------------------------------------------------------------------------------------------------

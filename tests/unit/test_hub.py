@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hub_datasets
 import pandas as pd
 import pytest
-from crane import hub, transfer
+import yaml
+from crane import benchmarks, hub, transfer
 from crane.artefacts import read_json, read_metadata
 from crane.corpora import read_documents
 from crane.hub import check_access, download, find_files
@@ -22,7 +25,7 @@ from crane.neurons import NeuronSet
 from crane.pool import download_pool, draw_files, merge_pool
 from crane.prompts import read_questions
 from crane.sampling import sample
-from crane.transfer import DownloadError, check_url, download_url
+from crane.transfer import DownloadError, check_url, download_url, online
 from hub_server import TOKEN, HubServer
 from huggingface_hub import constants
 
@@ -77,6 +80,15 @@ def commit(repository=MODEL):
     return HubServer.commit(repository)
 
 
+def settled(server):
+    """Return what was sent once nothing more is under way to a client that has gone."""
+    before = None
+    while before != server.sent:
+        before = server.sent.copy()
+        time.sleep(0.2)
+    return before
+
+
 # Models -------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +132,32 @@ def test_a_wrong_shape_is_told_before_the_weights_are_downloaded(server, model, 
 def test_access_is_checked_without_downloading(server, model):
     assert check_access(MODEL, commit(), "model") == sum((model / name).stat().st_size for name in NEEDED)
     assert not server.sent
+
+
+def test_many_at_once_go_online_and_leave_the_switch_as_it_was(server, model):
+    """Each asks twice, and ends while others ask: none may find the offline switch on, nor leave it off."""
+    with ThreadPoolExecutor(8) as pool:
+        sizes = list(pool.map(lambda _: check_access(MODEL, commit(), "model"), range(40)))
+    assert len(set(sizes)) == 1
+    assert constants.HF_HUB_OFFLINE
+
+
+@pytest.mark.parametrize("offline", [True, False])
+@pytest.mark.parametrize("first_ends_first", [True, False])
+def test_overlapping_and_nested_contexts_stay_online_until_the_last_ends(
+    server, monkeypatch, offline, first_ends_first
+):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    one, other = online(), online()
+    one.__enter__()
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(other.__enter__).result()
+    with online(), online():
+        assert not constants.HF_HUB_OFFLINE
+    for context in (one, other) if first_ends_first else (other, one):
+        assert not constants.HF_HUB_OFFLINE
+        context.__exit__(None, None, None)
+    assert constants.HF_HUB_OFFLINE is offline
 
 
 # Refusals -----------------------------------------------------------------------------------------------
@@ -198,6 +236,21 @@ def test_a_broken_transfer_goes_on_where_it_broke(server, model, tmp_path):
     assert server.sent["model.safetensors"] == size
 
 
+def test_files_at_another_host_arrive_go_on_and_see_no_token(server, model, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    server.storage = True
+    server.breaks["model.safetensors"] = [20_000, 30_000]
+    assert check_access(MODEL, commit(), "model") == sum((model / name).stat().st_size for name in NEEDED)
+    assert not server.sent
+    download(find_files(MODEL, commit(), "model"), tmp_path / "mine")
+    assert sha256(tmp_path / "mine" / "model.safetensors") == sha256(model / "model.safetensors")
+    assert server.sent["model.safetensors"] == (model / "model.safetensors").stat().st_size
+    asked = [(path, token) for _, path, token in server.requests]
+    stored = [token for path, token in asked if path.startswith("/storage/")]
+    assert stored == [""] * 3  # the transfer, and twice its rest
+    assert {token for path, token in asked if not path.startswith("/storage/")} == {TOKEN}
+
+
 def test_a_killed_download_goes_on_where_it_was(server, model, tmp_path):
     weights = model / "model.safetensors"
     weights.write_bytes(os.urandom(40_000_000))
@@ -223,10 +276,7 @@ download(find_files({MODEL!r}, {commit()!r}, "model"), Path({str(tmp_path / "min
     (partial,) = tmp_path.glob(f".mine.{commit()[:12]}.download/.model.safetensors.download")
     kept = partial.stat().st_size
     assert 0 < kept < 40_000_000
-    before = None
-    while before != server.sent:  # what was under way when the process died
-        before = server.sent.copy()
-        time.sleep(0.2)
+    before = settled(server)
     assert subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True).returncode == 0
     assert sha256(tmp_path / "mine" / "model.safetensors") == sha256(weights)
     assert server.sent["model.safetensors"] - before["model.safetensors"] == 40_000_000 - kept
@@ -317,7 +367,7 @@ def test_a_download_goes_on_when_the_disk_has_room_again(server, model, monkeypa
         )
         with pytest.raises(DownloadError, match=r"model\.safetensors: the disk is full"):
             download(find_files(MODEL, commit(), "model"), tmp_path / "mine")
-    before = server.sent["model.safetensors"]
+    before = settled(server)["model.safetensors"]
     download(find_files(MODEL, commit(), "model"), tmp_path / "mine")
     assert sha256(tmp_path / "mine" / "model.safetensors") == sha256(model / "model.safetensors")
     assert server.sent["model.safetensors"] - before == (model / "model.safetensors").stat().st_size - 30_000
@@ -424,6 +474,27 @@ def test_files_are_drawn_by_the_seed(texts):
     assert len(drawn) > 5
     assert all(len(files) == 2 for files in drawn)
     assert set(names(draw_files(found, 2, 7))) <= set(names(draw_files(found, 3, 7)))
+
+
+def test_the_paper_downloads_of_mmlu_what_its_tasks_read(server, tmp_path):
+    subjects = hub_datasets.write_mmlu(tmp_path / "mmlu")
+    for path in (
+        "all/auxiliary_train-00000-of-00001.parquet",
+        "auxiliary_train/train-00000-of-00001.parquet",
+    ):
+        (tmp_path / "mmlu" / path).parent.mkdir(exist_ok=True)
+        (tmp_path / "mmlu" / path).write_bytes(b"never read")
+    server.add("dataset", "cais/mmlu", tmp_path / "mmlu")
+    config = yaml.safe_load((SCRIPTS.parents[1] / "config" / "config.yaml").read_text(encoding="utf-8"))
+    snapshot = find_files("cais/mmlu", commit("cais/mmlu"), "dataset", config["datasets"]["mmlu"]["files"])
+    splits = ("dev", "test", "validation")
+    read = {f"{part}/{split}-00000-of-00001.parquet" for part in [*subjects, "all"] for split in splits}
+    assert set(names(snapshot)) == {"README.md", *read}
+    download(snapshot, tmp_path / "downloaded")
+    (task,) = benchmarks.load(
+        "law", {"task": "mmlu_international_law", "dataset": str(tmp_path / "downloaded"), "fewshot": 5}
+    )["tasks"].values()
+    assert {doc["subject"] for doc in task.eval_docs} == {"international_law"}
 
 
 def test_a_pool_is_the_sample_of_all_its_files(texts, server, tmp_path):

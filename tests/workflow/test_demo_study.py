@@ -328,10 +328,15 @@ def test_the_notebook_example_of_the_readme_runs(study: Workspace) -> None:
 
 
 def test_a_masked_checkpoint_and_lists_of_neurons_are_exported_on_demand(study: Workspace) -> None:
-    folder, lists = "results/reduced/exports/chat/dispersion-x0.5/vi", "results/reduced/exports/dispersion.pth"
+    folder, lists = (
+        "results/reduced/exports/chat/dispersion-x0.5/vi",
+        "results/reduced/exports/dispersion.pth",
+    )
     study.run(folder, lists)
     neurons = NeuronSet.read_parquet(study.results / "masks" / "base" / "dispersion.parquet")
-    model, exported = (load_model(path) for path in (study.results / "models" / "chat", study.folder / folder))
+    model, exported = (
+        load_model(path) for path in (study.results / "models" / "chat", study.folder / folder)
+    )
     ids = load_tokenizer(study.folder / folder)("Q: Thủ đô của Pháp là gì?", return_tensors="pt").input_ids
     with torch.no_grad(), masked(model, neurons, "vi", scale=0.5):
         assert torch.equal(exported(ids).logits, model(ids).logits)

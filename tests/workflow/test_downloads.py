@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from crane.artefacts import read_json, read_metadata, read_table
+from crane.checks import make
 from crane.neurons import NeuronSet
+from crane.preflight import sources
+from crane.study import Study
 from hub_server import TOKEN, HubServer
 from workspace import Workspace, plain
 
@@ -110,7 +113,9 @@ def workspace(
     return made
 
 
-def test_a_study_from_the_network(workspace: OnlineWorkspace, server: HubServer) -> None:
+def test_a_study_from_the_network(
+    workspace: OnlineWorkspace, server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # What cannot be had is one line in the log; nothing half-made stays.
     server.gated.add(MODEL)
     failed = workspace.run("results/online/models/base", check=False)
@@ -145,6 +150,10 @@ def test_a_study_from_the_network(workspace: OnlineWorkspace, server: HubServer)
     server.close()
     done = workspace.run(*targets)
     assert "Nothing to be done" in done.stdout + done.stderr
+    monkeypatch.chdir(workspace.folder)
+    checks = make(sources(Study(workspace.config)))
+    assert len(checks) == 1 + 1 + 2 + 3  # model, data set, corpora, files
+    assert all(check.text.endswith(", downloaded") for check in checks), checks
 
 
 # What is downloaded anew, and what reads it first.

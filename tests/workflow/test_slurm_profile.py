@@ -47,7 +47,8 @@ def test_snakemake_reads_the_profile(demo_config: dict[str, Any], tmp_path: Path
     assert done.returncode == 0, done.stdout + done.stderr
     job = (done.stdout + done.stderr).split("\nrule attribute_relevance:\n")[1].split("\n\n")[0]
     resources = dict(pair.split("=") for pair in re.search(r"resources: (.*)", job)[1].split(", "))
-    wanted = {"slurm_partition": "gpu", "gpu": "1", "mem_mb": "32000", "runtime": "120", "cpus_per_task": "4"}
+    wanted = {"slurm_partition": "gpu", "gpu": "1", "nodes": "1", "mem_mb": "32000", "runtime": "120",
+              "cpus_per_task": "4"}  # fmt: skip
     assert wanted.items() <= resources.items()
 
 
@@ -57,6 +58,13 @@ def test_gpus_are_left_to_the_rules() -> None:
         assert not resources.keys() & {"gpu", "gpus", "gres", "nvidia_gpu"}, rule
         needs_gpu = rule != "default" and "        gpu=" in submitted_rules()[rule]
         assert (resources.get("slurm_partition") == "'gpu'") == needs_gpu, rule
+
+
+def test_the_gpus_of_a_job_are_of_one_node() -> None:
+    """The plugin asks for GPUs alone (--gpus=2 --ntasks-per-gpu=1), which SLURM may take from two nodes."""
+    for rule, resources in rendered()["set-resources"].items():
+        needs_gpu = "        gpu=" in submitted_rules()[rule]
+        assert resources.get("nodes") == (1 if needs_gpu else None), rule
 
 
 def test_site_settings_reach_the_jobs_that_they_are_meant_for() -> None:

@@ -64,10 +64,10 @@ rule ask_judge:
         ),
     log:
         f"{RESULTS}/logs/ask_judge/{{judge}}/{{model}}/{{mask_set}}.log",
-    # The machine that plans the study reaches the internet, GPU nodes often do not.
-    localrule: True
     # It asks again by itself. What ended it (a batch that was cancelled, a used-up quota) must not be paid for again.
     retries: 0
+    # The machine that plans the study reaches the internet, GPU nodes often do not.
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     resources:

@@ -1,5 +1,6 @@
 # What can be known before anything is submitted: `snakemake preflight` and `snakemake plan`, both in seconds;
-# `snakemake preflight_gpu` sends one tiny job to a GPU node. Nothing here makes a result.
+# `snakemake preflight_gpu` sends one tiny job to a GPU node. Nothing here makes a result. Nothing is tried again
+# (`retries: 0`): what a check has found stays so, and the rules that print have deleted what they would need.
 CHECKS = f"{RESULTS}/preflight"
 # A param of every check that is new each time: what an interrupted preflight left behind is never believed.
 NOW = time.time_ns()
@@ -31,6 +32,7 @@ rule check_environment:
         f"{RESULTS}/logs/check_environment/{{environment}}.log",
     wildcard_constraints:
         environment=among(ENVIRONMENTS),
+    retries: 0
     localrule: True
     conda:
         "../../envs/{environment}.yaml"
@@ -47,6 +49,7 @@ rule check_study:
         checks=f"{CHECKS}/study.json",
     log:
         f"{RESULTS}/logs/check_study.log",
+    retries: 0
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -64,6 +67,7 @@ rule check_gpu:
         checks=f"{CHECKS}/gpu.json",
     log:
         f"{RESULTS}/logs/check_gpu.log",
+    retries: 0
     conda:
         "../../envs/relevance.yaml"
     resources:
@@ -84,6 +88,7 @@ rule preflight:
         ),
     log:
         f"{RESULTS}/logs/preflight.log",
+    retries: 0
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -97,6 +102,7 @@ rule preflight_gpu:
         gpu=f"{CHECKS}/gpu.json",
     log:
         f"{RESULTS}/logs/preflight_gpu.log",
+    retries: 0
     localrule: True
     conda:
         "../../envs/analysis.yaml"

@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any
 
-from crane.preflight import environment, make, write_checks
+from crane.checks import make, write_checks
+from crane.environments import environment
 from joblog import job_log
 
 

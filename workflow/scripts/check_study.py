@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any
 
-from crane.preflight import disk, judges, make, partitions, sources, write_checks
+from crane.checks import make, write_checks
+from crane.preflight import disk, judges, partitions, sources
 from crane.study import Study
 from joblog import job_log
 

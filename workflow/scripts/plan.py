@@ -6,10 +6,14 @@ from crane.artefacts import write_text
 from crane.costs import estimate, render
 from crane.study import Study
 
+BESIDES = (
+    "Scores, tables, figures and the record come on top: local jobs of seconds (`snakemake -n` counts all)."
+)
+
 
 def main(snakemake: Any) -> None:
     """Run the rule `plan`."""
-    report = render(estimate(Study(snakemake.params.config)))
+    report = f"{render(estimate(Study(snakemake.params.config)))}\n{BESIDES}"
     write_text(report + "\n", snakemake.log[0])
     print(report)
 

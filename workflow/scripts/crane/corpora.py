@@ -86,19 +86,16 @@ def tokenise(
 ) -> pd.DataFrame:
     """Return `count` samples: sample_id (int64), text_sha256, input_ids (list of int32, cut to `max_tokens`).
 
-    A sample starts with the tokenizer's BOS where it has one, as in the evaluation, even if the tokenizer does not
-    add it by itself (GPT-2's); documents of fewer than two tokens have no next token to predict and are left out.
+    A sample starts with BOS where the tokenizer has one, as every prompt does (`crane.models.load_tokenizer`);
+    documents of fewer than two tokens have no next token to predict and are left out.
 
     Raises:
         CorpusError: fewer than `count` usable documents.
     """
-    bos = tokenizer.bos_token_id
     rows: list[dict[str, Any]] = []
     short = 0
     for text in texts:
         ids = tokenizer(text, truncation=True, max_length=max_tokens).input_ids
-        if bos is not None and ids[:1] != [bos]:
-            ids = [bos, *ids][:max_tokens]
         if len(ids) < 2:
             short += 1
             continue

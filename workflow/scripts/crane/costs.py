@@ -1,4 +1,4 @@
-"""What a study will cost before it runs: GPU hours, disk, transfers and judge calls, from an explicit model.
+"""What a study will cost before it runs: jobs, GPU hours, disk, transfers and judge calls, from an explicit model.
 
 Every figure is an estimate from counts and assumed speeds, never a measurement; docs/cluster.md derives the formulas.
 """
@@ -24,6 +24,8 @@ ANSWER_BYTES = 50
 """Of one answered question in a benchmark file, compressed; 48 on the demo."""
 TEXT_BYTES = 5_000
 """Of one open answer, or of one document of a corpus."""
+DATASET_BYTES = 10e6
+"""Of one data set of multiple-choice questions; MMLU, the largest of the paper's, has about as much."""
 
 
 class CostError(CraneError, ValueError):
@@ -56,6 +58,10 @@ class Stage(NamedTuple):
     """The cost of one stage."""
 
     name: str
+    jobs: int
+    """All of them: on GPUs, on other nodes, and those that run beside Snakemake."""
+    folders: tuple[str, ...]
+    """Where the stage writes: globs below the study's results."""
     gpu_jobs: int = 0
     gpu_hours: float = 0.0
     disk: float = 0.0
@@ -90,6 +96,8 @@ def parameters(study: Study, model: str) -> float:
 def estimate(study: Study) -> list[Stage]:
     """Return the cost of every stage of a whole study, as if nothing had been made yet.
 
+    Scores, tables, figures and the record are none of them: local jobs of seconds.
+
     Raises:
         CostError: a model's size is not known.
     """
@@ -97,6 +105,7 @@ def estimate(study: Study) -> list[Stage]:
     sizes = {model: parameters(study, model) for model in study.config["models"]}
     return [
         _models(study, sizes),
+        _datasets(study),
         _corpora(study, assumed),
         _relevance(study, assumed, sizes),
         _kurtosis(study),
@@ -109,17 +118,28 @@ def estimate(study: Study) -> list[Stage]:
 
 def _models(study: Study, sizes: Mapping[str, float]) -> Stage:
     downloaded = sum(2 * sizes[model] for model in study.models_of("hub"))  # two bytes per weight
-    return Stage("models", disk=downloaded, transfer=downloaded)
+    texts = len(study.languages) if "demo" in study.config else 0
+    return Stage("models", len(sizes) + texts, ("models", "generated"), disk=downloaded, transfer=downloaded)
+
+
+def _datasets(study: Study) -> Stage:
+    """Cost the questions; the files that a study gives by their address are kilobytes."""
+    asked = [study.config["benchmarks"][name] for names in study.config["suites"].values() for name in names]
+    sets = {benchmark["dataset"] for benchmark in asked if "dataset" in benchmark}
+    size = DATASET_BYTES * len(sets)
+    folders = ("downloads", *(f"datasets/{name}" for name in sorted(sets)))
+    return Stage("data sets", len(sets) + len(study.downloads), folders, disk=size, transfer=size)
 
 
 def _corpora(study: Study, assumed: Assumptions) -> Stage:
     corpora = study.config["corpora"]
     tokens = len(study.languages) * corpora["documents"] * corpora["max_tokens"]
-    disk, transfer = 4.0 * tokens, 0.0
+    jobs, disk, transfer = len(study.languages), 4.0 * tokens, 0.0
     if corpora["source"] == "hub":
+        jobs += len(study.languages)
         transfer = len(study.languages) * corpora["max_files"] * assumed.gigabytes_per_file * 1e9
         disk += len(study.languages) * corpora["pool"] * TEXT_BYTES + assumed.gigabytes_per_file * 1e9
-    return Stage("corpora", disk=disk, transfer=transfer)
+    return Stage("corpora", jobs, ("corpora", "datasets/corpus"), disk=disk, transfer=transfer)
 
 
 def _flops(assumed: Assumptions) -> float:
@@ -128,17 +148,21 @@ def _flops(assumed: Assumptions) -> float:
 
 def _relevance(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
     corpora = study.config["corpora"]
-    jobs = len(study.languages) * corpora["shards"] * len(study.relevance_variants)
-    tokens = (
-        len(study.languages) * corpora["documents"] * corpora["max_tokens"] * len(study.relevance_variants)
-    )
+    runs = len(study.languages) * _relevance_runs(study)
+    jobs, tokens = runs * corpora["shards"], runs * corpora["documents"] * corpora["max_tokens"]
     seconds = tokens * 4 * sizes[study.identification_model] / _flops(assumed)
     return Stage(
         "relevance",
+        jobs,
+        ("relevance*",),
         gpu_jobs=jobs,
         gpu_hours=seconds / 3600 + jobs * assumed.start_minutes / 60,
         disk=jobs * _neurons(study) * STATISTICS_BYTES,
     )
+
+
+def _relevance_runs(study: Study) -> int:
+    return 1 + len(study.used_variants)
 
 
 def _neurons(study: Study) -> int:
@@ -147,7 +171,15 @@ def _neurons(study: Study) -> int:
 
 
 def _kurtosis(study: Study) -> Stage:
-    return Stage("kurtosis and masks", disk=_neurons(study) * len(study.languages) * TABLE_BYTES)
+    """Cost the tables of statistics of every relevance run and of both halves of the texts, and the masks."""
+    table = _neurons(study) * len(study.languages) * TABLE_BYTES
+    masks = sum("neurons" not in settings for settings in study.every_set.values())
+    return Stage(
+        "kurtosis and masks",
+        study.layers * _relevance_runs(study) + len(study.halves) + 1 + masks,  # 1: what compares the halves
+        ("kurtosis*", "stability", "masks"),
+        disk=table * (_relevance_runs(study) + len(study.halves)),
+    )
 
 
 def _benchmarks(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
@@ -162,7 +194,7 @@ def _benchmarks(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) 
                 jobs += 1
                 hours += masks * seconds / 3600 + _start(study, assumed)
                 disk += masks * questions * ANSWER_BYTES
-    return Stage("benchmarks", gpu_jobs=jobs, gpu_hours=hours, disk=disk)
+    return Stage("benchmarks", jobs, ("benchmarks",), gpu_jobs=jobs, gpu_hours=hours, disk=disk)
 
 
 def _swept(study: Study, suite: str) -> set[str]:
@@ -186,13 +218,14 @@ def _answers(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> 
             jobs += 1
             hours += masks * seconds / 3600 + _start(study, assumed)
             disk += masks * sum(questions.values()) * TEXT_BYTES
-    return Stage("open answers", gpu_jobs=jobs, gpu_hours=hours, disk=disk)
+    return Stage("open answers", jobs, ("generations",), gpu_jobs=jobs, gpu_hours=hours, disk=disk)
 
 
 def _perplexity(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
+    folders = ("held_out", "perplexity")
     asked = study.config.get("perplexity")
     if not asked:
-        return Stage("perplexity")
+        return Stage("perplexity", 0, folders)
     tokens = len(study.languages) * asked["documents"] * asked["max_tokens"]
     jobs, hours = 0, 0.0
     for model in study.perplexity_models:
@@ -200,7 +233,15 @@ def _perplexity(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) 
         for masks in [1, *[len(study.languages)] * len(study.perplexity_sets)]:
             jobs += 1
             hours += masks * seconds / 3600 + _start(study, assumed)
-    return Stage("perplexity", gpu_jobs=jobs, gpu_hours=hours)
+    held_out = len(study.languages) * len(study.perplexity_models)
+    return Stage(
+        "perplexity",
+        jobs + held_out,
+        folders,
+        gpu_jobs=jobs,
+        gpu_hours=hours,
+        disk=4.0 * tokens * len(study.perplexity_models),
+    )
 
 
 def _start(study: Study, assumed: Assumptions) -> float:
@@ -252,26 +293,34 @@ def _open_questions(study: Study, assumed: Assumptions) -> dict[str, int]:
 
 def _judging(study: Study, assumed: Assumptions) -> Stage:
     """Cost the judges as if no two answers were equal and none had been judged before."""
-    answers = (
-        len(study.evaluated_models)
-        * sum(_masks_per_set(study).values())
-        * sum(_open_questions(study, assumed).values())
-    )
+    sets, judges = _masks_per_set(study), len(study.config["judges"])
+    answers = len(study.evaluated_models) * sum(sets.values()) * sum(_open_questions(study, assumed).values())
     calls, total = 0, 0.0
     for name in study.paid_judges:
         price = study.config["judges"][name].get("price", {"input": 0.0, "output": 0.0})
         each = assumed.judge_tokens_in * price["input"] + assumed.judge_tokens_out * price["output"]
         calls += answers
         total += answers * each / 1e6
-    return Stage("judging", calls=calls, price=total, disk=answers * TEXT_BYTES)
+    return Stage(
+        "judging",
+        2 * judges * len(study.evaluated_models) * len(sets),  # one asks, one reads
+        ("responses", "judgements"),
+        calls=calls,
+        price=total,
+        disk=float(judges * answers * TEXT_BYTES),
+    )
 
 
 def render(stages: list[Stage]) -> str:
     """Return the estimate as a table for a terminal, with its total."""
-    total = Stage("total", *(sum(column) for column in zip(*(stage[1:] for stage in stages), strict=True)))
     rows = [
-        (s.name, s.gpu_jobs, s.gpu_hours, s.disk / 1e9, s.transfer / 1e9, s.calls, s.price)
-        for s in [*stages, total]
+        (s.jobs, s.gpu_jobs, s.gpu_hours, s.disk / 1e9, s.transfer / 1e9, s.calls, s.price) for s in stages
     ]
-    heads = ["stage", "GPU jobs", "GPU hours", "disk, GB", "transfer, GB", "judge calls", "price"]
-    return tabulate(rows, heads, floatfmt=("", "", ",.1f", ",.2f", ",.1f", "", ",.2f"), intfmt=",")
+    total = [sum(column) for column in zip(*rows, strict=True)]
+    heads = ["stage", "jobs", "GPU jobs", "GPU hours", "disk, GB", "transfer, GB", "judge calls", "price"]
+    return tabulate(
+        [(s.name, *row) for s, row in zip(stages, rows, strict=True)] + [("total", *total)],
+        heads,
+        floatfmt=("", "", "", ",.1f", ",.2f", ",.1f", "", ",.2f"),
+        intfmt=",",
+    )

@@ -35,10 +35,13 @@ def check_config(folder: Path, name: str, layers: int, intermediate_size: int) -
     """Compare a folder's config.json with what the study says of the model.
 
     Raises:
-        ModelError: they differ; says what to write.
+        ModelError: they differ, says what to write; or config.json cannot be read.
         UnsupportedModelError: the model's family is unknown.
     """
-    whole = AutoConfig.from_pretrained(folder)
+    try:
+        whole = AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: no readable config.json ({error})") from error
     family_of(whole)
     config = whole.get_text_config()
     found = (
@@ -56,7 +59,8 @@ def check_folder(source: Path, name: str, layers: int, intermediate_size: int) -
     """Check that a folder holds a whole model of the shape that the study says.
 
     Raises:
-        ModelError: the folder is missing, has no config.json, weights or tokenizer, or the model has another shape.
+        ModelError: the folder is missing, has no readable config.json, no weights or tokenizer, or the model has
+            another shape.
         UnsupportedModelError: the model's family is unknown.
     """
     if not source.is_dir():
@@ -93,10 +97,14 @@ def identity(folder: str | Path) -> dict[str, Any]:
 
 
 def load_tokenizer(folder: str | Path) -> Any:
-    """Load the tokenizer of a model folder.
+    """Load the tokenizer of a model folder; it puts BOS before every text where it has one.
+
+    GPT-2's as published does not, though the models have met texts behind it: samples, prompts and benchmarks all
+    begin with BOS, of such a tokenizer as well.
 
     Raises:
-        ModelError: there is no such folder, it has no tokenizer, or the tokenizer cannot be read.
+        ModelError: there is no such folder, it has no tokenizer, the tokenizer cannot be read, or it does not put its
+            BOS before texts even when told to.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -108,7 +116,19 @@ def load_tokenizer(folder: str | Path) -> Any:
         raise ModelError(f"{folder}: no readable tokenizer ({error})") from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if not _begins_with_bos(tokenizer):
+        tokenizer.add_bos_token = True
+        if not _begins_with_bos(tokenizer):
+            raise ModelError(
+                f"{folder}: the tokenizer does not put its BOS {tokenizer.bos_token!r} before texts; save a "
+                "tokenizer.json whose post-processor does"
+            )
     return tokenizer
+
+
+def _begins_with_bos(tokenizer: Any) -> bool:
+    """Return whether texts begin with BOS; of a tokenizer that has none they need not."""
+    return tokenizer.bos_token_id is None or tokenizer("a").input_ids[:1] == [tokenizer.bos_token_id]
 
 
 def load_model(folder: str | Path, dtype: str = "auto", device: str | None = None) -> Any:

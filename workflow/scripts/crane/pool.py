@@ -66,8 +66,8 @@ def merge_pool(samples: list[Path], pool: int, seed: int) -> tuple[pd.DataFrame,
     """Merge samples of `download_pool` into the sample of all their files.
 
     Returns:
-        A table with `text`, and facts: `sha256` of the files, documents `read`, `empty` and `duplicate` (within a
-        file, or among the documents that two files would both give to the pool).
+        A table with `text`, and facts: `sha256` of the files, documents `read`, `empty` and `duplicate` (repetitions
+        of a file's sample within the file, and of one file's sample in another's).
     """
     facts: dict[str, Any] = {"sha256": {}, "read": 0, "empty": 0, "duplicate": 0}
     texts: list[str] = []

@@ -1,94 +1,48 @@
-"""Checks that take seconds, of what would otherwise fail hours later: one line each."""
+"""Checks that take seconds, of what would otherwise fail hours later: data, keys, disk, cluster and GPU."""
 
 import glob
-import importlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from crane.artefacts import read_json, write_json
-from crane.costs import estimate
-from crane.errors import CraneError
+from crane.artefacts import read_json, read_metadata
+from crane.checks import Named, PreflightError
+from crane.costs import Stage, estimate, parameters
 from crane.hub import check_access
-from crane.models import check_folder
 from crane.study import Study
 from crane.transfer import check_url
 
-
-class PreflightError(CraneError, RuntimeError):
-    """A check has failed; the message says what to do."""
-
-
-class Check(NamedTuple):
-    """The outcome of one check."""
-
-    name: str
-    passed: bool
-    text: str
-    """What was found or, where it failed, what to do."""
+PATIENCE = 5
+"""Seconds that a judge's endpoint is given for an answer, twice: it lists its models at once or is not up."""
 
 
-Named = tuple[str, Callable[[], str]]
-"""A check that was not made yet: it returns what it found, and raises `CraneError` where it fails."""
+def gpu_loads(study: Study) -> dict[str, tuple[float, str]]:
+    """Return what one GPU is to hold: the study's section -> bytes of the largest model's weights, and its `dtype`.
+
+    Raises:
+        CostError: a model's size is not known.
+    """
+    largest = max(parameters(study, model) for model in study.evaluated_models)
+    asked = {
+        "relevance": parameters(study, study.identification_model),
+        "evaluation": largest / study.config["evaluation"]["gpus"],  # spread over them
+    }
+    dtypes = {section: study.config[section]["dtype"] for section in asked}
+    return {s: (count * (4 if dtypes[s] == "float32" else 2), dtypes[s]) for s, count in asked.items()}
 
 
-def make(checks: Sequence[Named]) -> list[Check]:
-    """Make checks side by side; most of them wait for the network."""
-
-    def attempt(named: Named) -> Check:
-        name, check = named
-        try:
-            return Check(name, True, check())
-        except CraneError as error:
-            return Check(name, False, " ".join(str(error).split()))
-
-    with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(attempt, checks))
-
-
-def render(checks: Sequence[Check]) -> str:
-    """Return one line per check."""
-    return "\n".join(f"{'ok  ' if check.passed else 'FAIL'}  {check.name}: {check.text}" for check in checks)
-
-
-def write_checks(checks: Sequence[Check], path: str | Path) -> None:
-    """Print the checks and write them for `read_checks`."""
-    print(render(checks))
-    write_json([check._asdict() for check in checks], path)
-
-
-def read_checks(path: str | Path) -> list[Check]:
-    """Read a file of `write_checks`."""
-    return [Check(**record) for record in read_json(path)]
-
-
-# Environments -------------------------------------------------------------------------------------------
-
-
-def environment(modules: Sequence[str]) -> str:
-    """Import the modules that an environment's rules need, in this interpreter."""
-    found, failed = [], []
-    for module in modules:
-        try:
-            found.append(f"{module} {getattr(importlib.import_module(module), '__version__', '')}".strip())
-        except Exception as error:  # whatever an import says is the report
-            failed.append(f"{module} ({type(error).__name__}: {error})")
-    if failed:
-        raise PreflightError(f"cannot import {'; '.join(failed)}; install the environment again")
-    return ", ".join(found)
-
-
-def gpu(needed: float, dtype: str) -> str:
+def gpu(loads: Mapping[str, tuple[float, str]]) -> str:
     """Check the GPU of the node that this runs on.
 
     Args:
-        needed: bytes of the model's weights.
-        dtype: `auto`, `bfloat16` or `float32`.
+        loads: as of `gpu_loads`.
+
+    Raises:
+        PreflightError: there is none, or it is too small, or has no bfloat16.
     """
     import torch
 
@@ -96,12 +50,15 @@ def gpu(needed: float, dtype: str) -> str:
         raise PreflightError("PyTorch sees no GPU on this node; is it the CUDA build (`make vllm`)?")
     properties = torch.cuda.get_device_properties(0)
     found = f"{properties.name}, {properties.total_memory / 1e9:.0f} GB"
-    if needed > properties.total_memory:
-        raise PreflightError(
-            f"{found}: the model's weights alone take {needed / 1e9:.0f} GB; ask for a larger GPU"
-        )
-    if dtype in ("auto", "bfloat16") and not torch.cuda.is_bf16_supported():
-        raise PreflightError(f"{found}: no bfloat16; set relevance.dtype and evaluation.dtype to float32")
+    for section, (needed, _) in loads.items():
+        if needed > properties.total_memory:
+            raise PreflightError(
+                f"{found}: {section}: the model's weights alone take {needed / 1e9:.0f} GB; ask for a larger GPU"
+            )
+    # Without emulation: a GPU that has no bfloat16 computes it, too, many times slower.
+    lacking = [f"{section}.dtype" for section, (_, dtype) in loads.items() if dtype != "float32"]
+    if lacking and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise PreflightError(f"{found}: no bfloat16; set {' and '.join(lacking)} to float32")
     return found
 
 
@@ -122,16 +79,25 @@ def _models(study: Study) -> Iterator[Named]:
 
 
 def _local_model(study: Study, name: str) -> str:
+    # Imported here: only a local model needs transformers, whose import takes seconds.
+    from crane.models import check_folder
+
     settings = study.config["models"][name]
     check_folder(Path(settings["path"]), name, settings["layers"], settings["intermediate_size"])
     return settings["path"]
 
 
 def _hub(target: str, source: Mapping[str, Any], kind: str) -> str:
-    if (Path(target) / "manifest.json").exists():
+    manifest = Path(target) / "manifest.json"
+    there = read_json(manifest) if manifest.exists() else {}
+    if (there.get("source"), there.get("revision")) == (source["repository"], source["revision"]):
         return f"{target}, downloaded"
     size = check_access(source["repository"], source["revision"], kind, source.get("files", ()))
-    return f"{source['repository']} at {source['revision'][:12]}, {size / 1e9:.2f} GB to download"
+    found = f"{source['repository']} at {source['revision'][:12]}, {size / 1e9:.2f} GB to download"
+    if not there:
+        return found
+    revision = there.get("revision")
+    return f"{found} anew: {target} is {there.get('source')}{f' at {revision[:12]}' if revision else ''}"
 
 
 def _datasets(study: Study) -> Iterator[Named]:
@@ -151,12 +117,15 @@ def _corpora(study: Study) -> Iterator[Named]:
 
 def _hub_corpus(study: Study, language: str) -> str:
     path = Path(study.documents(language))
-    if path.exists():
-        return f"{path}, downloaded"
     files = study.corpus_files(language)
+    there = read_metadata(path).get("params", {}) if path.exists() else {}
+    drawn = there.get("corpus", {})
+    if there.get("pin") == files and drawn == {key: study.pick(key) for key in drawn}:
+        return f"{path}, downloaded"
     size = check_access(files["repository"], files["revision"], "dataset", [files["files"]])
     read = study.config["corpora"]["max_files"]
-    return f"{files['repository']}, {files['files']}: {size / 1e9:.2f} GB, of which at most {read} files are read"
+    found = f"{files['repository']}, {files['files']}: {size / 1e9:.2f} GB, of which at most {read} files are read"
+    return f"{found} anew: {path} was drawn from others, or otherwise" if there else found
 
 
 def _local_files(pattern: str) -> str:
@@ -189,7 +158,7 @@ def _download(path: str, url: str) -> str:
 
 
 def judges(study: Study) -> list[Named]:
-    """Return the checks of the judges that are asked over the network: key and model."""
+    """Return the checks of the judges that are asked over the network: key and model, after a short wait."""
     return [(f"judges.{name}", partial(_judge, study, name)) for name in study.paid_judges]
 
 
@@ -197,7 +166,9 @@ def _judge(study: Study, name: str) -> str:
     from crane.judges.endpoint import Endpoint
 
     asked, speed = study.judge_request(name), study.judge_speed(name)
-    Endpoint(asked["base_url"], speed["key_variable"], min(speed["timeout"], 30)).check_model(asked["model"])
+    endpoint = Endpoint(asked["base_url"], speed["key_variable"], min(speed["timeout"], PATIENCE))
+    endpoint.settings["max_retries"] = 1
+    endpoint.check_model(asked["model"])
     return f"{asked['model']} at {asked['base_url']}"
 
 
@@ -205,15 +176,26 @@ def _judge(study: Study, name: str) -> str:
 
 
 def disk(study: Study) -> str:
-    """Compare the free space with the estimate of what the study will write."""
-    needed = sum(stage.disk for stage in estimate(study))
+    """Compare the free space with the estimate of what the study will write, less what each stage has written.
+
+    Raises:
+        PreflightError: there is less.
+        CostError: a model's size is not known.
+    """
+    needed = sum(max(stage.disk - _written(study, stage), 0) for stage in estimate(study))
     folder = Path(study.results)
     there = next(path for path in [folder, *folder.absolute().parents] if path.exists())
     free = shutil.disk_usage(there).free
-    found = f"{free / 1e9:,.0f} GB free, about {needed / 1e9:,.1f} GB needed"
+    found = f"{free / 1e9:,.0f} GB free, about {needed / 1e9:,.1f} GB still needed"
     if free < needed:
         raise PreflightError(f"{found}; free some space or put results/ on a larger disk")
     return found
+
+
+def _written(study: Study, stage: Stage) -> int:
+    """Return the bytes that a stage has in its folders; links to a local model's files are none."""
+    folders = [folder for pattern in stage.folders for folder in Path(study.results).glob(pattern)]
+    return sum(path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
 def partitions(rules: Mapping[str, str]) -> str:
@@ -221,12 +203,20 @@ def partitions(rules: Mapping[str, str]) -> str:
 
     Args:
         rules: rule -> partition, of the rules that are submitted.
+
+    Raises:
+        PreflightError: there is no SLURM here, it does not answer, or it lacks one of them.
     """
     if shutil.which("sinfo") is None:
         raise PreflightError("there is no sinfo here; start Snakemake on a login node of the cluster")
-    done = subprocess.run(
-        ["sinfo", "-h", "-o", "%R"], text=True, capture_output=True, timeout=30, check=False
-    )
+    try:
+        done = subprocess.run(
+            ["sinfo", "-h", "-o", "%R"], text=True, capture_output=True, timeout=30, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise PreflightError(
+            "sinfo does not answer within 30 s; wait until the cluster's controller does"
+        ) from None
     if done.returncode:
         raise PreflightError(f"sinfo fails: {done.stderr.strip()}")
     known = set(done.stdout.split())

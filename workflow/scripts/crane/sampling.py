@@ -21,6 +21,7 @@ class Sample(NamedTuple):
     read: int
     empty: int
     duplicate: int
+    """Repetitions of the sampled documents; what is not sampled is not remembered, nor how often it came."""
 
 
 def sample(documents: Iterable[str | None], count: int, seed: int) -> Sample:
@@ -28,11 +29,12 @@ def sample(documents: Iterable[str | None], count: int, seed: int) -> Sample:
 
     Each document's rank is a hash of the seed and its text and the lowest are kept: the sample depends neither on
     the order of the files nor on how often a document occurs. The same holds for parts: a sample of the samples of
-    all parts, of the same `count` and seed, is the sample of the whole.
+    all parts, of the same `count` and seed, is the sample of the whole. Memory holds `count` documents and no trace
+    of the others.
     """
     kept: list[tuple[int, str]] = []  # a heap of negative ranks: the worst document is first
-    seen: set[int] = set()
-    read = empty = duplicate = 0
+    repeated: dict[int, int] = {}  # rank of a kept document -> how often it came again
+    read = empty = 0
     for document in documents:
         read += 1
         text = (document or "").strip()
@@ -40,13 +42,14 @@ def sample(documents: Iterable[str | None], count: int, seed: int) -> Sample:
             empty += 1
             continue
         rank = int.from_bytes(hashlib.blake2b(f"{seed}\x1f{text}".encode(), digest_size=8).digest())
-        if rank in seen:
-            duplicate += 1
-            continue
-        seen.add(rank)
-        if len(kept) < count:
+        if rank in repeated:
+            repeated[rank] += 1
+        elif len(kept) < count:
             heapq.heappush(kept, (-rank, text))
+            repeated[rank] = 0
         elif rank < -kept[0][0]:
-            heapq.heapreplace(kept, (-rank, text))
+            worst, _ = heapq.heapreplace(kept, (-rank, text))
+            del repeated[-worst]  # should it come again, its rank is too high
+            repeated[rank] = 0
     texts = [text for _, text in sorted(kept, reverse=True)]
-    return Sample(texts, read, empty, duplicate)
+    return Sample(texts, read, empty, sum(repeated.values()))

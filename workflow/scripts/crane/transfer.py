@@ -7,6 +7,7 @@ The transfer itself is `huggingface_hub`'s. Its downloads to a folder start a fi
 import errno
 import hashlib
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,9 @@ DELAY = 5
 """Seconds before progress of a file is shown, and between its lines."""
 ATTEMPTS = 5
 """Of one file in a row, each going on where the one before broke."""
+_SWITCH = threading.Lock()
+_FOUND: list[bool] = []
+"""huggingface_hub's offline switch as each context of `online` that lasts has found it."""
 
 
 class _Bar(tqdm):
@@ -44,13 +48,16 @@ def online() -> Iterator[None]:
     """Lift the workflow's offline switch (HF_HUB_OFFLINE) while the context lasts.
 
     The Snakefile sets it for all jobs; huggingface_hub reads it once, when it is imported, and its constant later.
+    The switch is one for all threads: it is lifted until the last of the contexts that overlap has ended.
     """
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = False
+    with _SWITCH:
+        _FOUND.append(constants.HF_HUB_OFFLINE)
+        constants.HF_HUB_OFFLINE = False
     try:
         yield
     finally:
-        constants.HF_HUB_OFFLINE = before
+        with _SWITCH:  # whoever ends last takes what the first has found: every other has found it lifted
+            constants.HF_HUB_OFFLINE = _FOUND.pop()
 
 
 @contextmanager

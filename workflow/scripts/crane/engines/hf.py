@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from crane import interventions
+from crane.architectures import logit_cap
 from crane.engines.interface import (
     EngineError,
     Generation,
@@ -118,8 +119,10 @@ class HuggingFaceEngine:
         Raises:
             EngineError: a sample is longer than the model can read.
         """
-        check_length(samples, getattr(self.model.config, "max_position_embeddings", max(map(len, samples))))
+        config = self.model.config.get_text_config()
+        check_length(samples, getattr(config, "max_position_embeddings", max(map(len, samples))))
         head, device = self.model.get_output_embeddings(), self.model.device
+        cap = logit_cap(self.model.config)  # applied behind the output layer
         found: dict[int, float] = {}
         # Samples of similar length share a batch, the longest first: too large a batch fails at once.
         order = sorted(range(len(samples)), key=lambda i: (-len(samples[i]), i))
@@ -132,6 +135,9 @@ class HuggingFaceEngine:
             ).last_hidden_state
             # Sample by sample: the logits of a batch over the whole vocabulary would not fit.
             for i, row, states in zip(chosen, rows, hidden, strict=True):
-                logprobs = head(states[: len(row) - 1]).float().log_softmax(-1)
+                logits = head(states[: len(row) - 1])
+                if cap:
+                    logits = torch.tanh(logits / cap) * cap
+                logprobs = logits.float().log_softmax(-1)
                 found[i] = float(logprobs.gather(1, row[1:, None]).double().sum())
         return [found[i] for i in range(len(samples))]
