@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from crane.evidence_tables import drop_tests, f1_differences, null_distribution, p_value, signed
 from crane.null_distribution import COLUMNS, against_random
+from crane.rendering import TERMINAL_WIDTH, render
 from crane.results import Labels, ResultsError
 from crane.scores import summarise
 from crane.significance import over_masks
-from crane.tables import TERMINAL_WIDTH, render
 from test_scores import BENCHMARKS, answers
 
 LANGUAGES = {"en": "English", "zh": "Chinese"}

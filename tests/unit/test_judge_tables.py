@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from crane.judge_figure import judge_scores
 from crane.judge_tables import agreement_table, language_table, quadratic_kappa, spearman, usage_table
-from crane.tables import TERMINAL_WIDTH, render, score_table
+from crane.rendering import TERMINAL_WIDTH, render
+from crane.tables import score_table
 from scipy.stats import pearsonr, rankdata
 from test_tables import BASE, LANGUAGES, labels, study
 

@@ -11,8 +11,8 @@ from crane.held_out import held_out
 from crane.matrix_figure import perplexity_heatmap
 from crane.matrix_tables import drop_matrix, perplexity_matrix
 from crane.perplexity import summarise
+from crane.rendering import render
 from crane.sampling import sample
-from crane.tables import render
 from test_tables import BASE, LANGUAGES, labels, study
 
 DOCUMENTS = 30

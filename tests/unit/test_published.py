@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from crane.published import LANGSPEC_F1, beside, errata, heading, printed, published_table
 from crane.published_figure import published_figure
-from crane.tables import render
+from crane.rendering import render
 from test_tables import BASE, CHAT, PUBLISHED, labels, study
 from test_tables import published as frames
 

@@ -6,6 +6,7 @@ import pytest
 from crane.kurtosis import layer_table
 from crane.moments import Moments
 from crane.neurons import NeuronSet
+from crane.rendering import render
 from crane.results import Labels, ResultsError
 from crane.select import random_like
 from crane.shards import Statistics
@@ -14,7 +15,6 @@ from crane.stability_figures import mask_layers
 from crane.stability_figures import overlap as overlap_figure
 from crane.stability_figures import stability as stability_figure
 from crane.stability_tables import overlap_table, stability_table
-from crane.tables import render
 from torch import Generator, full, randn, stack, tensor, zeros
 
 WIDTH, LAYERS = 64, 2

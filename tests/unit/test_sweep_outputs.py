@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from crane.rendering import NOTHING, render
 from crane.results import Labels, ResultsError
 from crane.sweep_figures import draw
 from crane.sweep_scores import ALL, DISCOVERY, VALIDATION, score_sweep
 from crane.sweep_tables import sweep_table
-from crane.tables import NOTHING, render
 from test_sweeps import QUIZ, SETS, answers, points
 
 LABELS = Labels(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from crane import tables
+from crane import rendering, tables
 from crane.errors import CraneError
 from crane.results import Labels, ResultsError, f1_rows, score_rows
 
@@ -72,7 +72,7 @@ def study() -> tuple[pd.DataFrame, pd.DataFrame]:
     return scores, f1.assign(distinguishable=f1["method"] == "crane")
 
 
-def table(name: str, models: list[str], suite: str, chosen: Labels) -> tables.Table:
+def table(name: str, models: list[str], suite: str, chosen: Labels) -> rendering.Table:
     """Build one of the paper's tables."""
     return tables.score_table(
         *published(), chosen, name=name, suite=suite, models=models, identified_on=BASE, resamples=10_000
@@ -92,7 +92,7 @@ EVERY, TRANSFERRED = labels("lape", "crane", "random"), labels("lape", "crane")
     ],
     ids=["table1", "table2", "table3", "table4"],
 )
-def test_published_tables_row_by_row(built: tables.Table, columns: dict[str, str]):
+def test_published_tables_row_by_row(built: rendering.Table, columns: dict[str, str]):
     """Every printed score and LangSpec-F1 stands in its row and column, to the last digit."""
     scores = pd.read_csv(PUBLISHED / "scores.csv", dtype=str, keep_default_na=False)
     f1 = pd.read_csv(PUBLISHED / "langspec_f1.csv", dtype=str)
@@ -144,15 +144,15 @@ def test_a_drop_that_is_not_distinguishable_carries_a_dagger():
     )
     flagged = built.cells["", "LangSpec-F1"].str.endswith("†")
     assert flagged.tolist() == [False, *[True] * 3, *[False] * 3, *[True] * 3]
-    text = tables.render(built, "txt")
+    text = rendering.render(built, "txt")
     assert text.startswith("Table 1. NLU results on Base model")
-    assert max(map(len, text.splitlines())) <= tables.TERMINAL_WIDTH
+    assert max(map(len, text.splitlines())) <= rendering.TERMINAL_WIDTH
 
 
 def test_csv_holds_every_number():
     built = table("table3", [BASE, CHAT], "exam", TRANSFERRED)
     assert len(built.tidy) == 2 * 7 * 3
-    assert tables.render(built, "csv").count("\n") == 1 + len(built.tidy)
+    assert rendering.render(built, "csv").count("\n") == 1 + len(built.tidy)
     row = built.tidy.query(
         f"model == {CHAT!r} and mask_set == 'crane' and mask_language == 'vi' and benchmark == 'belebele_vi'"
     ).iloc[0]
@@ -161,19 +161,19 @@ def test_csv_holds_every_number():
 
 
 def test_latex_is_escaped_and_uses_booktabs():
-    text = tables.render(table("table1", [BASE], "exam", EVERY), "tex")
+    text = rendering.render(table("table1", [BASE], "exam", EVERY), "tex")
     assert r"Belebele\_vi (vi)" in text and r"95\% interval" in text and r"\toprule" in text
     assert "_vi" not in text.replace(r"\_vi", "") and text.isascii()
-    grouped = tables.render(table("table3", [BASE, CHAT], "exam", TRANSFERRED), "tex")
+    grouped = rendering.render(table("table3", [BASE, CHAT], "exam", TRANSFERRED), "tex")
     assert r"\multicolumn{3}{c}{Base model}" in grouped
 
 
 def test_markdown_has_title_table_and_notes():
-    text = tables.render(table("table2", [BASE], "open", EVERY), "md")
+    text = rendering.render(table("table2", [BASE], "open", EVERY), "md")
     assert text.startswith("**Table 2. Open-ended generation results on Base model")
     assert "| CRANE    | zh     |" in text and "- Scores by GPT-4." in text
     with pytest.raises(ValueError, match=r"form .pdf."):
-        tables.render(table("table2", [BASE], "open", EVERY), "pdf")
+        rendering.render(table("table2", [BASE], "open", EVERY), "pdf")
 
 
 def test_what_is_missing_is_named():

@@ -4,7 +4,7 @@ from typing import Any
 
 from crane.artefacts import read_jsonl
 from crane.judge_tables import agreement_table
-from crane.tables import write_forms
+from crane.rendering import write_forms
 from joblog import job_log
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from crane.artefacts import read_table
 from crane.evidence_tables import drop_tests
+from crane.rendering import write_forms
 from crane.results import Labels
-from crane.tables import write_forms
 from joblog import job_log
 
 

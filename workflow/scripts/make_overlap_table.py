@@ -3,9 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_table
+from crane.rendering import write_forms
 from crane.results import Labels
 from crane.stability_tables import overlap_table
-from crane.tables import write_forms
 from joblog import job_log
 
 

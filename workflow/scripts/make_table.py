@@ -3,8 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_table
+from crane.rendering import write_forms
 from crane.results import Labels
-from crane.tables import score_table, write_forms
+from crane.tables import score_table
 from joblog import job_log
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from crane.artefacts import write_json, write_text
 from crane.record import facts, study_record
-from crane.tables import Table, render
+from crane.rendering import Table, render
 from joblog import job_log
 
 

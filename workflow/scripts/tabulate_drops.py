@@ -4,8 +4,8 @@ from typing import Any
 
 from crane.artefacts import read_table
 from crane.matrix_tables import drop_matrix
+from crane.rendering import write_forms
 from crane.results import Labels
-from crane.tables import write_forms
 from joblog import job_log
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from crane.names import ORIGINAL
 from crane.null_distribution import LIKENESS
+from crane.rendering import NOTHING, TARGET_UNCLEAR, Table, bounds, flag, number, whole
 from crane.results import Labels, ResultsError, f1_rows, score_rows
-from crane.tables import NOTHING, TARGET_UNCLEAR, Table, bounds, flag, number, whole
 
 LEVEL = 0.05
 SMALLEST_P = 0.001

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from crane.judges.scale import HIGHEST, LOWEST
 from crane.names import ORIGINAL
+from crane.rendering import percent
 from crane.results import Labels, score_rows
 from crane.style import BLACK, GREY, Style, looks, name_block
-from crane.tables import percent
 
 PARTLY = 0.95
 """Share of answers in the language asked in below which the share is written beside the score."""

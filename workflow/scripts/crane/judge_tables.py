@@ -12,8 +12,8 @@ from sklearn.metrics import cohen_kappa_score
 
 from crane.judges.scale import HIGHEST, LOWEST
 from crane.names import NO_MASK
+from crane.rendering import NOTHING, Table, number, percent, whole
 from crane.results import Labels, score_rows
-from crane.tables import NOTHING, Table, number, percent, whole
 
 ALL = "all"
 _ANSWER = ["model", "mask_set", "mask_language", "language", "question_id"]

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from crane.names import NO_MASK, ORIGINAL
+from crane.rendering import NOTHING, UNCLEAR, Table, bounds
 from crane.results import Labels, ResultsError, score_rows, seed_means
-from crane.tables import NOTHING, UNCLEAR, Table, bounds
 
 SEEDS = "‡: smallest and largest seed of a random mask set, in place of an interval; the value is the mean."
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from crane.metrics import langspec_f1
 from crane.names import NO_MASK, ORIGINAL
+from crane.rendering import NOTHING, TARGET_UNCLEAR, Table, bounds, flag, number
 from crane.results import Labels, f1_rows, score_rows
-from crane.tables import NOTHING, TARGET_UNCLEAR, Table, bounds, flag, number
 
 LANGSPEC_F1 = "LangSpec-F1"
 ROUNDING = 0.001

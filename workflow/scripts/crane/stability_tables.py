@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from crane.rendering import NOTHING, Table, number, share
 from crane.results import Labels, ResultsError
-from crane.tables import NOTHING, Table, number, share
 
 
 def ordered(stability: pd.DataFrame, labels: Labels) -> pd.DataFrame:

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from crane.rendering import NOTHING, TARGET_UNCLEAR, Table, bounds, flag, number
 from crane.results import Labels, ResultsError, seed_means
 from crane.sweep_scores import ALL, DISCOVERY, VALIDATION
-from crane.tables import NOTHING, TARGET_UNCLEAR, Table, bounds, flag, number
 
 PLACE = ["label", "varied", "setting", "mask_language"]
 """What a row of a sweep's table is, seeds apart."""
