@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from crane.checks import make, write_checks
+from crane.checks import Named, make, write_checks
 from crane.preflight import disk, judges, partitions, sources
 from crane.study import Study
 from joblog import job_log
@@ -12,7 +12,7 @@ from joblog import job_log
 def main(snakemake: Any) -> None:
     """Run the rule `check_study`."""
     study = Study(snakemake.params.config)
-    checks = [*sources(study), *judges(study), ("disk", partial(disk, study))]
+    checks: list[Named] = [*sources(study), *judges(study), ("disk", partial(disk, study))]
     if snakemake.params.partitions:
         checks.append(("partitions", partial(partitions, dict(snakemake.params.partitions))))
     write_checks(make(checks), snakemake.output.checks)

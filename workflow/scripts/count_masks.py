@@ -3,19 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-from crane import tables
 from crane.artefacts import read_table
+from crane.rendering import write_forms
 from crane.results import Labels
+from crane.tables import mask_counts
 from joblog import job_log
 
 
 def main(snakemake: Any) -> None:
     """Run the rule `count_masks`."""
     masks = {Path(path).stem: read_table(path) for path in snakemake.input.masks}
-    table = tables.mask_counts(
+    table = mask_counts(
         masks, Labels(**snakemake.params.labels, benchmarks={}, models={}), snakemake.params.layers
     )
-    tables.write_forms(table, snakemake.output)
+    write_forms(table, snakemake.output)
 
 
 if __name__ == "__main__":

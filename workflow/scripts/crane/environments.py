@@ -19,5 +19,7 @@ def environment(modules: Sequence[str]) -> str:
         except Exception as error:  # whatever an import says is the report
             failed.append(f"{module} ({type(error).__name__}: {error})")
     if failed:
-        raise PreflightError(f"cannot import {'; '.join(failed)}; install the environment again")
+        raise PreflightError(
+            f"cannot import {'; '.join(failed)}; install the environment again (`make install`, and vLLM: `make vllm`)"
+        )
     return ", ".join(found)
