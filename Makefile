@@ -54,10 +54,11 @@ slurm-packages:
 	  echo "Installing slurm-wlm and munge"; install="env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge"; \
 	  $$install >/dev/null || { apt-get update -qq && $$install >/dev/null; }; \
 	else echo "SLURM is missing, its tests will be skipped: as root, apt-get install --no-install-recommends slurm-wlm munge"; fi
+
 # The report in a real browser: Chromium of the system, installed where that is possible.
 test-report: $(INSTALLED)
 	@for browser in chromium chromium-browser google-chrome; do command -v $$browser && exit; done >/dev/null; \
-	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
 	  echo "No chromium, and no right to install it: the tests of the report are skipped"
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -r envs/report.txt
 	$(BIN)/python -m pytest tests/report
