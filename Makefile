@@ -75,9 +75,9 @@ preflight plan: $(INSTALLED)
 figures: $(INSTALLED)
 	$(SNAKEMAKE) figures
 
-# The graph of rules as Graphviz text; `dot -Tsvg` draws it.
+# The graph of rules, tables and figures together, as Graphviz text: make rulegraph | dot -Tsvg > docs/rulegraph.svg
 rulegraph: $(INSTALLED)
-	@$(SNAKEMAKE) --rulegraph
+	@$(SNAKEMAKE) --rulegraph --quiet all | $(BIN)/python docs/rulegraph.py
 
 # Resolve envs/base.in anew. The CPU build's local version is cut off, so that the lock takes either build.
 lock:
