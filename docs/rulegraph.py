@@ -1,10 +1,11 @@
-"""Snakemake's graph of rules with all tables as one node and all figures as another: `make rulegraph` (Graphviz text)."""
+"""Snakemake's graph of rules, all tables as one node and all figures as another: `make rulegraph` (Graphviz text)."""
 
 import re
 import sys
 
-DRAWN_TOGETHER = {"plot": "figures (plot_*)", "make": "tables (make_*, tabulate_*)", "tabulate": "tables (make_*, tabulate_*)",
-                  "count": "tables (make_*, tabulate_*)"}  # fmt: skip
+TABLES = "tables (make_*, tabulate_*)"
+DRAWN_TOGETHER = {"plot": "figures (plot_*)", "make": TABLES, "tabulate": TABLES, "count": TABLES}
+"""First word of a rule's name -> node."""
 LEFT_OUT = ("all", "record_provenance", "write_citation")
 """What needs nearly everything, or nothing."""
 
