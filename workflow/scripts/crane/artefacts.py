@@ -4,6 +4,7 @@ Every artefact is first written beside its final name and then renamed (atomic o
 system), so that an output that exists is complete.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,12 @@ METADATA_KEY = b"crane"
 
 class ArtefactError(CraneError, ValueError):
     """An artefact is missing, truncated, altered or not what its reader expects."""
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

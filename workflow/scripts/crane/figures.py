@@ -13,9 +13,7 @@ from matplotlib.patches import Rectangle
 from crane.names import ORIGINAL
 from crane.null_distribution import LIKENESS
 from crane.results import Labels, ResultsError, f1_rows, score_rows
-from crane.style import BLACK, GREY, Style, looks
-
-DIVERGING = "PuOr_r"
+from crane.style import BLACK, DIVERGING, GREY, Style, legible_on, looks
 
 
 def _judge(labels: Labels, suite: str) -> str:
@@ -60,7 +58,7 @@ def drop_heatmap(
             if seeds[row] > 1 and len(benchmarks) <= 3 and not style.narrow:
                 ends = (_signed(float(bound[row, column]), digits) for bound in (low, high))
                 text += f" ({'…'.join(ends)})".replace("+", "")
-            colour = _legible_on(image.to_rgba(drops[row, column]))
+            colour = legible_on(image.to_rgba(drops[row, column]))
             size = style.small - (0.7 if "…" in text else 0)
             heat.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
             if labels.benchmarks[benchmarks[column]]["language"] == effects["mask_language"][row]:
@@ -98,12 +96,6 @@ def drop_heatmap(
 def _signed(value: float, digits: int) -> str:
     """Round without a sign on zero, with a typographic minus."""
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
-
-
-def _legible_on(colour: tuple[float, ...]) -> str:
-    """Return black or white, by the relative luminance of a colour (RGBA, 0 to 1)."""
-    linear = np.array(colour[:3]) ** 2.2
-    return BLACK if linear @ [0.2126, 0.7152, 0.0722] > 0.25 else "white"
 
 
 def _method_names(axes: Axes, labels: Labels, effects: pd.DataFrame, style: Style) -> None:

@@ -11,9 +11,8 @@ from matplotlib.patches import Rectangle
 from crane.matrix_tables import perplexity_rows
 from crane.names import ORIGINAL
 from crane.results import Labels
-from crane.style import BLACK, Style
+from crane.style import DIVERGING, Style, legible_on
 
-DIVERGING = "PuOr_r"
 COLUMNS = 4
 
 
@@ -46,11 +45,8 @@ def perplexity_heatmap(table: pd.DataFrame, labels: Labels, model: str, style: S
             ratios = own["log_ratio"].to_numpy().reshape(count, count)
             image = axes.imshow(ratios, cmap=DIVERGING, norm=Normalize(-extreme, extreme), aspect="auto")
             for row, column in np.ndindex(ratios.shape):
-                dark = (
-                    np.array(image.to_rgba(ratios[row, column])[:3]) ** 2.2 @ [0.2126, 0.7152, 0.0722] < 0.25
-                )
                 axes.text(column, row, f"× {np.exp(ratios[row, column]):.2f}", ha="center", va="center",
-                          fontsize=style.small, color="white" if dark else BLACK)  # fmt: skip
+                          fontsize=style.small, color=legible_on(image.to_rgba(ratios[row, column])))  # fmt: skip
                 if row == column:
                     axes.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, lw=0.9))
             axes.set_title(labels.name(label, own["seeds"].max()))

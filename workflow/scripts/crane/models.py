@@ -1,6 +1,5 @@
 """Model folders: linked from the user's disk, checked, loaded."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from crane.architectures import UnsupportedModelError, attention_cap, family_of
-from crane.artefacts import read_json, whole_folder, write_json
+from crane.artefacts import read_json, sha256, whole_folder, write_json
 from crane.errors import CraneError
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -18,11 +17,6 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 class ModelError(CraneError, ValueError):
     """A model folder cannot be used."""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_tokenizer(folder: Path) -> None:
@@ -81,7 +75,7 @@ def link_folder(source: Path, target: Path, name: str, layers: int, intermediate
     """
     check_folder(source, name, layers, intermediate_size)
     files = sorted(path for path in source.iterdir() if path.is_file() and path.name != "manifest.json")
-    manifest = {"source": str(source.resolve()), "sha256": {path.name: _sha256(path) for path in files}}
+    manifest = {"source": str(source.resolve()), "sha256": {path.name: sha256(path) for path in files}}
     with whole_folder(target) as partial:
         for path in files:
             (partial / path.name).symlink_to(path.resolve())

@@ -1,21 +1,14 @@
 """What a study rests on, in one record: files and their hashes, versions, models, configuration, code."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crane.artefacts import ArtefactError, read_json, read_metadata
+from crane.artefacts import ArtefactError, read_json, read_metadata, sha256
 from crane.shards import read_header
 
 READERS = {".parquet": read_metadata, ".safetensors": read_header}
 """How an artefact tells what made it."""
-
-
-def sha256(path: str | Path) -> str:
-    """Return the hash of a file's bytes."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

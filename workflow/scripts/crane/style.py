@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,6 +26,8 @@ NARROW = 5.0
 BLACK, GREY = "#000000", "#8C8C8C"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = ["o", "s", "D", "^", "v", "P"]
+DIVERGING = "PuOr_r"
+"""Colour map of what can be a loss or a gain."""
 OF_RANDOM = ["X", "*", "p", "h"]
 
 
@@ -89,6 +92,12 @@ class Style:
             mpl.rcdefaults()
             mpl.rcParams.update(settings)
             yield
+
+
+def legible_on(colour: tuple[float, ...]) -> str:
+    """Return black or white, by the relative luminance of a colour (RGBA, 0 to 1)."""
+    linear = np.array(colour[:3]) ** 2.2
+    return BLACK if linear @ [0.2126, 0.7152, 0.0722] > 0.25 else "white"
 
 
 def name_block(axes: Axes, name: str, first: float, style: Style) -> None:

@@ -21,6 +21,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import get_session, hf_raise_for_status
 from tqdm import tqdm
 
+from crane.artefacts import sha256
 from crane.errors import CraneError
 
 DELAY = 5
@@ -117,12 +118,6 @@ def check_space(folder: Path, needed: int) -> None:
             f"{folder}: {needed / 1e9:.2f} GB are to be downloaded and {free / 1e9:.2f} GB are free; free some space "
             "or put results/ on a larger disk"
         )
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_blob(path: Path) -> str:
