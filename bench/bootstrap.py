@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 import numpy as np
 import pandas as pd
-from crane.scores import summarise
+from crane.scores.summary import summarise
 
 RESAMPLES = 10_000
 # benchmark: language, questions, subjects, passages (0: every question for itself), accuracy

@@ -16,10 +16,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 
-from crane.judges.asking import ask_about  # noqa: E402
-from crane.judges.endpoint import Endpoint  # noqa: E402
-from crane.judges.online import OnlineJudge  # noqa: E402
-from crane.judges.store import JudgementStore  # noqa: E402
+from crane.judging.asking import ask_about  # noqa: E402
+from crane.judging.endpoint import Endpoint  # noqa: E402
+from crane.judging.online import OnlineJudge  # noqa: E402
+from crane.judging.store import JudgementStore  # noqa: E402
 from judge_server import Server  # noqa: E402
 
 DELAY = 0.05

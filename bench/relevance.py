@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from crane.artefacts import read_table  # noqa: E402
-from crane.collect import batches  # noqa: E402
-from crane.models import load_model  # noqa: E402
-from crane.moments import Moments  # noqa: E402
-from crane.relevance import attribution  # noqa: E402
+from crane.models.loading import load_model  # noqa: E402
+from crane.relevance.attribution import attribution  # noqa: E402
+from crane.relevance.collect import batches  # noqa: E402
+from crane.relevance.moments import Moments  # noqa: E402
 
 BATCH, ROUNDS = 32, 7
 RESULTS = ROOT / "results" / "demo"

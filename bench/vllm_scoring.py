@@ -23,9 +23,9 @@ os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 import numpy as np  # noqa: E402
-from crane import benchmarks  # noqa: E402
-from crane.engines.vllm import VllmEngine  # noqa: E402
-from crane.neurons import NeuronSet  # noqa: E402
+from crane.evaluation import benchmarks  # noqa: E402
+from crane.evaluation.vllm import VllmEngine  # noqa: E402
+from crane.neurons.neuron_set import NeuronSet  # noqa: E402
 
 CHANGES = 50
 """Mask changes that are timed."""

@@ -10,17 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from crane import perplexity
 from crane.artefacts import write_json, write_jsonl, write_table
-from crane.mask_files import write_mask_set
-from crane.neurons import NeuronSet
-from crane.null_distribution import COLUMNS, against_random
-from crane.scores import summarise
-from crane.select import random_like
-from crane.significance import over_masks
-from crane.stability import overlap
-from crane.study import Study
-from crane.sweep_scores import score_sweep
+from crane.neurons.neuron_set import NeuronSet
+from crane.scores import perplexity
+from crane.scores.null_distribution import COLUMNS, against_random
+from crane.scores.significance import over_masks
+from crane.scores.summary import summarise
+from crane.scores.sweeps import score_sweep
+from crane.selection.random_like import random_like
+from crane.selection.stability import overlap
+from crane.selection.summary import write_mask_set
+from crane.study.study import Study
 from safetensors.numpy import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from crane.answer_language import LanguageIdentifier
-from crane.scores import open_items
+from crane.judging.answer_language import LanguageIdentifier
+from crane.scores.summary import open_items
 
 LANGUAGES = ["en", "zh", "vi"]
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 from crane import artefacts
-from crane.artefacts import whole
+from crane.artefacts import atomic_file
 
 SCRIPTS = Path(artefacts.__file__).parents[1]
 HALF = b"x" * 100_000
 WRITE = f"""
 import sys, time
 sys.path.insert(0, {str(SCRIPTS)!r})
-from crane.artefacts import whole
-with whole(sys.argv[1]) as partial, partial.open("wb") as file:
+from crane.artefacts import atomic_file
+with atomic_file(sys.argv[1]) as partial, partial.open("wb") as file:
     for part in range(2):
         file.write(b"x" * {len(HALF)})
         file.flush()
@@ -53,7 +53,7 @@ def test_a_process_killed_while_it_writes_leaves_the_target_as_it_was(
 
 
 def test_an_error_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="half"), whole(tmp_path / "deep" / "a.txt") as partial:
+    with pytest.raises(RuntimeError, match="half"), atomic_file(tmp_path / "deep" / "a.txt") as partial:
         partial.write_text("half")
         raise RuntimeError("half")
     assert not list((tmp_path / "deep").iterdir())

@@ -14,14 +14,14 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from crane.judges.asking import ask_about
-from crane.judges.batch import BatchJudge
-from crane.judges.batch_routes import BatchRoutes
-from crane.judges.endpoint import Endpoint, read_key, retry_after
-from crane.judges.interface import JudgeError
-from crane.judges.online import LONGEST_WAIT, OnlineJudge, _long_wait
-from crane.judges.store import JudgementStore
-from crane.judges.verdicts import read_replies
+from crane.judging.asking import ask_about
+from crane.judging.batch import BatchJudge
+from crane.judging.batch_routes import BatchRoutes
+from crane.judging.endpoint import Endpoint, read_key, retry_after
+from crane.judging.interface import JudgeError
+from crane.judging.online import LONGEST_WAIT, OnlineJudge, _long_wait
+from crane.judging.store import JudgementStore
+from crane.judging.verdicts import read_replies
 from judge_server import ANSWERS, BEFORE, Server, score_of
 
 KEY = "test-key"
@@ -154,7 +154,7 @@ def test_retry_after_is_waited_for(store, after):
 @pytest.mark.parametrize("after", ["1000", "date+1000"])
 def test_a_long_retry_after_is_waited_for_and_told(store, monkeypatch, capsys, after):
     """Longer than the client itself would wait."""
-    monkeypatch.setattr("crane.judges.online.LONGEST_WAIT", 1.5)
+    monkeypatch.setattr("crane.judging.online.LONGEST_WAIT", 1.5)
     with Server(faults=1, kinds=["429 with Retry-After"], retry_after=after) as server:
         verdicts, _ = ask(server, store, records(2), timeout=10)
         assert server.stats()["shortest_pause"] >= 1.5 and server.stats()["requests"] == 4
@@ -245,7 +245,7 @@ def test_jobs_at_once_ask_once(tmp_path):
 
 
 def test_a_job_that_waits_for_another_says_so_once(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("crane.judges.asking.PAUSE", 0.05)
+    monkeypatch.setattr("crane.judging.asking.PAUSE", 0.05)
     path = tmp_path / "judgements.sqlite"
     with Server(delay=0.5) as server, JudgementStore(path) as one, JudgementStore(path) as other:
         first = threading.Thread(target=ask, args=(server, one, records(2)), daemon=True)
@@ -294,7 +294,7 @@ def test_a_list_of_models_that_breaks_is_asked_for_again(store, fault):
 
 
 def test_a_website_is_no_endpoint(store, monkeypatch):
-    monkeypatch.setattr("crane.judges.endpoint.RETRIES", 2)
+    monkeypatch.setattr("crane.judging.endpoint.RETRIES", 2)
     with Server(routes={"models": ["web page"] * 9}) as server:
         with pytest.raises(
             JudgeError, match=r"/v1/models replies what is not the JSON expected; look at base"
@@ -304,7 +304,7 @@ def test_a_website_is_no_endpoint(store, monkeypatch):
 
 
 def test_an_ill_endpoint_is_not_told_as_an_unknown_model(store, monkeypatch):
-    monkeypatch.setattr("crane.judges.endpoint.RETRIES", 1)
+    monkeypatch.setattr("crane.judging.endpoint.RETRIES", 1)
     with Server(routes={"model": ["500"] * 9}) as server:
         with pytest.raises(JudgeError, match=r"HTTP 500: out of order; is the endpoint up"):
             ask(server, store, records(3), model="another")
@@ -367,7 +367,7 @@ def test_a_key_is_found_however_json_writes_it(monkeypatch):
 
 
 def test_an_endpoint_out_of_reach_is_told(store, monkeypatch):
-    monkeypatch.setattr("crane.judges.endpoint.RETRIES", 1)
+    monkeypatch.setattr("crane.judging.endpoint.RETRIES", 1)
     with Server() as server:
         pass
     with pytest.raises(JudgeError, match=r"no connection.*is the endpoint up"):
@@ -403,7 +403,7 @@ def test_answers_that_are_always_refused_end_null_in_every_run(store):
 
 
 def test_an_answer_that_never_gets_a_reply_ends_null_in_every_run(store, monkeypatch):
-    monkeypatch.setattr("crane.judges.online.RETRIES", 1)
+    monkeypatch.setattr("crane.judging.online.RETRIES", 1)
     with Server(never={"web page": 0.01}) as server:
         first, _ = ask(server, store, records(120))
         second, _ = ask(server, store, records(120))
@@ -413,11 +413,11 @@ def test_an_answer_that_never_gets_a_reply_ends_null_in_every_run(store, monkeyp
 
 
 def test_an_ill_endpoint_fails_the_job_and_the_next_run_asks_for_the_rest(store, monkeypatch):
-    monkeypatch.setattr("crane.judges.endpoint.RETRIES", 0)
-    monkeypatch.setattr("crane.judges.online.RETRIES", 1)
+    monkeypatch.setattr("crane.judging.endpoint.RETRIES", 0)
+    monkeypatch.setattr("crane.judging.online.RETRIES", 1)
     with Server(faults=0.3, kinds=["web page"]) as server:
         monkeypatch.setattr(
-            "crane.judges.asking._Asker._twice", lambda self, b, r: b.ask(r, self._store.record)
+            "crane.judging.asking._Asker._twice", lambda self, b, r: b.ask(r, self._store.record)
         )
         with pytest.raises(
             JudgeError, match=r"of 60 requests got no reply \(the last: the endpoint's reply is not"
@@ -492,7 +492,7 @@ def own_keys(store):
 
 @pytest.mark.parametrize("fault", ["cut line", "lost lines"])
 def test_results_that_stay_short_leave_the_batch_open_until_it_is_given_up(store, monkeypatch, fault):
-    monkeypatch.setattr("crane.judges.batch.DOWNLOADS", 2)
+    monkeypatch.setattr("crane.judging.batch.DOWNLOADS", 2)
     with Server(batch_faults=[fault]) as server:
         stored = set()
         for _ in range(2):
@@ -556,7 +556,7 @@ def test_a_batch_that_was_created_all_the_same_is_found_by_its_mark(store, fault
 
 def test_a_batch_of_which_nobody_knows_stays_noted(store, monkeypatch):
     """The server times out after it has created one, cannot list its batches, and refuses the next try."""
-    monkeypatch.setattr("crane.judges.endpoint.RETRIES", 0)
+    monkeypatch.setattr("crane.judging.endpoint.RETRIES", 0)
     with Server(routes={"create": ["done, then 504"], "batch-list": ["500"]}) as server:
         with pytest.raises(JudgeError, match="HTTP 500"):
             ask(server, store, records(5), kind="openai_batch")
@@ -611,7 +611,7 @@ def test_a_job_killed_around_a_batch_pays_once(tmp_path, monkeypatch, at):
     with Server(polls=3) as server:
         with JudgementStore(path) as store, monkeypatch.context() as patch, pytest.raises(KilledError):
             if at == "look":
-                patch.setattr("crane.judges.batch.time.sleep", killed)
+                patch.setattr("crane.judging.batch.time.sleep", killed)
             elif at == "create":
                 patch.setattr(BatchRoutes, at, killed)
             else:
@@ -631,11 +631,11 @@ def test_a_job_killed_around_a_batch_pays_once(tmp_path, monkeypatch, at):
 
 
 def test_requests_are_spread_over_batches_that_fit(store, monkeypatch):
-    monkeypatch.setattr("crane.judges.batch.LARGEST", 8)
+    monkeypatch.setattr("crane.judging.batch.LARGEST", 8)
     with Server() as server:
         ask(server, store, records(20), kind="openai_batch")
         assert server.stats()["batches"] == 3
-    monkeypatch.setattr("crane.judges.batch.LARGEST_FILE", 3000)
+    monkeypatch.setattr("crane.judging.batch.LARGEST_FILE", 3000)
     with Server() as server:
         ask(server, store, records(4), kind="openai_batch")
         assert 2 <= server.stats()["batches"] <= 4

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from crane import benchmarks
-from crane.benchmarks import BenchmarkError
-from crane.engines.hf import HuggingFaceEngine
-from crane.neurons import NeuronSet
+from crane.evaluation import benchmarks
+from crane.evaluation.benchmarks import BenchmarkError
+from crane.evaluation.hf import HuggingFaceEngine
+from crane.neurons.neuron_set import NeuronSet
 
 ITEMS = [
     {"question": "Which month comes after March?", "choices": ["April", "June", "May", "July"], "answer": 0,

@@ -8,8 +8,9 @@ import tracemalloc
 import pandas as pd
 import pytest
 from crane.artefacts import ArtefactError
-from crane.corpora import CorpusError, read_documents, shard_rows, tokenise
-from crane.sampling import sample
+from crane.corpora.chunks import shard_rows, tokenise
+from crane.corpora.documents import CorpusError, read_documents
+from crane.corpora.sampling import sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
-from crane.config import SCHEMA
-from crane.costs import Assumptions, CostError, estimate, parameters, render
-from crane.study import Study
+from crane.preflight.plan import Assumptions, CostError, estimate, parameters, render
+from crane.study.check import SCHEMA
+from crane.study.study import Study
 
 ROOT = SCHEMA.parents[2]
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import stock_tokenizers
 import torch
-from crane.architectures import FAMILIES
-from crane.corpora import tokenise
-from crane.engines.hf import HuggingFaceEngine
-from crane.engines.interface import EngineError, Generation, Prompt, conditions
-from crane.models import ModelError, load_model, load_tokenizer
-from crane.neurons import NeuronSet
+from crane.corpora.chunks import tokenise
+from crane.evaluation.engine import EngineError, Generation, Prompt, each_mask
+from crane.evaluation.hf import HuggingFaceEngine
+from crane.models.architectures import FAMILIES
+from crane.models.folders import ModelError
+from crane.models.loading import load_model, load_tokenizer
+from crane.neurons.neuron_set import NeuronSet
 
 QUESTIONS = [
     "Q: Which month comes after March?\nA:",
@@ -209,7 +210,7 @@ def test_conditions_pass_on_the_intervention(engine, tmp_path):
     text, values = engine.tokenizer(QUESTIONS[0]).input_ids, np.full((3, 48), 0.7)
     found = {}
     for name, how in {"mask": {}, "half": {"scale": 0.5}, "values": {"values": values}}.items():
-        for language in conditions(engine, str(tmp_path / "masks.parquet"), **how):
+        for language in each_mask(engine, str(tmp_path / "masks.parquet"), **how):
             assert language == "en"
             found[name] = engine.log_likelihoods([text])[0]
         with engine.masked(neurons, "en", **how):

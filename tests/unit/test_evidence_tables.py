@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.evidence_tables import drop_tests, f1_differences, null_distribution, p_value, signed
-from crane.null_distribution import COLUMNS, against_random
-from crane.rendering import TERMINAL_WIDTH, render
-from crane.results import Labels, ResultsError
-from crane.scores import summarise
-from crane.significance import over_masks
+from crane.results.cells import p_value, signed
+from crane.results.labels import Labels, ResultsError
+from crane.scores.null_distribution import COLUMNS, against_random
+from crane.scores.significance import over_masks
+from crane.scores.summary import summarise
+from crane.tables.evidence import drop_tests, f1_differences, null_distribution
+from crane.tables.rendering import TERMINAL_WIDTH, render
 from test_scores import BENCHMARKS, answers
 
 LANGUAGES = {"en": "English", "zh": "Chinese"}

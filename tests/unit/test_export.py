@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from crane.artefacts import read_json
-from crane.export import export_masked
-from crane.interventions import masked
-from crane.models import ModelError, load_model, load_tokenizer
-from crane.neurons import NeuronSet
-from crane.record import file_hashes
+from crane.models.folders import ModelError, file_hashes
+from crane.models.loading import load_model, load_tokenizer
+from crane.neurons.interventions import masked
+from crane.neurons.masked_checkpoint import export_masked
+from crane.neurons.neuron_set import NeuronSet
 
 LANGUAGES = ["en", "vi"]
 

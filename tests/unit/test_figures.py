@@ -6,11 +6,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from crane import figures
-from crane.kurtosis_figure import MAX_LAYERS, kurtosis_contrast
-from crane.null_distribution import COLUMNS, against_random
-from crane.results import Labels, ResultsError
-from crane.style import COLOURS, GREY, Style, looks, save
+from crane.figures import drops, random_band, transfer
+from crane.figures.kurtosis_contrast import MAX_LAYERS, kurtosis_contrast
+from crane.figures.style import COLOURS, GREY, Style, looks, save
+from crane.results.labels import Labels, ResultsError
+from crane.scores.null_distribution import COLUMNS, against_random
 from test_tables import BASE, CHAT, LANGUAGES, labels, published, study
 
 WIDTH = 64

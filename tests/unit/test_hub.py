@@ -16,16 +16,18 @@ import hub_datasets
 import pandas as pd
 import pytest
 import yaml
-from crane import benchmarks, hub, transfer
 from crane.artefacts import read_json, read_metadata
-from crane.corpora import read_documents
-from crane.hub import check_access, download, find_files
-from crane.models import ModelError, check_config, check_tokenizer
-from crane.neurons import NeuronSet
-from crane.pool import download_pool, draw_files, merge_pool
-from crane.prompts import read_questions
-from crane.sampling import sample
-from crane.transfer import DownloadError, check_url, download_url, online
+from crane.corpora.documents import read_documents
+from crane.corpora.pool import download_pool, draw_files, merge_pool
+from crane.corpora.sampling import sample
+from crane.downloads import repository as hub
+from crane.downloads import transfer
+from crane.downloads.repository import check_access, download, find_files
+from crane.downloads.transfer import DownloadError, check_url, download_url, online
+from crane.evaluation import benchmarks
+from crane.evaluation.open_questions import read_questions
+from crane.models.folders import ModelError, check_config, check_tokenizer
+from crane.neurons.neuron_set import NeuronSet
 from hub_server import TOKEN, HubServer
 from huggingface_hub import constants
 

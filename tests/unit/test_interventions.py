@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from crane.architectures import SITES, UnsupportedModelError, mlps, shape, width
-from crane.interventions import masked
-from crane.neurons import NeuronSet
+from crane.models.architectures import SITES, UnsupportedModelError, mlps, shape, width
+from crane.neurons.interventions import masked
+from crane.neurons.neuron_set import NeuronSet
 
 
 def random_set(model, site, seed=0):

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from crane.judges.interface import JudgeError, Request
-from crane.judges.store import JudgementStore
+from crane.judging.interface import JudgeError, Request
+from crane.judging.store import JudgementStore
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 

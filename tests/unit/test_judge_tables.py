@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.judge_figure import judge_scores
-from crane.judge_tables import agreement_table, language_table, quadratic_kappa, spearman, usage_table
-from crane.rendering import TERMINAL_WIDTH, render
-from crane.tables import score_table
+from crane.figures.judge_scores import judge_scores
+from crane.scores.agreement import quadratic_kappa, spearman
+from crane.tables.judges import agreement_table, language_table, usage_table
+from crane.tables.paper import score_table
+from crane.tables.rendering import TERMINAL_WIDTH, render
 from scipy.stats import pearsonr, rankdata
 from test_tables import BASE, LANGUAGES, labels, study
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 from crane.artefacts import ArtefactError
-from crane.config import ConfigError, check
-from crane.judges.interface import JudgeError
-from crane.judges.reference import ReferenceJudge
-from crane.judges.settings import describe, speed
-from crane.judges.verdicts import read_reply
-from crane.prompts import STYLES, Prompt, PromptError, open_question, read_questions
+from crane.evaluation.open_questions import STYLES, Prompt, PromptError, open_question, read_questions
+from crane.judging.interface import JudgeError
+from crane.judging.reference import ReferenceJudge
+from crane.judging.verdicts import read_reply
+from crane.study.check import ConfigError, check
+from crane.study.judges import describe, speed
 from sacrebleu.metrics import CHRF
 
 

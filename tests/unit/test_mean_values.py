@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import torch
 from crane.artefacts import write_table
-from crane.kurtosis import layer_table
-from crane.mean_values import intervention, pooled
-from crane.moments import Moments
-from crane.shards import Statistics
+from crane.neurons.mean_values import intervention, pooled
+from crane.relevance.moments import Moments
+from crane.relevance.shards import Statistics
+from crane.relevance.statistics import layer_table
 
 K, I = 3, 7  # noqa: E741
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from crane.metrics import bootstrap_means, interval, langspec_f1, resampling_weights
+from crane.scores.bootstrap import bootstrap_means, interval, resampling_weights
+from crane.scores.langspec_f1 import langspec_f1
 from hypothesis import given
 from hypothesis import strategies as st
 

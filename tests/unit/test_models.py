@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import stock_tokenizers
 import torch
-from crane import models
-from crane.architectures import UnsupportedModelError
-from crane.models import ModelError, identity, link_folder, load_model, load_tokenizer
+from crane.models import folders as models
+from crane.models.architectures import UnsupportedModelError
+from crane.models.folders import ModelError, identity, link_folder
+from crane.models.loading import load_model, load_tokenizer
 from transformers import AutoTokenizer, GPT2Config, Qwen2Config
 
 

@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 import pytest
 import torch
-from crane.moments import Moments
+from crane.relevance.moments import Moments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from crane.artefacts import ArtefactError, read_metadata, write_table
-from crane.neurons import NeuronSet
+from crane.neurons.neuron_set import NeuronSet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

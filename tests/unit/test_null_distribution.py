@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.null_distribution import COLUMNS, against_random
+from crane.scores.null_distribution import COLUMNS, against_random
 
 LAYERS = {
     "crane": {"en": [2, 1]},

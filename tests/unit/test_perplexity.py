@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from crane.artefacts import ArtefactError
-from crane.corpora import CorpusError, tokenise
-from crane.held_out import held_out
-from crane.matrix_figure import perplexity_heatmap
-from crane.matrix_tables import drop_matrix, perplexity_matrix
-from crane.perplexity import summarise
-from crane.rendering import render
-from crane.sampling import sample
+from crane.corpora.chunks import tokenise
+from crane.corpora.documents import CorpusError
+from crane.corpora.held_out import held_out
+from crane.corpora.sampling import sample
+from crane.figures.perplexity import perplexity_heatmap
+from crane.scores.perplexity import summarise
+from crane.tables.matrices import drop_matrix, perplexity_matrix
+from crane.tables.rendering import render
 from test_tables import BASE, LANGUAGES, labels, study
 
 DOCUMENTS = 30

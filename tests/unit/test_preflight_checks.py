@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from crane import preflight
 from crane.artefacts import write_json, write_table
-from crane.checks import Check, PreflightError, make, read_checks, render, write_checks
-from crane.config import SCHEMA
-from crane.environments import environment
-from crane.preflight import gpu, gpu_loads, partitions
-from crane.study import Study
+from crane.preflight import sources as preflight
+from crane.preflight.checks import Check, PreflightError, make, read_checks, render, write_checks
+from crane.preflight.environment import environment
+from crane.preflight.machine import gpu, gpu_loads, partitions
+from crane.study.check import SCHEMA
+from crane.study.study import Study
 
 
 @pytest.fixture

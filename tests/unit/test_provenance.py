@@ -6,7 +6,7 @@ import symtable
 from pathlib import Path
 
 import pytest
-from crane import provenance
+from crane.provenance import code_version as provenance
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 SOURCES = sorted(SCRIPTS.rglob("*.py"))
@@ -62,9 +62,9 @@ def test_changes_with_the_script_and_with_its_data(copied):
 @pytest.mark.parametrize(
     "line",
     [
-        "import crane.figures",
+        "import crane.figures.drops",
         "from crane import figures",
-        "from crane.figures import Path",
+        "from crane.figures.drops import Path",
         "def f():\n    from crane import figures as drawn\n",
         "from crane import tables, figures",
     ],
@@ -77,7 +77,7 @@ def test_a_new_import_counts_in_every_spelling(copied, line):
 
 
 def test_subpackages_are_followed(copied):
-    (copied / "probe.py").write_text("from crane.engines.hf import HuggingFaceEngine\n")
+    (copied / "probe.py").write_text("from crane.evaluation.hf import HuggingFaceEngine\n")
     for module in ("engines/__init__", "engines/hf", "engines/interface", "interventions"):
         before = version()
         append(copied / "crane" / f"{module}.py")
@@ -141,9 +141,9 @@ def test_scripts_run_only_under_their_guard(path):
 
 
 def test_a_module_can_be_left_out(copied):
-    before, without = version(), provenance.code_version("probe.py", without="crane/neurons.py")
+    before, without = version(), provenance.code_version("probe.py", without="crane/neurons/neuron_set.py")
     append(copied / "crane" / "neurons.py")
     assert version() != before
-    assert provenance.code_version("probe.py", without="crane/neurons.py") == without
+    assert provenance.code_version("probe.py", without="crane/neurons/neuron_set.py") == without
     append(copied / "crane" / "select.py")
-    assert provenance.code_version("probe.py", without="crane/neurons.py") != without
+    assert provenance.code_version("probe.py", without="crane/neurons/neuron_set.py") != without

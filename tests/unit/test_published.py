@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.published import LANGSPEC_F1, beside, errata, heading, printed, published_table
-from crane.published_figure import published_figure
-from crane.rendering import render
+from crane.figures.published import published_figure
+from crane.results.published import LANGSPEC_F1, beside, errata, heading, printed
+from crane.tables.published import published_table
+from crane.tables.rendering import render
 from test_tables import BASE, CHAT, PUBLISHED, labels, study
 from test_tables import published as frames
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 from crane.artefacts import ArtefactError, write_json, write_table
-from crane.citation import bibtex
-from crane.record import facts, study_record
+from crane.provenance.citation import bibtex
+from crane.provenance.record import facts, study_record
 
 ROOT = Path(__file__).parents[2]
 

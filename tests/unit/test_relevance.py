@@ -8,9 +8,9 @@ import sys
 import pytest
 import torch
 import transformers.models.llama.modeling_llama as modeling_llama
-from crane.architectures import UnsupportedModelError, mlps
-from crane.lrp import RULES, lrp_rules
-from crane.relevance import AGGREGATES, OBJECTIVES, RelevanceError, attribution
+from crane.models.architectures import UnsupportedModelError, mlps
+from crane.relevance.attribution import AGGREGATES, OBJECTIVES, RelevanceError, attribution
+from crane.relevance.lrp import RULES, lrp_rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from crane.artefacts import ArtefactError
-from crane.metrics import bootstrap_means, interval
-from crane.scores import open_items, summarise
+from crane.scores.bootstrap import bootstrap_means, interval
+from crane.scores.summary import open_items, summarise
 
 BENCHMARKS = {
     "quiz_en": {"language": "en", "kind": "nlu", "suite": "quiz", "chance": 0.25, "highest": 1},

@@ -5,8 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from crane.neurons import NeuronSet
-from crane.select import SelectionError, by_rule, lape, lape_matched, max_other, normalise, random_like
+from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.normalisation import normalise
+from crane.selection.lape import lape, lape_matched
+from crane.selection.random_like import random_like
+from crane.selection.ranking import SelectionError
+from crane.selection.rules import by_rule, max_other
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

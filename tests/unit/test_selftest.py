@@ -3,13 +3,13 @@
 import gc
 from contextlib import nullcontext
 
-import crane.relevance
-import crane.selftest
+import crane.relevance.attribution
+import crane.relevance.selftest
 import pytest
 import torch
-from crane.lrp import RULES
-from crane.relevance import Attribution, RelevanceError
-from crane.selftest import self_test
+from crane.relevance.attribution import Attribution, RelevanceError
+from crane.relevance.lrp import RULES
+from crane.relevance.selftest import self_test
 
 INSIDE = "relevance is not conserved inside an MLP"
 
@@ -98,7 +98,7 @@ def test_masking_the_model_for_the_probe_leaves_no_trace(llama, probe):
 
 
 def test_a_rule_set_that_does_nothing_is_noticed(monkeypatch, llama, probe):
-    for module in (crane.relevance, crane.selftest):
+    for module in (crane.relevance.attribution, crane.relevance.selftest):
         monkeypatch.setattr(module, "lrp_rules", lambda model, rules: nullcontext())
     with pytest.raises(RelevanceError, match=r"conserved inside an MLP|half of the intermediate") as caught:
         self_test(llama, *probe)
@@ -107,8 +107,8 @@ def test_a_rule_set_that_does_nothing_is_noticed(monkeypatch, llama, probe):
 
 
 def test_cp_lrp_in_the_place_of_attnlrp_is_noticed(monkeypatch, llama, probe):
-    real = crane.relevance.lrp_rules
-    monkeypatch.setattr(crane.relevance, "lrp_rules", lambda model, rules: real(model, "cp_lrp"))
+    real = crane.relevance.attribution.lrp_rules
+    monkeypatch.setattr(crane.relevance.attribution, "lrp_rules", lambda model, rules: real(model, "cp_lrp"))
     with pytest.raises(RelevanceError, match="half of the intermediate"):
         self_test(llama, *probe)
 
@@ -118,7 +118,7 @@ def test_cp_lrp_in_the_place_of_attnlrp_is_noticed(monkeypatch, llama, probe):
 def test_biases_absorb_exactly_their_share(make_model, probe, monkeypatch, family, rules):
     model = make_model(family, **({"mlp_bias": True} if family == "llama" else {}))
     assert self_test(model, *probe, rules=rules)[INSIDE] <= 1e-5
-    monkeypatch.setattr(crane.selftest._Recorder, "bias_share", lambda self, name, layer: 0.0)
+    monkeypatch.setattr(crane.relevance.selftest._Recorder, "bias_share", lambda self, name, layer: 0.0)
     with pytest.raises(RelevanceError, match=INSIDE):
         self_test(model, *probe, rules=rules)
 
@@ -126,10 +126,10 @@ def test_biases_absorb_exactly_their_share(make_model, probe, monkeypatch, famil
 @pytest.mark.parametrize("name", ["c_fc", "c_proj"])
 def test_one_bias_that_is_left_out_is_noticed(make_model, probe, monkeypatch, name):
     model = make_model("gpt2")
-    real = crane.selftest._Recorder.bias_share
+    real = crane.relevance.selftest._Recorder.bias_share
     place = {"c_fc": "up", "c_proj": "mlp_output"}[name]
     monkeypatch.setattr(
-        crane.selftest._Recorder,
+        crane.relevance.selftest._Recorder,
         "bias_share",
         lambda self, at, layer: 0.0 if (at, layer) == (place, 1) else real(self, at, layer),
     )
@@ -190,6 +190,6 @@ def test_patched_logits_that_differ_are_noticed(monkeypatch, llama, probe):
         def __exit__(self, *error):
             self.norm.data /= 1.01
 
-    monkeypatch.setattr(crane.selftest, "lrp_rules", Shift)
+    monkeypatch.setattr(crane.relevance.selftest, "lrp_rules", Shift)
     with pytest.raises(RelevanceError, match="patched logits differ"):
         self_test(llama, *probe)

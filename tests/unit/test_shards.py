@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from crane.artefacts import ArtefactError
-from crane.moments import Moments
-from crane.shards import Statistics, merge_layer, read_header, read_layer, write_shard
+from crane.relevance.moments import Moments
+from crane.relevance.shards import Statistics, merge_layer, read_header, read_layer, write_shard
 
 K, I = 3, 5  # noqa: E741
 

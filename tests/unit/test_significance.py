@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.significance import holm, mcnemar, over_masks
+from crane.scores.significance import holm, mcnemar, over_masks
 from scipy.stats import binomtest
 
 

@@ -3,18 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.kurtosis import layer_table
-from crane.moments import Moments
-from crane.neurons import NeuronSet
-from crane.rendering import render
-from crane.results import Labels, ResultsError
-from crane.select import random_like
-from crane.shards import Statistics
-from crane.stability import expected_jaccard, jaccard, outliers, overlap, split_half
-from crane.stability_figures import mask_layers
-from crane.stability_figures import overlap as overlap_figure
-from crane.stability_figures import stability as stability_figure
-from crane.stability_tables import overlap_table, stability_table
+from crane.figures.stability import mask_layers
+from crane.figures.stability import overlap as overlap_figure
+from crane.figures.stability import stability as stability_figure
+from crane.neurons.neuron_set import NeuronSet
+from crane.relevance.moments import Moments
+from crane.relevance.shards import Statistics
+from crane.relevance.statistics import layer_table
+from crane.results.labels import Labels, ResultsError
+from crane.selection.random_like import random_like
+from crane.selection.stability import expected_jaccard, jaccard, outliers, overlap, split_half
+from crane.tables.rendering import render
+from crane.tables.stability import overlap_table, stability_table
 from torch import Generator, full, randn, stack, tensor, zeros
 
 WIDTH, LAYERS = 64, 2

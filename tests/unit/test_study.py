@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from crane.config import SCHEMA, ConfigError, check
-from crane.study import Study
+from crane.study.check import SCHEMA, ConfigError, check
+from crane.study.study import Study
 from snakemake.utils import update_config
 
 ROOT = Path(__file__).parents[2]
@@ -347,7 +347,7 @@ def test_the_snakefile_stays_light():
     heavy = ["torch", "transformers", "huggingface_hub", "httpx2", "lm_eval", "datasets", "pandas"]
     code = f"""
 import sys
-import crane.config, crane.names, crane.provenance, crane.study
+import crane.study.check, crane.names, crane.provenance.code_version, crane.study.study
 print(*[name for name in {heavy} if name in sys.modules])
 """
     scripts = str(ROOT / "workflow" / "scripts")

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from crane.rendering import NOTHING, render
-from crane.results import Labels, ResultsError
-from crane.sweep_figures import draw
-from crane.sweep_scores import ALL, DISCOVERY, VALIDATION, score_sweep
-from crane.sweep_tables import sweep_table
+from crane.figures.sweeps import draw
+from crane.results.cells import NOTHING
+from crane.results.labels import Labels, ResultsError
+from crane.scores.sweeps import ALL, DISCOVERY, VALIDATION, score_sweep
+from crane.tables.rendering import render
+from crane.tables.sweeps import sweep_table
 from test_sweeps import QUIZ, SETS, answers, points
 
 LABELS = Labels(

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from crane.scores import summarise
-from crane.study import Study
-from crane.sweep_scores import ALL, DISCOVERY, VALIDATION, discovered, score_sweep
+from crane.scores.summary import summarise
+from crane.scores.sweeps import ALL, DISCOVERY, VALIDATION, discovered, score_sweep
+from crane.study.study import Study
 from test_scores import BENCHMARKS
 
 ROOT = Path(__file__).parents[2]

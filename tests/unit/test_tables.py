@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from crane import rendering, tables
 from crane.errors import CraneError
-from crane.results import Labels, ResultsError, f1_rows, score_rows
+from crane.results.frames import f1_rows, score_rows
+from crane.results.labels import Labels, ResultsError
+from crane.tables import paper as tables
+from crane.tables import rendering
 
 PUBLISHED = Path(__file__).parents[2] / "resources" / "published"
 SIZES = {"mmlu": 14042, "ceval": 1346, "belebele_vi": 900}

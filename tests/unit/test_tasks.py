@@ -4,9 +4,9 @@ import socket
 
 import hub_datasets
 import pytest
-from crane import benchmarks
-from crane.benchmarks import BenchmarkError
-from crane.engines.hf import HuggingFaceEngine
+from crane.evaluation import benchmarks
+from crane.evaluation.benchmarks import BenchmarkError
+from crane.evaluation.hf import HuggingFaceEngine
 
 SHOTS = 5
 

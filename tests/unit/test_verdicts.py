@@ -6,8 +6,8 @@ import re
 from collections import Counter
 
 import pytest
-from crane.judges.prompts import disarm, judge_request, load_prompt
-from crane.judges.verdicts import QUOTED, Verdict, read_replies, read_reply
+from crane.judging.prompts import disarm, judge_request, load_prompt
+from crane.judging.verdicts import QUOTED, Verdict, read_replies, read_reply
 
 MTBENCH = {"kind": "openai", "prompt": "mtbench", "output": "text"}
 CRANE = {"kind": "openai", "prompt": "crane", "output": "text"}

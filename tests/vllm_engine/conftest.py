@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from crane import benchmarks
 from crane.demo.tokenizer import train_tokenizer
-from crane.neurons import NeuronSet
+from crane.evaluation import benchmarks
+from crane.neurons.neuron_set import NeuronSet
 
 LAYERS, INTERMEDIATE, HIDDEN = 3, 96, 64
 PLACES = ["Paris", "Ha Noi", "Beijing", "Tokyo", "Lima", "Oslo"]

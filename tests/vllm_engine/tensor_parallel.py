@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from crane.engines.vllm import VllmEngine
-from crane.neurons import NeuronSet
-from crane.prompts import Prompt
+from crane.evaluation.open_questions import Prompt
+from crane.evaluation.vllm import VllmEngine
+from crane.neurons.neuron_set import NeuronSet
 
 
 def main(model: str, folder: Path) -> None:

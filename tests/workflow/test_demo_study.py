@@ -17,10 +17,10 @@ import pandas as pd
 import pytest
 import torch
 from crane.artefacts import read_jsonl, read_table
-from crane.interventions import masked
-from crane.metrics import langspec_f1
-from crane.models import load_model, load_tokenizer
-from crane.neurons import NeuronSet
+from crane.models.loading import load_model, load_tokenizer
+from crane.neurons.interventions import masked
+from crane.neurons.neuron_set import NeuronSet
+from crane.scores.langspec_f1 import langspec_f1
 from workspace import Workspace, plain
 
 LANGUAGES = ["en", "zh", "vi"]

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from crane.artefacts import read_json, read_metadata, read_table
-from crane.checks import make
-from crane.neurons import NeuronSet
-from crane.preflight import sources
-from crane.study import Study
+from crane.neurons.neuron_set import NeuronSet
+from crane.preflight.checks import make
+from crane.preflight.sources import sources
+from crane.study.study import Study
 from hub_server import TOKEN, HubServer
 from workspace import Workspace, plain
 

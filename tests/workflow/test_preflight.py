@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crane.costs import estimate
-from crane.study import Study
+from crane.preflight.plan import estimate
+from crane.study.study import Study
 from workspace import Workspace
 
 

@@ -10,15 +10,15 @@ from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from crane.config import ConfigError
+from crane.study.check import ConfigError
 from crane.names import OPEN_SUITE, ORIGINAL
-from crane.provenance import code_version
-from crane.study import Study
+from crane.provenance.code_version import code_version
+from crane.study.study import Study
 
 # Threads that wait must not spin: two jobs on one machine would starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# Jobs load from folders; the rules named download_* alone go online (crane.transfer.online).
+# Jobs load from folders; the rules named download_* alone go online (crane.downloads.transfer.online).
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
 
 try:

@@ -87,7 +87,7 @@ rule ask_judge:
         code=lambda wildcards: code_version(
             "ask_judge.py",
             *study.judge_files(wildcards.judge),
-            without="crane/judges/verdicts.py",
+            without="crane/judging/verdicts.py",
         ),
     script:
         "../scripts/ask_judge.py"

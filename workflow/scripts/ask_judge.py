@@ -3,9 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_jsonl, write_jsonl
-from crane.judges.asking import ask_about, responses
-from crane.judges.interface import Backend
-from crane.judges.store import JudgementStore
+from crane.judging.asking import ask_about, responses
+from crane.judging.interface import Backend
+from crane.judging.store import JudgementStore
 from joblog import job_log
 
 
@@ -17,7 +17,7 @@ def main(snakemake: Any) -> None:
     files = [read_jsonl(path) for path in snakemake.input.answers]
     records = [record for file in files for record in file]
     if kind == "reference":
-        from crane.judges.reference import ReferenceJudge
+        from crane.judging.reference import ReferenceJudge
 
         judge = ReferenceJudge(settings["char_order"], settings["word_order"])
         replies = [[{"attempt": 0, **judge(record)}] for record in records]
@@ -26,9 +26,9 @@ def main(snakemake: Any) -> None:
 
             def backend() -> Backend:
                 # Imported when something is to be sent: the client takes a second, and replies may all be known.
-                from crane.judges.batch import BatchJudge
-                from crane.judges.endpoint import Endpoint
-                from crane.judges.online import OnlineJudge
+                from crane.judging.batch import BatchJudge
+                from crane.judging.endpoint import Endpoint
+                from crane.judging.online import OnlineJudge
 
                 endpoint = Endpoint(settings["base_url"], speed.key_variable, speed.timeout)
                 if kind == "openai":

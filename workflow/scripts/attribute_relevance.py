@@ -4,12 +4,13 @@ from typing import Any
 
 import torch
 from crane.artefacts import read_table
-from crane.collect import batches, collect
-from crane.corpora import shard_rows
-from crane.models import identity, load_model
-from crane.relevance import attribution
-from crane.selftest import self_test
-from crane.shards import write_shard
+from crane.corpora.chunks import shard_rows
+from crane.models.folders import identity
+from crane.models.loading import load_model
+from crane.relevance.attribution import attribution
+from crane.relevance.collect import batches, collect
+from crane.relevance.selftest import self_test
+from crane.relevance.shards import write_shard
 from joblog import job_log, provenance
 
 PROBE_SAMPLES = 4

@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Any
 
-from crane.checks import make, write_checks
-from crane.environments import environment
+from crane.preflight.checks import make, write_checks
+from crane.preflight.environment import environment
 from joblog import job_log
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from crane.checks import make, write_checks
-from crane.preflight import gpu, gpu_loads
-from crane.study import Study
+from crane.preflight.checks import make, write_checks
+from crane.preflight.machine import gpu, gpu_loads
+from crane.study.study import Study
 from joblog import job_log
 
 

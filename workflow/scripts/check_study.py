@@ -3,9 +3,10 @@
 from functools import partial
 from typing import Any
 
-from crane.checks import Named, make, write_checks
-from crane.preflight import disk, judges, partitions, sources
-from crane.study import Study
+from crane.preflight.checks import Named, make, write_checks
+from crane.preflight.machine import disk, partitions
+from crane.preflight.sources import judges, sources
+from crane.study.study import Study
 from joblog import job_log
 
 

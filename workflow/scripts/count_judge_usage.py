@@ -3,8 +3,8 @@
 from typing import Any
 
 from crane.artefacts import read_jsonl
-from crane.judge_tables import usage_table
-from crane.rendering import write_forms
+from crane.tables.judges import usage_table
+from crane.tables.rendering import write_forms
 from joblog import job_log
 
 

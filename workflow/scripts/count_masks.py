@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.rendering import write_forms
-from crane.results import Labels
-from crane.tables import mask_counts
+from crane.results.labels import Labels
+from crane.tables.paper import mask_counts
+from crane.tables.rendering import write_forms
 from joblog import job_log
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from crane.artefacts import write_table
-from crane.hub import find_files
-from crane.pool import download_pool, draw_files, merge_pool
+from crane.corpora.pool import download_pool, draw_files, merge_pool
+from crane.downloads.repository import find_files
 from joblog import job_log, provenance
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from crane.hub import download, find_files
+from crane.downloads.repository import download, find_files
 from joblog import job_log
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from crane.transfer import download_url
+from crane.downloads.transfer import download_url
 from joblog import job_log
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from crane.hub import download, find_files
-from crane.models import check_config, check_tokenizer
+from crane.downloads.repository import download, find_files
+from crane.models.folders import check_config, check_tokenizer
 from joblog import job_log
 
 

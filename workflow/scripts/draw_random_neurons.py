@@ -3,9 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.mask_files import write_mask_set
-from crane.neurons import NeuronSet
-from crane.select import random_like
+from crane.neurons.neuron_set import NeuronSet
+from crane.selection.random_like import random_like
+from crane.selection.summary import write_mask_set
 from joblog import job_log, provenance
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_metadata
-from crane.export import export_masked
-from crane.models import ModelError, identity
-from crane.neurons import NeuronSet
+from crane.models.folders import ModelError, identity
+from crane.neurons.masked_checkpoint import export_masked
+from crane.neurons.neuron_set import NeuronSet
 from joblog import job_log, provenance
 
 

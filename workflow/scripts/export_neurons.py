@@ -3,7 +3,7 @@
 from typing import Any
 
 from crane.artefacts import write_json
-from crane.neurons import NeuronSet
+from crane.neurons.neuron_set import NeuronSet
 from joblog import job_log, provenance
 
 

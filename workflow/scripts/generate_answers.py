@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 from crane.artefacts import write_jsonl
-from crane.engines.interface import conditions
-from crane.engines.open import open_engine
-from crane.mean_values import intervention
-from crane.prompts import open_question, read_questions
+from crane.evaluation.engine import each_mask
+from crane.evaluation.loading import open_engine
+from crane.evaluation.open_questions import open_question, read_questions
+from crane.neurons.mean_values import intervention
 from joblog import job_log
 
 
@@ -30,7 +30,7 @@ def main(snakemake: Any) -> None:
     languages = list(snakemake.params.languages)
     questions = {language: read_questions(snakemake.input[language]) for language in languages}
     records: dict[str, list[dict[str, Any]]] = {language: [] for language in languages}
-    for mask_language in conditions(engine, snakemake.input.neurons or None, **how):
+    for mask_language in each_mask(engine, snakemake.input.neurons or None, **how):
         for language in languages:
             prompts = [
                 open_question(q["question"], asked["style"], asked["suffix"][language], template)

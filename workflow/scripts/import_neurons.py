@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from crane.mask_files import write_mask_set
-from crane.neurons import NeuronSet
+from crane.neurons.neuron_set import NeuronSet
+from crane.selection.summary import write_mask_set
 from joblog import job_log, provenance
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from crane.errors import CraneError
-from crane.provenance import library_versions
+from crane.provenance.code_version import library_versions
 
 
 @contextmanager

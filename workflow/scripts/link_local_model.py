@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from crane.models import link_folder
+from crane.models.folders import link_folder
 from joblog import job_log
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.evidence_tables import f1_differences
-from crane.rendering import write_forms
-from crane.results import Labels
+from crane.results.labels import Labels
+from crane.tables.evidence import f1_differences
+from crane.tables.rendering import write_forms
 from joblog import job_log
 
 

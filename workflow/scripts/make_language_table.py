@@ -3,10 +3,10 @@
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.judge_tables import language_table
 from crane.names import OPEN_SUITE
-from crane.rendering import write_forms
-from crane.results import Labels
+from crane.results.labels import Labels
+from crane.tables.judges import language_table
+from crane.tables.rendering import write_forms
 from joblog import job_log
 
 

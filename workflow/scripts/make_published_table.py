@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.published import beside, printed, published_table
-from crane.rendering import write_forms
-from crane.results import Labels
+from crane.results.labels import Labels
+from crane.results.published import beside, printed
+from crane.tables.published import published_table
+from crane.tables.rendering import write_forms
 from joblog import job_log
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.rendering import write_forms
-from crane.results import Labels
-from crane.tables import score_table
+from crane.results.labels import Labels
+from crane.tables.paper import score_table
+from crane.tables.rendering import write_forms
 from joblog import job_log
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 import torch
 from crane.artefacts import read_table, write_table
-from crane.engines.interface import conditions
-from crane.engines.open import open_engine
-from crane.mean_values import intervention
-from crane.models import identity
+from crane.evaluation.engine import each_mask
+from crane.evaluation.loading import open_engine
+from crane.models.folders import identity
+from crane.neurons.mean_values import intervention
 from joblog import job_log, provenance
 
 
@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
     )
     how = intervention(snakemake.params.intervention, snakemake.input.means)
     frames = []
-    for mask_language in conditions(engine, snakemake.input.neurons or None, **how):
+    for mask_language in each_mask(engine, snakemake.input.neurons or None, **how):
         for language, texts in documents.items():
             samples = [list(map(int, ids)) for ids in texts["input_ids"]]
             frame = pd.DataFrame(

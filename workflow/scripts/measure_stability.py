@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import read_table, write_table
-from crane.neurons import NeuronSet
-from crane.stability import outliers, overlap, split_half
+from crane.neurons.neuron_set import NeuronSet
+from crane.selection.stability import outliers, overlap, split_half
 from joblog import job_log, provenance
 
 

@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any
 
-from crane.answer_language import LanguageIdentifier
 from crane.artefacts import read_jsonl, write_jsonl
-from crane.judges.verdicts import read_replies
+from crane.judging.answer_language import LanguageIdentifier
+from crane.judging.verdicts import read_replies
 from joblog import job_log
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from crane.artefacts import write_text
-from crane.costs import estimate, render
-from crane.study import Study
+from crane.preflight.plan import estimate, render
+from crane.study.study import Study
 
 BESIDES = (
     "Scores, tables, figures and the record come on top: local jobs of seconds (`snakemake -n` counts all)."

@@ -3,10 +3,10 @@
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.judge_figure import judge_scores
+from crane.figures.judge_scores import judge_scores
+from crane.figures.style import Style, save
 from crane.names import OPEN_SUITE
-from crane.results import Labels
-from crane.style import Style, save
+from crane.results.labels import Labels
 from joblog import job_log
 
 

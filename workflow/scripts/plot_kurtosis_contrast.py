@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import read_table
-from crane.kurtosis_figure import kurtosis_contrast
-from crane.style import Style, save
+from crane.figures.kurtosis_contrast import kurtosis_contrast
+from crane.figures.style import Style, save
 from joblog import job_log
 
 NEURON = ["language", "layer", "site", "neuron"]

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pandas as pd
-from crane.results import Labels
-from crane.stability_figures import mask_layers
-from crane.style import Style, save
+from crane.figures.stability import mask_layers
+from crane.figures.style import Style, save
+from crane.results.labels import Labels
 from joblog import job_log
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.results import Labels
-from crane.stability_figures import overlap
-from crane.style import Style, save
+from crane.figures.stability import overlap
+from crane.figures.style import Style, save
+from crane.results.labels import Labels
 from joblog import job_log
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.published import beside, heading, printed
-from crane.published_figure import published_figure
-from crane.results import Labels
-from crane.style import Style, save
+from crane.figures.published import published_figure
+from crane.figures.style import Style, save
+from crane.results.labels import Labels
+from crane.results.published import beside, heading, printed
 from joblog import job_log
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import read_table
-from crane.results import Labels
-from crane.stability_figures import stability
-from crane.style import Style, save
+from crane.figures.stability import stability
+from crane.figures.style import Style, save
+from crane.results.labels import Labels
 from joblog import job_log
 
 

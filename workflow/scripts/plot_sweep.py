@@ -3,9 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.results import Labels
-from crane.style import Style, save
-from crane.sweep_figures import draw
+from crane.figures.style import Style, save
+from crane.figures.sweeps import draw
+from crane.results.labels import Labels
 from joblog import job_log
 
 

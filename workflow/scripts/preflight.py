@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from crane.artefacts import write_text
-from crane.checks import read_checks, render
+from crane.preflight.checks import read_checks, render
 
 
 def main(snakemake: Any) -> None:

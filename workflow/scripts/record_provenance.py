@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import write_json, write_text
-from crane.record import facts, study_record
-from crane.rendering import Table, render
+from crane.provenance.record import facts, study_record
+from crane.tables.rendering import Table, render
 from joblog import job_log
 
 

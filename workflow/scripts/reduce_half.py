@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import write_table
-from crane.kurtosis import layer_table
-from crane.shards import merge_layer
+from crane.relevance.shards import merge_layer
+from crane.relevance.statistics import layer_table
 from joblog import job_log, provenance
 
 

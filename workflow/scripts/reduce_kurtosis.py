@@ -3,8 +3,8 @@
 from typing import Any
 
 from crane.artefacts import write_table
-from crane.kurtosis import layer_table
-from crane.shards import merge_layer
+from crane.relevance.shards import merge_layer
+from crane.relevance.statistics import layer_table
 from joblog import job_log, provenance
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pandas as pd
 import torch
-from crane import benchmarks
 from crane.artefacts import write_table
-from crane.engines.interface import conditions
-from crane.engines.open import open_engine
-from crane.mean_values import intervention
-from crane.models import identity
+from crane.evaluation import benchmarks
+from crane.evaluation.engine import each_mask
+from crane.evaluation.loading import open_engine
+from crane.models.folders import identity
+from crane.neurons.mean_values import intervention
 from joblog import job_log, provenance
 
 
@@ -28,7 +28,7 @@ def main(snakemake: Any) -> None:
     lm = engine.lm()
     how = intervention(snakemake.params.intervention, snakemake.input.means)
     frames = []
-    for mask_language in conditions(engine, snakemake.input.neurons or None, **how):
+    for mask_language in each_mask(engine, snakemake.input.neurons or None, **how):
         for name, tasks in loaded.items():
             frame = benchmarks.run(lm, tasks, settings[name])
             print(f"mask {mask_language}: {name} {frame['correct'].mean():.4f} of {len(frame)}", flush=True)

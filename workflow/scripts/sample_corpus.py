@@ -3,9 +3,10 @@
 from typing import Any
 
 from crane.artefacts import read_metadata, write_table
-from crane.corpora import read_documents, tokenise
-from crane.models import load_tokenizer
-from crane.sampling import sample, with_surplus
+from crane.corpora.chunks import tokenise
+from crane.corpora.documents import read_documents
+from crane.corpora.sampling import sample, with_surplus
+from crane.models.loading import load_tokenizer
 from joblog import job_log, provenance
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from crane.artefacts import read_table, write_table
-from crane.corpora import read_documents
-from crane.held_out import held_out
-from crane.models import load_tokenizer
-from crane.sampling import sample, with_surplus
+from crane.corpora.documents import read_documents
+from crane.corpora.held_out import held_out
+from crane.corpora.sampling import sample, with_surplus
+from crane.models.loading import load_tokenizer
 from joblog import job_log, provenance
 
 

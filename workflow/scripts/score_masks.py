@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import read_json, read_jsonl, read_table, write_table
-from crane.null_distribution import COLUMNS, against_random
-from crane.scores import CHOICE_COLUMNS, choice_items, open_items, summarise
-from crane.significance import over_masks
+from crane.scores.null_distribution import COLUMNS, against_random
+from crane.scores.significance import over_masks
+from crane.scores.summary import CHOICE_COLUMNS, choice_items, open_items, summarise
 from joblog import job_log, provenance
 
 

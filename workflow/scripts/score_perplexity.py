@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import read_table, write_table
-from crane.perplexity import summarise
+from crane.scores.perplexity import summarise
 from joblog import job_log, provenance
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from crane.artefacts import read_json, read_table, write_table
-from crane.scores import CHOICE_COLUMNS, choice_items
-from crane.sweep_scores import score_sweep
+from crane.scores.summary import CHOICE_COLUMNS, choice_items
+from crane.scores.sweeps import score_sweep
 from joblog import job_log, provenance
 
 

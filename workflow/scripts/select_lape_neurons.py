@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import read_table
-from crane.mask_files import write_mask_set
-from crane.neurons import NeuronSet
-from crane.selection import choose, columns
+from crane.neurons.neuron_set import NeuronSet
+from crane.selection.choose import choose, columns
+from crane.selection.summary import write_mask_set
 from joblog import job_log, provenance
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.matrix_tables import perplexity_matrix
-from crane.rendering import write_forms
-from crane.results import Labels
+from crane.results.labels import Labels
+from crane.tables.matrices import perplexity_matrix
+from crane.tables.rendering import write_forms
 from joblog import job_log
 
 

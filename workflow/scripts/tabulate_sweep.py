@@ -3,9 +3,9 @@
 from typing import Any
 
 from crane.artefacts import read_table
-from crane.rendering import write_forms
-from crane.results import Labels
-from crane.sweep_tables import sweep_table
+from crane.results.labels import Labels
+from crane.tables.rendering import write_forms
+from crane.tables.sweeps import sweep_table
 from joblog import job_log
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 from crane.artefacts import write_text
-from crane.citation import bibtex
+from crane.provenance.citation import bibtex
 from joblog import job_log
 
 

@@ -32,7 +32,7 @@ def sha256(path: str | Path) -> str:
 
 
 @contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
+def atomic_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path; on success rename it to `path`, on failure remove it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(folder: str | Path) -> Iterator[Path]:
+def atomic_folder(folder: str | Path) -> Iterator[Path]:
     """Yield a folder beside `folder`; on success rename it to `folder`, on failure remove it."""
     folder = Path(folder)
     partial = folder.with_name(f".{folder.name}.partial")
@@ -65,7 +65,7 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, An
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(dict(metadata), sort_keys=True).encode()}
     )
-    with whole(path) as partial:
+    with atomic_file(path) as partial:
         pq.write_table(table, partial, compression="zstd")
 
 
@@ -91,7 +91,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
 def write_text(text: str, path: str | Path) -> None:
     """Write UTF-8 text whole or not at all."""
-    with whole(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 

@@ -28,7 +28,7 @@ from transformers import (
     get_scheduler,
 )
 
-from crane.artefacts import whole_folder, write_json
+from crane.artefacts import atomic_folder, write_json
 from crane.demo.tokenizer import CHAT_TEMPLATE, POSITIONS, train_tokenizer
 
 
@@ -162,7 +162,7 @@ def _save(
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    with whole_folder(folder) as partial:
+    with atomic_folder(folder) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
         weights = (partial / "model.safetensors").read_bytes()

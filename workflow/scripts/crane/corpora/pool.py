@@ -1,0 +1,82 @@
+"""The pool of a language's documents: a sample of data set files that are downloaded, read and deleted one by one."""
+
+import glob
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from crane.artefacts import read_metadata, read_table, write_table
+from crane.corpora.documents import read_documents
+from crane.corpora.sampling import sample
+from crane.downloads.repository import RemoteFile, Snapshot, fetch_files
+
+
+def draw_files(snapshot: Snapshot, count: int, seed: int) -> Snapshot:
+    """Draw at most `count` of a snapshot's files by the seed; README.md is none of them."""
+
+    def rank(file: RemoteFile) -> bytes:
+        return hashlib.blake2b(f"{seed}\x1f{file.path}".encode(), digest_size=8).digest()
+
+    files = sorted((file for file in snapshot.files if file.path != "README.md"), key=rank)[:count]
+    return snapshot._replace(files=sorted(files))
+
+
+def download_pool(snapshot: Snapshot, work: Path, *, column: str, pool: int, seed: int) -> Iterator[Path]:
+    """Download, sample and delete the files of a snapshot, one after the other.
+
+    Neither the disk nor the memory ever holds more than one file and the samples; a file whose sample is in `work`
+    is not downloaded again, and one that came in part goes on.
+
+    Args:
+        snapshot: from `draw_files`.
+        work: folder of the samples and of the file at hand.
+        column: that holds the text.
+        pool: documents kept of each file.
+        seed: of the sample.
+
+    Yields:
+        Each file's sample: a table with `text`, whose metadata tell the file and the counts.
+
+    Raises:
+        DownloadError: as of `crane.downloads.repository.fetch_files`.
+        CorpusError: a file cannot be read.
+    """
+    for number, file in enumerate(snapshot.files, 1):
+        settings = f"{snapshot.commit}\x1f{file}\x1f{column}\x1f{pool}\x1f{seed}"
+        name = hashlib.blake2b(settings.encode(), digest_size=8).hexdigest()
+        path = work / f"{name}.parquet"
+        if not path.exists():
+            print(
+                f"file {number} of {len(snapshot.files)}: {file.path}, {file.size / 1e6:.0f} MB", flush=True
+            )
+            folder = work / name
+            hashes = fetch_files(snapshot._replace(files=[file]), folder)
+            found = sample(read_documents(glob.escape(str(folder / file.path)), column), pool, seed)
+            counts = {"read": found.read, "empty": found.empty, "duplicate": found.duplicate}
+            write_table(pd.DataFrame({"text": found.texts}), path, {"sha256": hashes, **counts})
+            shutil.rmtree(folder)
+        yield path
+
+
+def merge_pool(samples: list[Path], pool: int, seed: int) -> tuple[pd.DataFrame, Mapping[str, Any]]:
+    """Merge samples of `download_pool` into the sample of all their files.
+
+    Returns:
+        A table with `text`, and facts: `sha256` of the files, documents `read`, `empty` and `duplicate` (repetitions
+        of a file's sample within the file, and of one file's sample in another's).
+    """
+    facts: dict[str, Any] = {"sha256": {}, "read": 0, "empty": 0, "duplicate": 0}
+    texts: list[str] = []
+    for path in samples:
+        metadata = read_metadata(path)
+        facts["sha256"].update(metadata["sha256"])
+        for count in ("read", "empty", "duplicate"):
+            facts[count] += metadata[count]
+        texts += read_table(path)["text"].tolist()
+    found = sample(texts, pool, seed)
+    facts["duplicate"] += found.duplicate
+    return pd.DataFrame({"text": found.texts}), facts

@@ -1,0 +1,146 @@
+"""Multiple-choice benchmarks through lm-evaluation-harness, one record per question."""
+
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from crane.errors import CraneError
+
+TASKS = Path(__file__).parents[3] / "tasks"
+"""This project's own lm-eval task files."""
+
+
+class BenchmarkError(CraneError, ValueError):
+    """A benchmark's questions cannot be used."""
+
+
+def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Load a benchmark as lm-eval's task dictionary.
+
+    Args:
+        name: of the benchmark, for messages.
+        settings: `task`: an lm-eval task or group, or one of `TASKS`; `fewshot`: number of examples; `data`:
+            optional JSONL file that replaces the task's data set; `dataset`: optional folder that holds a copy of the
+            task's data set, in its own layout; `stratify_by`, `cluster_by`: as in `run`.
+
+    Raises:
+        BenchmarkError: unknown task, a question whose label is not one of its choices, or one without the field
+            that `stratify_by` or `cluster_by` names.
+    """
+    from datasets.exceptions import DatasetsError
+    from lm_eval.tasks import TaskManager
+
+    own = {path.stem for path in TASKS.glob("*.yaml")}
+    # A group file is how lm-eval lets a task's settings be overridden, for single tasks and groups alike.
+    group: dict[str, Any] = {
+        "group": f"crane_{name}",
+        "task": [settings["task"]],
+        "num_fewshot": settings["fewshot"],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        if settings.get("data"):
+            group["dataset_kwargs"] = {"data_files": {"test": str(settings["data"])}, "cache_dir": folder}
+        elif settings.get("dataset"):
+            # In memory: the cache, on the machine of this job, ends with it.
+            group["dataset_path"] = str(Path(settings["dataset"]).resolve())
+            group["dataset_kwargs"] = {"cache_dir": folder, "keep_in_memory": True}
+        Path(folder, "group.yaml").write_text(yaml.safe_dump(group), encoding="utf-8")
+        manager = TaskManager(include_path=[str(TASKS), folder], include_defaults=False)
+        if settings["task"] not in own:
+            manager.task_index.update({**_lm_eval_index(), **manager.task_index})
+        if settings["task"] not in manager.task_index:
+            raise BenchmarkError(f"benchmark {name!r}: unknown lm-eval task {settings['task']!r}")
+        try:
+            tasks = manager.load(f"crane_{name}")
+        except (OSError, ValueError, DatasetsError) as error:
+            source = (
+                settings.get("data") or settings.get("dataset") or f"the data of task {settings['task']!r}"
+            )
+            raise BenchmarkError(f"benchmark {name!r}: cannot read {source} ({error})") from error
+    for task_name, task in tasks["tasks"].items():
+        task.set_fewshot_seed(0)
+        _check_labels(name, task_name, task)
+        _check_fields(name, task_name, task, settings)
+    return tasks
+
+
+@cache
+def _lm_eval_index() -> dict[str, Any]:
+    """Return the index of lm-eval's own tasks, which takes seconds to build."""
+    from lm_eval.tasks import TaskManager
+
+    return dict(TaskManager().task_index)
+
+
+def _check_labels(benchmark: str, name: str, task: Any) -> None:
+    for number, doc in enumerate(task.eval_docs):
+        choices, label = task.doc_to_choice(doc), task.doc_to_target(doc)
+        if len(set(choices)) != len(choices):
+            raise BenchmarkError(f"benchmark {benchmark!r}, task {name!r}, question {number}: choices repeat")
+        if not (isinstance(label, int) and 0 <= label < len(choices)) and label not in choices:
+            raise BenchmarkError(
+                f"benchmark {benchmark!r}, task {name!r}, question {number}: label {label!r} is none of its "
+                f"{len(choices)} choices {choices!r}"
+            )
+
+
+def _check_fields(benchmark: str, name: str, task: Any, settings: Mapping[str, Any]) -> None:
+    for setting in ("stratify_by", "cluster_by"):
+        field = settings.get(setting)
+        if not field:
+            continue
+        for number, doc in enumerate(task.eval_docs):
+            if doc.get(field) is None:  # a field that only other records of a JSONL file have reads as None
+                there = ", ".join(key for key, value in doc.items() if value is not None)
+                raise BenchmarkError(
+                    f"benchmark {benchmark!r}, task {name!r}, question {number}: no field {field!r} "
+                    f"({setting}); there are: {there}"
+                )
+
+
+def run(lm: Any, tasks: dict[str, Any], settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Ask a model all questions of a loaded benchmark.
+
+    Args:
+        lm: lm-eval's `LM`.
+        tasks: from `load`.
+        settings: `stratify_by`, `cluster_by`: optional fields of a question for the bootstrap.
+
+    Returns:
+        One row per question: task, stratum, cluster, doc_id, doc_hash, correct (0 or 1), probability (of the
+        right choice among the choices), loglikelihoods (float32 list, in the order of the choices).
+    """
+    from lm_eval.evaluator import evaluate
+
+    # use_cache stays off: lm-eval's cache does not know about masks.
+    results = evaluate(lm, tasks, bootstrap_iters=0, log_samples=True)
+    rows = []
+    for task, samples in results["samples"].items():
+        leaf = tasks["tasks"][task]
+        for sample in samples:
+            doc = sample["doc"]
+            values = np.array([float(response[0]) for response in sample["filtered_resps"]])
+            label = sample["target"]
+            right = label if isinstance(label, int) else leaf.doc_to_choice(doc).index(label)
+            share = np.exp(values - values.max())
+            rows.append(
+                {
+                    "task": task,
+                    "stratum": str(doc[settings["stratify_by"]]) if settings.get("stratify_by") else task,
+                    "cluster": str(doc[settings["cluster_by"]])
+                    if settings.get("cluster_by")
+                    else f"{task}/{sample['doc_id']}",
+                    "doc_id": int(sample["doc_id"]),
+                    "doc_hash": sample["doc_hash"],
+                    "correct": int(sample["acc"]),
+                    "probability": float(share[right] / share.sum()),
+                    "loglikelihoods": values.astype(np.float32),
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,123 @@
+"""What every inference engine offers to the evaluations."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from crane.errors import CraneError
+from crane.names import NO_MASK
+from crane.neurons.neuron_set import NeuronSet
+
+log = logging.getLogger(__name__)
+
+
+class EngineError(CraneError, RuntimeError):
+    """A model cannot be loaded or asked."""
+
+
+class Prompt(NamedTuple):
+    """A prompt and the strings that end its answer."""
+
+    text: str
+    stop: tuple[str, ...]
+
+
+class Generation(NamedTuple):
+    """One answer."""
+
+    text: str
+    finish_reason: str
+    """`stop`: end of sequence or a stop string; `length`: the token limit."""
+
+
+def encode(
+    prompts: Sequence[Prompt], tokenizer: Any, context: int, limit: int
+) -> tuple[list[list[int]], int]:
+    """Tokenise prompts and return them with the context that holds: `context`, cut to the model's `limit`.
+
+    Raises:
+        EngineError: a prompt leaves no room for an answer.
+    """
+    if context > limit:
+        log.warning("context %d exceeds the model's own %d, which is used", context, limit)
+        context = limit
+    encoded = [tokenizer(prompt.text).input_ids for prompt in prompts]
+    for prompt, ids in zip(prompts, encoded, strict=True):
+        if len(ids) >= context:
+            raise EngineError(
+                f"a prompt of {len(ids)} tokens leaves no room in a context of {context}: {prompt.text[:80]!r}"
+            )
+    return encoded, context
+
+
+def end_tokens(tokenizer: Any, generation_config: Any) -> set[int]:
+    """Return the tokens that end an answer; chat models have several."""
+    own = generation_config.eos_token_id
+    return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+
+
+def check_length(samples: Sequence[Sequence[int]], limit: int) -> None:
+    """See that a model reads whole samples.
+
+    Raises:
+        EngineError: a sample is longer than `limit` tokens.
+    """
+    longest = max(map(len, samples))
+    if longest > limit:
+        raise EngineError(
+            f"a text of {longest} tokens is longer than the {limit} that the model can read; lower max_tokens"
+        )
+
+
+def read_answer(tokens: Sequence[int], stop: Sequence[str], tokenizer: Any, ends: set[int]) -> Generation:
+    """Return the text of generated tokens up to an end token or stop string, the same way for every engine."""
+    end = next((i for i, token in enumerate(tokens) if token in ends), None)
+    text = tokenizer.decode(list(tokens[:end]), skip_special_tokens=True)
+    cuts = [text.index(s) for s in stop if s in text]
+    if cuts:
+        text = text[: min(cuts)]
+    return Generation(text.strip(), "length" if end is None and not cuts else "stop")
+
+
+class Engine(Protocol):
+    """A loaded model whose masks change without loading it again."""
+
+    tokenizer: Any
+
+    def lm(self) -> Any:
+        """Return the model as lm-evaluation-harness's `LM`."""
+
+    def masked(
+        self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
+    ) -> AbstractContextManager[Any]:
+        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts.
+
+        With `values` `[K, I]` the neurons are set to these instead.
+        """
+
+    def generate(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int, repetition_penalty: float, context: int
+    ) -> list[Generation]:
+        """Answer greedily, in the order of the prompts."""
+
+    def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-likelihood (nats) of each sample's tokens after the first, in the order of the samples."""
+
+
+def each_mask(
+    engine: Engine, neurons: str | None, *, scale: float = 0.0, values: np.ndarray | None = None
+) -> Iterator[str]:
+    """Yield the mask languages of a mask set file one after the other, each while its mask is in force.
+
+    Without a file the model stays unmasked and `NO_MASK` is yielded once. `scale` and `values` as in `Engine.masked`.
+    """
+    if neurons is None:
+        yield NO_MASK
+        return
+    masks = NeuronSet.read_parquet(neurons)
+    for language in masks:
+        with engine.masked(masks, language, scale=scale, values=values):
+            yield language

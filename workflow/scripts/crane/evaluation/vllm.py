@@ -1,0 +1,256 @@
+"""The vLLM engine: masks change in milliseconds, questions share their prefixes."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoConfig, GenerationConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from crane.evaluation.engine import (
+    EngineError,
+    Generation,
+    Prompt,
+    check_length,
+    encode,
+    end_tokens,
+    read_answer,
+)
+from crane.models.architectures import family_of
+from crane.models.loading import load_tokenizer
+from crane.neurons.neuron_set import NeuronSet
+
+SCRIPTS = Path(__file__).parents[2]
+EXTENSION = "crane.evaluation.vllm_worker.NeuronMask"
+
+
+def text_decoder(config: Any) -> Any:
+    """Return the configuration of the text decoder of a model that also sees images, for vLLM's `hf_overrides`.
+
+    Without its eyes a model needs no image processor and none of the memory that vLLM keeps for pictures.
+    """
+    text = config.get_text_config()
+    if text is not config:  # vLLM asks with an empty configuration first
+        text.architectures = [MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[text.model_type]]
+    return text
+
+
+class VllmEngine:
+    """A model folder loaded in vLLM, with a mask on every MLP."""
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        dtype: str = "auto",
+        batch_size: int = 256,
+        tensor_parallel_size: int = 1,
+        context: int | None = None,
+        gpu_memory: float = 0.9,
+    ) -> None:
+        """Load the folder.
+
+        Raises:
+            ModelError: the folder has no readable tokenizer.
+            UnsupportedModelError: the model's family is unknown.
+            EngineError: vLLM cannot load the model, or cannot mask it.
+        """
+        self.tokenizer = load_tokenizer(folder)
+        self._config = AutoConfig.from_pretrained(folder)
+        sees = family_of(self._config).text is not None
+        cpu = not torch.cuda.is_available()
+        # Workers are new processes; they must find this package.
+        paths = [str(SCRIPTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(p for p in paths if p))
+        if cpu:
+            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+            # The engine's loop in this process: one start of Python with vLLM less.
+            os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+            if tensor_parallel_size > 1:
+                cores = range(tensor_parallel_size)
+                os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "|".join(map(str, cores)))
+        if dtype == "auto":
+            dtype = "float32" if cpu else "bfloat16"
+
+        from crane.evaluation.vllm_lm import SharedContextVLLM
+
+        try:
+            self._lm = SharedContextVLLM(
+                pretrained=str(folder),
+                dtype=dtype,
+                tensor_parallel_size=tensor_parallel_size,
+                add_bos_token=self.tokenizer.bos_token_id is not None,
+                max_model_len=context,
+                max_num_seqs=batch_size,
+                enable_prefix_caching=True,
+                enforce_eager=cpu,
+                gpu_memory_utilization=gpu_memory,
+                worker_extension_cls=EXTENSION,
+                # The compile cache does not know the extension: without a key of its own, a graph compiled without
+                # masks would be used again and every mask silently ignored.
+                additional_config={"neuron_mask": 1},
+                # A prefix is shared in whole blocks. The CPU's default of 128 tokens is longer than most examples; it
+                # has no kernel for the 16 of a GPU.
+                **({"block_size": 32} if cpu else {}),
+                **({"hf_overrides": text_decoder} if sees else {}),
+            )
+        except ValueError as error:
+            raise EngineError(
+                f"vLLM cannot load {folder}, a {self._config.model_type}: {error}; use engine: hf"
+            ) from error
+        self._llm = self._lm.model
+        # Chat models name their several end tokens in generation_config.json, where they have one.
+        has_own = (Path(folder) / "generation_config.json").exists()
+        generation = GenerationConfig.from_pretrained(folder) if has_own else self._config
+        self._ends = end_tokens(self.tokenizer, generation)
+        self.layers, self.widths = self._check_layers()
+        self._check_masks_work()
+
+    def _check_layers(self) -> tuple[int, dict[str, int]]:
+        workers = self._llm.collective_rpc("neuron_mask_shape")
+        config = self._config
+        layers = config.get_text_config().num_hidden_layers
+        for worker in workers:
+            if worker["layers"] != list(range(layers)):
+                raise EngineError(
+                    f"vLLM's {config.model_type} has {len(worker['layers'])} MLPs that can be masked, the model has "
+                    f"{layers} layers; use engine: hf"
+                )
+            if worker["quantisation"] != "UnquantizedLinearMethod":
+                raise EngineError(f"a model quantised by {worker['quantisation']} cannot be masked")
+        return layers, {
+            "intermediate": sum(worker["width"] for worker in workers),
+            "residual_write": workers[0]["output_width"],
+        }
+
+    def _check_masks_work(self) -> None:
+        """Apply a large mask and see that log-probabilities change, and that they come back.
+
+        Raises:
+            EngineError: the mask is ignored.
+        """
+        half = np.arange(0, self.widths["intermediate"], 2)
+        large = NeuronSet({"check": dict.fromkeys(range(self.layers), half)}, layers=self.layers)
+        before = self._probe()
+        with self.masked(large, "check"):
+            during = self._probe()
+        after = self._probe()
+        if abs(during - before) < 1e-3 or abs(after - before) > 1e-3:
+            raise EngineError(
+                f"vLLM ignores the mask: log-probability {before:.5f} before, {during:.5f} under a mask of half of "
+                f"all neurons, {after:.5f} after it"
+            )
+
+    def _probe(self) -> float:
+        ids = self.tokenizer("The quick brown fox jumps over the lazy dog.").input_ids
+        (answer,) = self._lm._loglikelihood_tokens([(None, ids[:-1], ids[-1:])], disable_tqdm=True)
+        return answer[0]
+
+    def lm(self) -> Any:
+        """Return the model as lm-evaluation-harness's `LM`; BOS is added to every context."""
+        bos = self.tokenizer.bos_token_id
+        if bos is not None and self._lm.tok_encode("a")[0] != bos:
+            raise EngineError(f"the tokenizer does not start with BOS ({bos})")
+        return self._lm
+
+    @contextmanager
+    def masked(
+        self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
+    ) -> Iterator[None]:
+        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts.
+
+        With `values` `[K, I]` the neurons are set to these instead.
+
+        Raises:
+            KeyError: the set has no mask for the language.
+            ValueError: the set was made for another number of layers, a neuron is outside the model, or `values` has
+                another shape.
+            EngineError: the workers own another number of neurons than the mask has.
+        """
+        if neurons.layers != self.layers:
+            raise ValueError(
+                f"mask {language!r}: made for {neurons.layers} layers, the model has {self.layers}"
+            )
+        width = self.widths[neurons.site]
+        chosen = {layer: [int(i) for i in index] for layer, index in neurons[language].items()}
+        for layer, index in chosen.items():
+            if index and not 0 <= min(index) <= max(index) < width:
+                raise ValueError(
+                    f"mask {language!r}, layer {layer}: neuron {max(index)} does not exist, the model has {width} per "
+                    f"layer at site {neurons.site!r}"
+                )
+        fixed = {}
+        if values is not None:
+            if values.shape != (self.layers, width):
+                raise ValueError(
+                    f"values of shape {values.shape}; the model has {self.layers} x {width} neurons"
+                )
+            scale, fixed = 0.0, {layer: values[layer, index].tolist() for layer, index in chosen.items()}
+        try:
+            self._set(chosen, scale, neurons.site, fixed)
+            yield
+        finally:
+            self._set({}, 1.0, neurons.site, {})
+
+    def _set(
+        self, neurons: dict[int, list[int]], scale: float, site: str, values: dict[int, list[float]]
+    ) -> None:
+        owned = self._llm.collective_rpc("neuron_mask_set", args=(neurons, scale, site, values))
+        expected = sum(map(len, neurons.values()))
+        found = sum(owned) if site == "intermediate" else owned[0]
+        if found != expected:
+            raise EngineError(f"the mask has {expected} neurons, vLLM's workers own {found} of them")
+        # What is cached was computed under the former mask.
+        if not self._llm.reset_prefix_cache():
+            raise EngineError(
+                "vLLM did not empty its prefix cache; answers under the new mask would be stale"
+            )
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        repetition_penalty: float = 1.0,
+        context: int = 4096,
+    ) -> list[Generation]:
+        """Answer greedily, in the order of the prompts; arguments and errors as in the Hugging Face engine."""
+        from vllm import SamplingParams, TokensPrompt
+
+        encoded, context = encode(prompts, self.tokenizer, context, self._lm.max_length)
+        params = [
+            SamplingParams(
+                temperature=0,
+                repetition_penalty=repetition_penalty,
+                max_tokens=min(max_new_tokens, context - len(ids)),
+                stop=list(prompt.stop),
+                skip_special_tokens=True,
+            )
+            for prompt, ids in zip(prompts, encoded, strict=True)
+        ]
+        # vLLM's own text drops the bytes of an unfinished character, so that both engines decode the tokens.
+        outputs = self._llm.generate([TokensPrompt(prompt_token_ids=ids) for ids in encoded], params)
+        return [
+            read_answer(output.outputs[0].token_ids, prompt.stop, self.tokenizer, self._ends)
+            for output, prompt in zip(outputs, prompts, strict=True)
+        ]
+
+    def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-likelihood (nats) of each sample; arguments and errors as in the Hugging Face engine."""
+        from vllm import SamplingParams, TokensPrompt
+
+        # vLLM always generates: one token of the context is for that.
+        check_length(samples, self._lm.max_length - 1)
+        params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=0, detokenize=False)
+        outputs = self._llm.generate([TokensPrompt(prompt_token_ids=list(ids)) for ids in samples], params)
+        return [
+            sum(
+                float(place[token].logprob)
+                for token, place in zip(ids[1:], output.prompt_logprobs[1:], strict=True)
+            )
+            for ids, output in zip(samples, outputs, strict=True)
+        ]

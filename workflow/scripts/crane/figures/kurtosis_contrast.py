@@ -1,0 +1,88 @@
+"""The paper's Figure 3: which neurons concentrate their relevance under one language."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from crane.figures.style import BLACK, COLOURS, GREY, Style
+from crane.results.labels import ResultsError
+
+MAX_LAYERS = 8
+LINEAR_TO = 2.0
+
+
+def kurtosis_contrast(
+    kurtosis: pd.DataFrame,
+    threshold: float,
+    languages: Mapping[str, str],
+    selected: pd.DataFrame | None = None,
+    style: Style | None = None,
+) -> Figure:
+    """Figure 3: each neuron's z under the target language against its largest z under the others.
+
+    Rows are target languages, columns layers (of deep models eight, evenly spaced; four in a narrow figure).
+    `kurtosis` has language, layer, site, neuron and z; neurons without a kurtosis in every language are left out.
+    Coloured and counted are those of `selected` (language, layer, site, neuron), by default the ones beyond the
+    threshold under the target language alone.
+
+    Raises:
+        ResultsError: fewer than two languages, or one of `languages` is missing.
+    """
+    style = style or Style()
+    present = set(kurtosis["language"])
+    if len(languages) < 2 or not present.issuperset(languages):
+        raise ResultsError(
+            f"kurtosis contrast: needs two languages or more, each in the kurtosis tables; asked for "
+            f"{', '.join(languages)}, found {', '.join(sorted(present))}"
+        )
+    layers = np.sort(kurtosis["layer"].unique())
+    most = min(style.across(MAX_LAYERS, 0.8), len(layers))
+    shown = layers[np.linspace(0, len(layers) - 1, most).round().astype(int)]
+    unit = ["layer", "site", "neuron"]
+    z = kurtosis[kurtosis["layer"].isin(shown)].pivot(index=unit, columns="language", values="z")
+    z = z[list(languages)].dropna()
+    smallest, largest = float(z.to_numpy().min()), float(z.to_numpy().max())
+    limits = (min(-1.0, smallest * 1.2), max(2 * threshold, largest * 1.5))
+    spots = [-10, 0, 1, 10, 100, 1000] if len(shown) > 5 else [-10, -3, 0, 1, 3, 10, 30, 100, 300, 1000]
+    ticks = [spot for spot in spots if limits[0] < spot < limits[1]]
+
+    with style.applied():
+        panel = min(1.3, style.width / (len(shown) + 0.4))
+        height = (panel + 0.22) * len(languages) + 0.65
+        figure = Figure(figsize=(style.width, height), layout="constrained")
+        panels = figure.subplots(len(languages), len(shown), sharex=True, sharey=True, squeeze=False)
+        for row, (code, language) in enumerate(languages.items()):
+            target, others = z[code], z.drop(columns=code).max(axis=1)
+            if selected is None:
+                chosen = (target > threshold) & (others < threshold)
+            else:
+                index = pd.MultiIndex.from_frame(selected.loc[selected["language"] == code, unit])
+                chosen = pd.Series(z.index.isin(index), index=z.index)
+            for axes, layer in zip(panels[row], shown, strict=True):
+                here = z.index.get_level_values("layer") == layer
+                for mask, colour, size in ((~chosen, GREY, 1.5), (chosen, COLOURS[1], 3.0)):
+                    axes.scatter(
+                        target[here & mask], others[here & mask], s=size, c=colour, lw=0, rasterized=True
+                    )
+                axes.axvline(threshold, color=BLACK, lw=0.6, ls="--")
+                axes.axhline(threshold, color=BLACK, lw=0.6, ls="--")
+                for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+                    scale("symlog", linthresh=LINEAR_TO)
+                    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+                    axis.set_minor_locator(NullLocator())
+                axes.set(xlim=limits, ylim=limits)
+                count = f"{int(chosen[here].sum()):,} of {int(here.sum()):,}"
+                axes.set_title(f"Layer {layer}\n{count}" if row == 0 else count, fontsize=style.small, pad=3)
+            panels[row, 0].set_ylabel(language, fontweight="bold")
+        note = (
+            f"z of the kurtosis under the target language (linear up to ±{LINEAR_TO:g}, logarithmic beyond)\n"
+        )
+        note += "above each panel: neurons selected of all"
+        if len(shown) < len(layers):
+            note += f"; {len(shown)} of {len(layers)} layers shown, evenly spaced"
+        figure.supxlabel(style.wrapped(note), fontsize=style.font_size)
+        figure.supylabel("Largest z under the other languages", fontsize=style.font_size)
+    return figure

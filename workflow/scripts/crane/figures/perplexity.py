@@ -1,0 +1,64 @@
+"""The perplexity matrices as heatmaps: one panel per mask set, its own language on the diagonal."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from crane.figures.style import DIVERGING, Style, legible_on
+from crane.names import ORIGINAL
+from crane.results.labels import Labels
+from crane.results.perplexity import perplexity_rows
+
+COLUMNS = 4
+
+
+def perplexity_heatmap(table: pd.DataFrame, labels: Labels, model: str, style: Style | None = None) -> Figure:
+    """Draw the log-ratio of perplexity to the unmasked model's: rows are masks, columns the texts' languages.
+
+    The framed diagonal is the mask of the texts' own language; seeds are averaged.
+
+    Raises:
+        ResultsError: see `crane.results.perplexity.perplexity_rows`.
+    """
+    style = style or Style()
+    rows = perplexity_rows(table, labels, model)
+    rows = rows[rows["label"] != ORIGINAL]
+    sets = list(dict.fromkeys(rows["label"]))
+    count = len(labels.languages)
+    columns = style.across(min(COLUMNS, len(sets)), 1.6)
+    lines = math.ceil(len(sets) / columns)
+    extreme = float(rows["log_ratio"].abs().max()) or 1.0
+
+    with style.applied():
+        size = style.width / columns
+        figure = Figure(figsize=(style.width, lines * (0.8 * size + 0.35) + 0.7), layout="constrained")
+        panels = figure.subplots(lines, columns, squeeze=False)
+        for axes in panels.flat[len(sets) :]:
+            axes.remove()
+        for place, label in enumerate(sets):
+            axes = panels.flat[place]
+            own = rows[rows["label"] == label]
+            ratios = own["log_ratio"].to_numpy().reshape(count, count)
+            image = axes.imshow(ratios, cmap=DIVERGING, norm=Normalize(-extreme, extreme), aspect="auto")
+            for row, column in np.ndindex(ratios.shape):
+                axes.text(column, row, f"× {np.exp(ratios[row, column]):.2f}", ha="center", va="center",
+                          fontsize=style.small, color=legible_on(image.to_rgba(ratios[row, column])))  # fmt: skip
+                if row == column:
+                    axes.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, lw=0.9))
+            axes.set_title(labels.name(label, own["seeds"].max()))
+            axes.set_xticks(range(count), list(labels.languages))
+            axes.set_yticks(range(count), list(labels.languages) if place % columns == 0 else [""] * count)
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
+        panels[0, 0].set_ylabel("Language masked")
+        figure.supxlabel("Language of the texts", fontsize=style.font_size)
+        documents = rows["documents"].iloc[0]
+        figure.colorbar(
+            image, ax=panels.ravel().tolist(), location="right", aspect=25,
+            label=f"Log of the perplexity's ratio\n(n = {documents:,.0f} documents)",
+        )  # fmt: skip
+    return figure

@@ -1,0 +1,237 @@
+"""Judges behind an OpenAI-compatible endpoint's batches: requests by file, replies by file, half the price.
+
+What could be paid twice is written down before it is needed: that a batch is about to be handed in (its own mark goes
+with it as metadata), then the endpoint's name for it, before the first look at it. A job that was killed anywhere in
+between finds its batch again, by name or by mark, and asks only for what no batch has. A batch stays open in the store
+until all that it holds is stored, or until it is certain that there is none.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import openai
+
+from crane.judging.batch_routes import COMPLETIONS, BatchRoutes
+from crane.judging.endpoint import RETRIES, TRANSIENT, Endpoint, hopeless, refuses, retry_after
+from crane.judging.interface import Failure, JudgeError, Record, Request
+from crane.judging.online import LONGEST_WAIT, is_completion
+from crane.judging.store import Batch, JudgementStore
+
+LARGEST = 50_000
+"""Requests of a batch."""
+LARGEST_FILE = 150_000_000
+"""Bytes of its file; OpenAI takes 200 MB."""
+ROUNDS = 4
+"""How often a job hands in batches at most; after the first time, what expired, failed or is missing in the output."""
+DOWNLOADS = 4
+"""How often results are downloaded that hold less than the batch states."""
+ENDED = ("completed", "failed", "expired", "cancelled")
+
+Results = dict[str, dict[str, Any] | Failure]
+
+
+class BatchJudge:
+    """Sends chat completions in batches (a `Backend`).
+
+    Args:
+        endpoint: where to.
+        store: remembers batches handed in.
+        poll_seconds: pause between two looks at a batch.
+    """
+
+    uses_batches = True
+
+    def __init__(self, endpoint: Endpoint, store: JudgementStore, poll_seconds: float) -> None:
+        self.endpoint = endpoint
+        self.check_model = endpoint.check_model
+        self._store = store
+        self._pause = poll_seconds
+
+    def ask(self, requests: Sequence[Request], record: Record) -> dict[str, Failure]:
+        """See `crane.judging.interface.Backend`."""
+        by_key = {request.key: request for request in requests}
+        failures: dict[str, Failure] = {}
+        with openai.OpenAI(**self.endpoint.settings) as client:
+            routes = BatchRoutes(self.endpoint, client)
+            try:
+                for batch in self._store.open_batches(by_key):
+                    self._resume(routes, batch, record, failures)
+                for _ in range(ROUNDS):
+                    answered = self._store.replies(by_key)
+                    left = [
+                        r for key, r in by_key.items() if key not in answered and not _settled(failures, key)
+                    ]
+                    if not left:
+                        break
+                    uids = [self._hand_in(routes, part) for part in _parts(left)]
+                    for batch in self._store.open_batches(by_key):
+                        if batch.uid in uids:
+                            self._fetch(routes, batch, record, failures)
+            except openai.APIError as error:
+                raise self.endpoint.stop(error) from None
+        answered = self._store.replies(by_key)
+        missing = Failure("missing in every batch's output", refused=False)
+        return {key: failures.get(key, missing) for key in by_key if key not in answered}
+
+    def _hand_in(self, routes: BatchRoutes, requests: Sequence[Request]) -> str:
+        """Upload a file and create its batch; return its mark."""
+        uid = uuid.uuid4().hex
+        file_id = routes.upload(f"crane-{uid}.jsonl", "".join(map(_line, requests)))
+        self._store.note_batch(uid, self.endpoint.base_url, [request.key for request in requests])
+        batch_id = self._create(routes, file_id, uid)
+        self._store.note_batch_id(uid, batch_id)
+        print(f"batch {batch_id}: {len(requests)} requests handed in", flush=True)
+        return uid
+
+    def _create(self, routes: BatchRoutes, file_id: str, uid: str) -> str:
+        """Create a batch and return its name.
+
+        Creating is what is paid for. A try whose answer was lost, or is an error of the server (a gateway's time-out
+        among them), may have succeeded, which the mark tells. Only where every try was refused there is certainly no
+        batch, and its note is closed.
+        """
+        unseen = False
+        pause = 0.0
+        stop = JudgeError(
+            f"judge at {self.endpoint.base_url}: its reply to a new batch cannot be read; run again"
+        )
+        for attempt in range(RETRIES):
+            if pause:
+                time.sleep(pause)
+            pause = min(0.5 * 2**attempt, 8.0)
+            try:
+                if made := routes.create(file_id, uid):
+                    return made
+            except openai.APIError as error:
+                stop = self.endpoint.stop(error)
+                if hopeless(error):
+                    break
+                pause = min(retry_after(error) or pause, LONGEST_WAIT)
+                if refuses(error):
+                    continue
+            unseen = True
+            if found := routes.find(uid):
+                return found
+        if not unseen:
+            self._store.close_batch(uid)
+        raise stop
+
+    def _resume(
+        self, routes: BatchRoutes, batch: Batch, record: Record, failures: dict[str, Failure]
+    ) -> None:
+        """Take over a batch of a job that ended before it had fetched it."""
+        try:
+            batch_id = batch.batch_id or routes.find(batch.uid)
+        except openai.NotFoundError:
+            raise self._forgotten(batch) from None
+        if batch_id is None:  # the job ended before the batch was created
+            self._store.close_batch(batch.uid)
+            return
+        print(f"batch {batch_id}: handed in by an earlier job, taken over", flush=True)
+        self._store.note_batch_id(batch.uid, batch_id)
+        self._fetch(routes, batch._replace(batch_id=batch_id), record, failures)
+
+    def _fetch(self, routes: BatchRoutes, batch: Batch, record: Record, failures: dict[str, Failure]) -> None:
+        """Wait for a batch's end and record all that it holds."""
+        assert batch.batch_id is not None
+        results: Results = {}
+        for attempt in range(DOWNLOADS):
+            if attempt:
+                time.sleep(min(0.5 * 2**attempt, 8.0))
+            try:
+                while (state := routes.look(batch.batch_id)).status not in ENDED:
+                    time.sleep(self._pause)
+                whole = [self._download(routes, file_id, results) for file_id in state.files]
+            except openai.NotFoundError:
+                raise self._forgotten(batch) from None
+            stated = min(state.results, len(batch.keys))
+            if all(whole) and len(results) >= stated:
+                break
+        own = {key: results[key] for key in batch.keys if key in results}
+        replies = {key: result for key, result in own.items() if not isinstance(result, Failure)}
+        errors = {key: result for key, result in own.items() if isinstance(result, Failure)}
+        record(replies)
+        failures |= errors
+        for key in replies:
+            failures.pop(key, None)
+        missing = len(batch.keys) - len(own)
+        print(f"batch {batch.batch_id}: {state.status}, {len(replies)} replies, {len(errors)} errors, {missing} "
+              f"missing, {len(results) - len(own)} foreign", flush=True)  # fmt: skip
+        where = f"judge at {self.endpoint.base_url}: batch {batch.batch_id}"
+        if not all(whole) or len(results) < stated:
+            raise JudgeError(
+                f"{where}: {stated} results stated, {len(results)} could be read; these are stored, run again for the "
+                f"rest, or {self._giving_up(batch)}"
+            )
+        self._store.close_batch(batch.uid)
+        if state.status == "failed" and not replies:
+            raise JudgeError(f"{where} failed: {state.errors or 'no reason given'}")
+        if state.status == "cancelled" and len(replies) < len(batch.keys):
+            raise JudgeError(
+                f"{where} was cancelled with {len(replies)} of {len(batch.keys)} requests answered, which are stored; "
+                "run again to hand in the rest anew"
+            )
+
+    def _download(self, routes: BatchRoutes, file_id: str, results: Results) -> bool:
+        """Add what a file holds to the results; say whether all its lines could be read."""
+        lines, whole = routes.lines(file_id)
+        for line in lines:
+            if not isinstance(results.get(line["custom_id"]), dict):  # an error takes no reply's place
+                results[line["custom_id"]] = self._result(line)
+        return whole
+
+    def _result(self, line: Mapping[str, Any]) -> dict[str, Any] | Failure:
+        """Return the completion of one line of an output or error file."""
+        response = _object(line.get("response"))
+        status, body = response.get("status_code"), response.get("body")
+        if status == 200 and is_completion(body):
+            return _object(body)
+        if status == 200:
+            return Failure("the endpoint's reply is not a chat completion", refused=False)
+        error = line.get("error") or _object(body).get("error") or body
+        about = _object(error) or {"message": error}
+        told = f"{about.get('code') or status}: {about.get('message') or 'no reason given'}"
+        refused = isinstance(status, int) and 400 <= status < 500 and status not in TRANSIENT
+        return Failure(self.endpoint.one_line(told), refused)
+
+    def _forgotten(self, batch: Batch) -> JudgeError:
+        name = batch.batch_id or f"with the mark {batch.uid}"
+        return JudgeError(
+            f"judge at {self.endpoint.base_url}: batch {name}, which was handed in, or its results are not found with "
+            f"this key (HTTP 404); set the key that it was handed in with, or {self._giving_up(batch)}"
+        )
+
+    def _giving_up(self, batch: Batch) -> str:
+        statement = f"UPDATE batch SET open = 0 WHERE uid = '{batch.uid}'"
+        return f'give it up and pay again for what is missing: sqlite3 {self._store.path} "{statement}"'
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _settled(failures: Mapping[str, Failure], key: str) -> bool:
+    return key in failures and failures[key].refused
+
+
+def _line(request: Request) -> str:
+    line = {"custom_id": request.key, "method": "POST", "url": COMPLETIONS, "body": request.body}
+    return json.dumps(line) + "\n"
+
+
+def _parts(requests: Sequence[Request]) -> Iterator[list[Request]]:
+    """Yield what fits one batch."""
+    part: list[Request] = []
+    size = 0
+    for request in requests:
+        length = len(_line(request))
+        if part and (len(part) == LARGEST or size + length > LARGEST_FILE):
+            yield part
+            part, size = [], 0
+        part.append(request)
+        size += length
+    if part:
+        yield part

@@ -1,0 +1,215 @@
+"""An OpenAI-compatible endpoint: its key, its errors in one line each, and whether it knows a model."""
+
+import email.utils
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import openai
+
+from crane.judging.interface import Failure, JudgeError
+
+NO_ROUTE = (404, 405, 501)
+UNKNOWN_MODEL = (400, 404, 405, 422, 501)
+"""What endpoints answer about a model that they do not have, or have no route for."""
+TRANSIENT = (408, 409, 425, 429)
+RETRIES = 6
+"""By the client, with growing pauses (0.5 to 8 s) or those that Retry-After asks for."""
+SHORTEST_KEY = 8
+"""Characters; what is shorter (`none`, `x`, `EMPTY` for servers that ask for any) is no secret, but part of words."""
+_KEY_SHAPE = re.compile(r"\bsk-[A-Za-z0-9_*-]{3,}")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def read_key(variable: str) -> str:
+    """Return the key that an environment variable holds; a stand-in where no variable is named.
+
+    Raises:
+        JudgeError: the variable is not set, or holds what cannot be a key. The message does not show it.
+    """
+    if not variable:
+        return "none"
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise JudgeError(
+            f"the environment variable {variable} is not set: put the judge's key there, or set key_variable: null"
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise JudgeError(f"the environment variable {variable} holds what cannot be a key")
+    return key
+
+
+class Endpoint:
+    """Where requests go, and how its replies and errors are told; the key leaves it in the request's header only.
+
+    Args:
+        base_url: address up to and with /v1.
+        key_variable: name of the environment variable that holds the key; "" for none.
+        timeout: seconds until a request counts as lost.
+    """
+
+    def __init__(self, base_url: str, key_variable: str, timeout: float) -> None:
+        self.base_url = base_url
+        self._key = read_key(key_variable)
+        self.settings: dict[str, Any] = {
+            "base_url": base_url, "api_key": self._key, "timeout": timeout, "max_retries": RETRIES,
+        }  # fmt: skip
+
+    def hidden(self, text: str) -> str:
+        """Return a text without the key: servers repeat it in errors, and might in replies."""
+        return text.replace(self._key, "[key]") if len(self._key) >= SHORTEST_KEY else text
+
+    def read(self, text: str) -> Any:
+        """Return the value of a reply's JSON, without the key and without halves of characters.
+
+        The key is replaced in the strings after they are read: JSON may write each of its characters in two ways.
+
+        Raises:
+            ValueError: the text is not JSON.
+        """
+        try:
+            return self._clean(json.loads(text))
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return _LONE_SURROGATE.sub("\ufffd", self.hidden(value))
+        if isinstance(value, list):
+            return [self._clean(item) for item in value]
+        if isinstance(value, dict):
+            return {self._clean(name): self._clean(item) for name, item in value.items()}
+        return value
+
+    def ask(self, call: Callable[[], Any], shape: type = dict) -> Any:
+        """Return the JSON that a route replies with; what is none (a web page, a cut reply) is asked for again.
+
+        Args:
+            call: sends one request by the client's `with_raw_response`.
+            shape: of the value.
+
+        Raises:
+            openai.APIError: as the client raises it.
+            JudgeError: no reply was JSON of this shape.
+        """
+        for attempt in range(self.settings["max_retries"] + 1):
+            if attempt:
+                time.sleep(min(0.25 * 2**attempt, 8.0))
+            reply = call().http_response
+            try:
+                value = self.read(reply.text)
+            except ValueError:
+                continue
+            if isinstance(value, shape):
+                return value
+        raise JudgeError(
+            f"judge at {self.base_url}: {reply.request.url.path} replies what is not the JSON expected; "
+            "look at base_url, or run again if the endpoint is ill"
+        )
+
+    def check_model(self, model: str) -> None:
+        """See `crane.judging.interface.Backend`; an endpoint that shows no list of models passes."""
+        with openai.OpenAI(**self.settings) as client:
+            try:
+                served = _names(self.ask(client.models.with_raw_response.list, object))
+            except openai.APIError as error:
+                status = _status(error)
+                if status in NO_ROUTE or status == 403:  # a key may be restricted to completions
+                    return
+                raise self.stop(error) from None
+            if served is None or model in served:
+                return
+            try:
+                client.models.with_raw_response.retrieve(model)  # some lists leave out what is served
+            except openai.APIError as error:
+                if _status(error) not in UNKNOWN_MODEL:
+                    raise self.stop(error) from None
+                shown = ", ".join(served[:10]) + (", ..." if len(served) > 10 else "")
+                raise JudgeError(
+                    f"{self.base_url} does not know the model {model!r}; it has: {shown or 'none'}"
+                ) from None
+
+    def failure(self, error: openai.APIError) -> Failure:
+        """Return why one request got no reply.
+
+        Raises:
+            JudgeError: no other request would fare better.
+        """
+        if _status(error) in (401, 403, 404) or _without_quota(error):
+            raise self.stop(error) from None
+        return Failure(self.told(error), hopeless(error))
+
+    def told(self, error: openai.APIError) -> str:
+        """Return an error as one line: its kind, status and the server's message, without the key."""
+        if isinstance(error, openai.APITimeoutError):
+            return f"no reply within {self.settings['timeout']} s"
+        if isinstance(error, openai.APIConnectionError):
+            return f"no connection ({type(error.__cause__).__name__})"
+        status = f"HTTP {error.status_code}: " if isinstance(error, openai.APIStatusError) else ""
+        told = error.body.get("message") if isinstance(error.body, dict) else None
+        return self.one_line(f"{status}{told or error.message}")
+
+    def one_line(self, text: str) -> str:
+        """Return what a server says as one short line, without the key or the like: endpoints show other keys, too."""
+        hidden = _KEY_SHAPE.sub("[key]", self.hidden(_LONE_SURROGATE.sub("\ufffd", text)))
+        return " ".join(hidden.split())[:300]
+
+    def stop(self, error: openai.APIError) -> JudgeError:
+        """Return the error that ends the job."""
+        advice = {
+            401: "look at the key", 403: "the key may not use this model", 404: "look at base_url and model",
+        }.get(_status(error) or 0, "is the endpoint up? What was answered is stored")  # fmt: skip
+        if _without_quota(error):
+            advice = "what was answered is stored; run again when there is quota"
+        return JudgeError(f"judge at {self.base_url}: {self.told(error)}; {advice}")
+
+
+def refuses(error: openai.APIError) -> bool:
+    """Say whether the server answered that it did not do what was asked; after all else nobody knows."""
+    status = _status(error)
+    return status is not None and 400 <= status < 500 and status not in (408, 409)
+
+
+def hopeless(error: openai.APIError) -> bool:
+    """Say whether the same request would be refused again, however late."""
+    return _without_quota(error) or (refuses(error) and _status(error) not in TRANSIENT)
+
+
+def retry_after(error: openai.APIError) -> float | None:
+    """Return the seconds that the server asks to wait before a request that may succeed then, if it asks."""
+    status = _status(error)
+    if status is None or not (status in TRANSIENT or status >= 500):
+        return None
+    headers = error.response.headers
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            seconds = float(headers.get(name, "nan")) / unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(seconds, 0.0)
+    try:
+        date = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
+        return max(date.timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _status(error: openai.APIError) -> int | None:
+    return error.status_code if isinstance(error, openai.APIStatusError) else None
+
+
+def _without_quota(error: openai.APIError) -> bool:
+    return "insufficient_quota" in (error.code, error.type)
+
+
+def _names(listed: Any) -> list[str] | None:
+    """Return the models of a list, None where it has no form that is known."""
+    entries = listed.get("data") if isinstance(listed, dict) else listed
+    if not isinstance(entries, list):
+        return None
+    return [entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]

@@ -1,0 +1,123 @@
+"""Judges behind an OpenAI-compatible endpoint, one request per answer, several in flight."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import openai
+
+from crane.judging.endpoint import RETRIES, Endpoint, retry_after
+from crane.judging.interface import Failure, JudgeError, Record, Request
+
+CLIENTS_WAIT = 120.0
+"""Seconds of a Retry-After that the client itself follows."""
+LONGEST_WAIT = 3600.0
+"""Seconds that are waited at most where it asks for more."""
+
+
+class OnlineJudge:
+    """Sends chat completions concurrently (a `Backend`).
+
+    The official client retries 408, 409, 429, 5xx, time-outs and lost connections and follows Retry-After. What it
+    does not see are replies of status 200 that are no completion (cut JSON, a web page): they are sent again here.
+
+    Args:
+        endpoint: where to.
+        concurrency: requests in flight.
+    """
+
+    def __init__(self, endpoint: Endpoint, concurrency: int) -> None:
+        self.endpoint = endpoint
+        self.check_model = endpoint.check_model
+        self._concurrency = concurrency
+
+    uses_batches = False
+
+    def ask(self, requests: Sequence[Request], record: Record) -> dict[str, Failure]:
+        """See `crane.judging.interface.Backend`."""
+        return asyncio.run(self._ask_all(requests, record))
+
+    async def _ask_all(self, requests: Sequence[Request], record: Record) -> dict[str, Failure]:
+        failures: dict[str, Failure] = {}
+        waiting = iter(requests)
+        recorder = _Recorder(record)
+        stop: list[JudgeError] = []
+        async with openai.AsyncOpenAI(**self.endpoint.settings) as client:
+
+            async def work() -> None:
+                for request in waiting:
+                    try:
+                        reply = await self._ask(client, request.body)
+                        if isinstance(reply, Failure):
+                            failures[request.key] = reply
+                        else:
+                            await recorder(request.key, reply)
+                    except JudgeError as error:
+                        stop.append(error)
+                    if stop:  # what is in flight elsewhere is still recorded: it is paid for
+                        return
+
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._concurrency, len(requests))):
+                    group.create_task(work())
+        if stop:
+            raise stop[0]
+        return failures
+
+    async def _ask(self, client: openai.AsyncOpenAI, body: dict[str, Any]) -> dict[str, Any] | Failure:
+        failure = Failure("not asked", refused=False)
+        for attempt in range(RETRIES):
+            if attempt:
+                await asyncio.sleep(min(0.25 * 2**attempt, 8.0))
+            try:
+                raw = await client.chat.completions.with_raw_response.create(**body)
+            except openai.APIError as error:
+                failure = self.endpoint.failure(error)
+                wait = _long_wait(error)
+                if wait is None or attempt == RETRIES - 1:
+                    return failure
+                print(f"{failure.reason}; the endpoint asks to wait, for {wait:.0f} s", flush=True)
+                await asyncio.sleep(wait)
+                continue
+            try:
+                reply = self.endpoint.read(raw.http_response.text)
+            except ValueError:
+                reply = None
+            if is_completion(reply):
+                return reply
+            failure = Failure("the endpoint's reply is not a chat completion", refused=False)
+        return failure
+
+
+class _Recorder:
+    """Records replies outside the event loop, together those that arrive while others are being written.
+
+    Whoever hands in a reply waits until it is on the disk before the next request is sent, so that a job that is
+    killed loses no more replies than it has requests in flight.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._waiting: dict[str, dict[str, Any]] = {}
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, key: str, reply: dict[str, Any]) -> None:
+        self._waiting[key] = reply
+        async with self._turn:
+            if key in self._waiting:  # else the writer before took it along
+                replies, self._waiting = self._waiting, {}
+                await asyncio.to_thread(self._record, replies)
+
+
+def is_completion(value: Any) -> bool:
+    """Say whether the value of a reply's JSON is a chat completion."""
+    try:
+        return isinstance(value["choices"][0]["message"], dict)
+    except (KeyError, IndexError, TypeError):
+        return False
+
+
+def _long_wait(error: openai.APIError) -> float | None:
+    """Return the seconds of a Retry-After that the client found too long to follow, if there is one."""
+    wait = retry_after(error)
+    return min(wait, LONGEST_WAIT) if wait is not None and wait > CLIENTS_WAIT else None

@@ -1,0 +1,90 @@
+"""From an answer to the body of the judge's request: the answer is data, so it is delimited and escaped."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import yaml
+
+from crane.judging.interface import Request
+from crane.judging.scale import HIGHEST, LOWEST
+
+PROMPTS = Path(__file__).parents[3] / "prompts"
+VERDICT_SCHEMA = {
+    "name": "verdict",
+    "strict": True,
+    "schema": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["score", "reason"],
+        "properties": {
+            "score": {"type": "integer", "enum": list(range(LOWEST, HIGHEST + 1))},
+            "reason": {"type": "string"},
+        },
+    },
+}
+# Character references: the text stays whole, but no longer has the form of a verdict or of a JSON object.
+_DISARMED = {"[[": "&#91;&#91;", "]]": "&#93;&#93;", "{": "&#123;", "}": "&#125;"}
+
+
+@cache
+def load_prompt(name: str) -> dict[str, str]:
+    """Read a prompt of `workflow/prompts`: verdict, system, user, again."""
+    return yaml.safe_load((PROMPTS / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def disarm(text: str) -> str:
+    """Escape a text for its place between tags, as XML; nothing is lost.
+
+    It cannot close its tag (`<` and `&` are escaped). Two brackets in a row and braces are escaped as well: a judge
+    that repeats the text does not print something of the form of a verdict.
+    """
+    return escape(text, _DISARMED)
+
+
+def judge_request(
+    record: Mapping[str, Any], language: str, settings: Mapping[str, Any], attempt: int
+) -> Request:
+    """Return the request about one answer.
+
+    A re-ask says that the last reply could not be read, and has the next seed: the same request at temperature 0
+    would get the same reply.
+
+    Args:
+        record: `question` and `output`.
+        language: English name of the language asked in.
+        settings: base_url, model, prompt, output, max_tokens; temperature and seed where they are to be sent.
+        attempt: 0, or the number of the re-ask.
+    """
+    prompt = load_prompt(settings["prompt"])
+    values = {
+        "language": language,
+        "question": disarm(record["question"]),
+        "answer": disarm(record["output"].strip()),
+    }
+    body: dict[str, Any] = {
+        "model": settings["model"],
+        "messages": [
+            {"role": "system", "content": prompt["system"]},
+            {
+                "role": "user",
+                "content": _filled(prompt["user"], values) + (prompt["again"] if attempt else ""),
+            },
+        ],
+        "max_completion_tokens": settings["max_tokens"],
+    }
+    if "temperature" in settings:
+        body["temperature"] = settings["temperature"]
+    if "seed" in settings:
+        body["seed"] = settings["seed"] + attempt
+    if settings["output"] == "json_schema":
+        body["response_format"] = {"type": "json_schema", "json_schema": VERDICT_SCHEMA}
+    return Request(settings["base_url"], body, attempt)
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    """Put all values in at once: what stands in a value is never taken for a place to fill."""
+    return re.sub(r"\{(language|question|answer)\}", lambda place: values[place[1]], template)

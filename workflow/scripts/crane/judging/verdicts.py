@@ -1,0 +1,191 @@
+"""From what a judge replied to a score, or to the reason why there is none.
+
+A verdict counts only where the judge was told to put it: at the end of the reply (`Rating: [[5]]`, or a JSON object),
+or as the whole reply (structured output). Of several the last counts; it is never guessed from anything else, and an
+answer that prints verdicts itself does not set its own score (`own_verdict`).
+"""
+
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from crane.judging.scale import HIGHEST, LOWEST
+
+# Possessive and bounded: a reply or an answer of a million spaces takes no longer than one of a million letters.
+_RATING = re.compile(r"rating\s*+[:：]?+\s*+\**+\s*+\[\[([^\[\]]*+)\]\]", re.IGNORECASE)
+# In a `_plain` text, in which a run of white space is one space.
+_BRACKETS = re.compile(r"\[ ?\[ ?([0-9]{1,4}) ?\] ?\]")
+_SCORE = re.compile(r"score\W{0,12}([0-9]{1,4})(?![0-9])", re.IGNORECASE)
+_REFERENCE = re.compile(r"&(?:#[0-9]{1,40}|#[xX][0-9a-fA-F]{1,40}|[A-Za-z][A-Za-z0-9]{1,31});?")
+_JSON_ESCAPE = re.compile(r"(?<!\\)\\++u([0-9a-fA-F]{4})")
+_DECORATION = re.compile(r"""[\\*_~`"'“”„‘’«»]+""")
+_ESCAPED = 5
+"""Levels of character references that are undone; a judge reads no deeper."""
+_INVISIBLE = ("Cf", "Cc", "Mn", "Mc", "Me")
+"""Unicode categories that a judge may leave out unseen: zero-width, control and combining characters."""
+_NUMBER = re.compile(r"\s*([0-9]{1,4})\s*")
+_CHRF = re.compile(r"chrF = ([0-9.e+-]+)")
+QUOTED = "the verdict may be quoted from the answer"
+
+
+class Verdict(NamedTuple):
+    """What was read from one reply, or from all replies about one answer."""
+
+    score: float | None
+    """1 to 10, or None."""
+    reason: str | None
+    """Why there is no score."""
+
+
+def _missing(reason: str) -> Verdict:
+    return Verdict(None, reason)
+
+
+def read_reply(reply: Mapping[str, Any], reading: Mapping[str, Any], answer: str) -> Verdict:
+    """Return the verdict of one reply.
+
+    Args:
+        reply: `text`, `refusal`, `finish_reason`, or `error` where the endpoint refused the request.
+        reading: kind of the judge; prompt and output where it is an LLM.
+        answer: the answer that was judged.
+    """
+    if reply.get("error"):
+        return _missing(str(reply["error"]))
+    text = (reply.get("text") or "").strip()
+    if reading["kind"] == "reference":
+        return _chrf(text)
+    if reply.get("refusal") or reply.get("finish_reason") == "content_filter":
+        return _missing("refused by the judge")
+    if not text:
+        cut = reply.get("finish_reason") == "length"
+        return _missing("cut off before any text" if cut else "empty reply")
+    if reading["output"] == "json_schema":
+        verdict = _whole_object(text)
+        if verdict.score is not None and _spaceless(text) in _spaceless(answer):
+            verdict = _missing(QUOTED)
+    elif reading["prompt"] == "mtbench":
+        verdict = own_verdict(_rating(text), answer)
+    else:
+        verdict = own_verdict(_last_object(text), answer)
+    if verdict.score is None and reply.get("finish_reason") == "length":
+        return _missing("cut off before the verdict")
+    return verdict
+
+
+def read_replies(replies: Sequence[Mapping[str, Any]], reading: Mapping[str, Any], answer: str) -> Verdict:
+    """Return the first verdict that can be read, or the last reply's reason."""
+    verdict = _missing("not asked")
+    for reply in replies:
+        verdict = read_reply(reply, reading, answer)
+        if verdict.score is not None:
+            break
+    return verdict
+
+
+def own_verdict(verdict: Verdict, answer: str) -> Verdict:
+    """Refuse a verdict that may be the answer's own words.
+
+    A judge that ends on a quotation prints a verdict that is not its own. Where the answer itself holds verdicts, in
+    whatever form, a verdict of the same number proves nothing.
+    """
+    if verdict.score is not None and verdict.score in _claims(answer):
+        return _missing(QUOTED)
+    return verdict
+
+
+def _claims(answer: str) -> set[int]:
+    """Return the scores that an answer prints in the form of a verdict, loosely read."""
+    plain = _plain(answer)
+    return {int(match[1]) for pattern in (_BRACKETS, _SCORE) for match in pattern.finditer(plain)}
+
+
+def _plain(text: str) -> str:
+    """Return a text as a judge might tidy it up when it repeats it.
+
+    Without escapes (character references, JSON's), invisible characters, quotation marks and Markdown; full-width
+    characters as plain ones, and white space as single spaces.
+    """
+    for _ in range(_ESCAPED):
+        unescaped = _REFERENCE.sub(lambda reference: html.unescape(reference[0]), text)
+        if unescaped == text:
+            break
+        text = unescaped
+    text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    if not text.isascii() or not text.isprintable():
+        text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+        text = unicodedata.normalize("NFKC", text)  # after that: long runs of combining characters are slow
+    return " ".join(_DECORATION.sub("", text).split())
+
+
+def _spaceless(text: str) -> str:
+    return _plain(text).replace(" ", "")
+
+
+def _scored(value: Any) -> Verdict:
+    if isinstance(value, int) and not isinstance(value, bool) and LOWEST <= value <= HIGHEST:
+        return Verdict(float(value), None)
+    shown = str(value)[:40] if isinstance(value, str | int | float | None) else "a list or an object"
+    return _missing(f"no whole number from {LOWEST} to {HIGHEST}: {shown.encode(errors='replace').decode()}")
+
+
+def _rating(text: str) -> Verdict:
+    """Read `Rating: [[n]]` at the end of a reply, bold or followed by a full stop at most."""
+    found = list(_RATING.finditer(text))
+    if not found:
+        return _missing("no verdict")
+    if text[found[-1].end() :].strip(" \t\r\n*_.。"):
+        return _missing("the reply does not end with its verdict")
+    number = _NUMBER.fullmatch(found[-1][1])
+    return _scored(int(number[1]) if number else found[-1][1])
+
+
+def _whole_object(text: str) -> Verdict:
+    try:
+        value = json.loads(text, object_pairs_hook=_unambiguous)
+    except (ValueError, RecursionError):  # broken, a repeated key, a number of 5,000 digits
+        return _missing("the reply is not one JSON object")
+    return _score_of(value)
+
+
+def _last_object(text: str) -> Verdict:
+    """Read the last JSON object, which must end the reply; anything that looks like broken JSON makes it missing.
+
+    A reply that was cut inside a quotation would otherwise end on the quoted object.
+    """
+    decoder = json.JSONDecoder(object_pairs_hook=_unambiguous)
+    value, end = None, 0
+    while (start := text.find("{", end)) >= 0:
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):  # broken, a repeated key, a number of 5,000 digits
+            return _missing("broken JSON")
+    if value is None:
+        return _missing("no verdict")
+    if text[end:].strip(" \t\r\n`"):
+        return _missing("the reply does not end with its verdict")
+    return _score_of(value)
+
+
+def _score_of(value: Any) -> Verdict:
+    if not isinstance(value, dict) or "score" not in value:
+        return _missing("no score in the JSON object")
+    return _scored(value["score"])
+
+
+class _RepeatedKeyError(ValueError):
+    """An object that says two things under one name."""
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise _RepeatedKeyError
+    return dict(pairs)
+
+
+def _chrf(text: str) -> Verdict:
+    """Map chrF 0..100 to 1..10."""
+    match = _CHRF.fullmatch(text)
+    return Verdict(1 + 9 * float(match[1]) / 100, None) if match else _missing("no chrF")

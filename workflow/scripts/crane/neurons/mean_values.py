@@ -1,0 +1,36 @@
+"""The values that the intervention `mean` sets neurons to: their mean over the tokens of all languages."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crane.artefacts import read_table
+
+COLUMNS = ["language", "layer", "neuron", "counted", "mean_value"]
+"""Of the tables of statistics per layer (`crane.relevance.statistics.layer_table`)."""
+
+
+def pooled(table: pd.DataFrame) -> np.ndarray:
+    """Return float64 `[K, I]`: each neuron's mean value over the counted tokens of all languages together.
+
+    `table` holds `COLUMNS` of all layers.
+    """
+    total = (
+        (table["mean_value"] * table["counted"]).groupby([table["layer"], table["neuron"]]).sum().unstack()
+    )
+    return total.to_numpy() / table.groupby("language")["counted"].first().sum()
+
+
+def intervention(settings: Mapping[str, Any], tables: Sequence[str | Path]) -> dict[str, Any]:
+    """Return a mask set's intervention as arguments of `Engine.masked`.
+
+    Args:
+        settings: `{"scale": a}`, `{"mean": True}`, or nothing for a mask.
+        tables: of all layers of the identification model; needed for `mean` only.
+    """
+    if settings.get("mean"):
+        return {"values": pooled(pd.concat([read_table(path, COLUMNS) for path in tables]))}
+    return dict(settings)

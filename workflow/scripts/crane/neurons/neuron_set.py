@@ -1,0 +1,224 @@
+"""Sets of neurons per language, and the files that carry them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from crane.artefacts import ArtefactError, atomic_file, read_metadata, read_table, write_table
+from crane.models.architectures import SITES, Site
+
+Indices = np.ndarray
+"""int64 `[n]`, ascending, without repetition."""
+
+
+@dataclass(frozen=True)
+class NeuronSet(Mapping[str, Mapping[int, Indices]]):
+    """language -> layer -> neuron indices, at one site of a model with `layers` decoder layers."""
+
+    neurons: Mapping[str, Mapping[int, Indices]]
+    layers: int
+    site: Site = "intermediate"
+    scores: Mapping[str, Mapping[int, np.ndarray]] = field(default_factory=dict)
+    """What the selection ranked by, parallel to `neurons`; may be absent."""
+
+    def __post_init__(self) -> None:
+        if self.site not in SITES:
+            raise ValueError(f"unknown site {self.site!r}; known: {', '.join(SITES)}")
+        for language, by_layer in self.neurons.items():
+            for layer, indices in by_layer.items():
+                if not 0 <= layer < self.layers:
+                    raise ValueError(f"{language}: layer {layer} is outside 0..{self.layers - 1}")
+                if indices.ndim != 1 or (len(indices) and indices.min() < 0):
+                    raise ValueError(f"{language}, layer {layer}: indices must be one row of numbers >= 0")
+                if (np.diff(indices) <= 0).any():
+                    raise ValueError(f"{language}, layer {layer}: indices must ascend without repetition")
+
+    def __getitem__(self, language: str) -> Mapping[int, Indices]:
+        if language not in self.neurons:
+            raise KeyError(f"no mask for language {language!r}; there are: {', '.join(self.neurons)}")
+        return self.neurons[language]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.neurons)
+
+    def __len__(self) -> int:
+        return len(self.neurons)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, NeuronSet):
+            return NotImplemented
+        return (
+            (self.layers, self.site) == (other.layers, other.site)
+            and list(self) == list(other)
+            and all(self._keys(language) == other._keys(language) for language in self)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def from_flags(
+        cls,
+        flags: np.ndarray,
+        languages: Sequence[str],
+        site: Site = "intermediate",
+        scores: np.ndarray | None = None,
+    ) -> Self:
+        """Build a set from bool `[L, K, I]`; `scores` `[L, K, I]` are kept for the chosen neurons."""
+        if flags.ndim != 3 or flags.shape[0] != len(languages):
+            raise ValueError(f"flags have shape {flags.shape}, expected [{len(languages)} languages, K, I]")
+        chosen = {
+            language: {k: np.flatnonzero(flags[row, k]) for k in range(flags.shape[1])}
+            for row, language in enumerate(languages)
+        }
+        kept = {}
+        if scores is not None:
+            kept = {
+                language: {k: scores[row, k, index] for k, index in chosen[language].items()}
+                for row, language in enumerate(languages)
+            }
+        return cls(chosen, layers=flags.shape[1], site=site, scores=kept)
+
+    def restricted(self, languages: Sequence[str], layers: int, intermediate_size: int) -> Self:
+        """Return the masks of some languages, checked against the shape of a model.
+
+        Raises:
+            ArtefactError: a language is missing, or the set was made for a model of another shape.
+        """
+        missing = [language for language in languages if language not in self]
+        if missing:
+            raise ArtefactError(f"no masks for {', '.join(missing)}; there are: {', '.join(self)}")
+        if self.layers != layers:
+            raise ArtefactError(f"the masks are for {self.layers} layers, the model has {layers}")
+        for language in languages:
+            highest = max((int(index[-1]) for index in self[language].values() if len(index)), default=-1)
+            if self.site == "intermediate" and highest >= intermediate_size:
+                raise ArtefactError(
+                    f"{language}: neuron {highest} does not exist, the model has {intermediate_size} per layer"
+                )
+        return type(self)(
+            {language: self.neurons[language] for language in languages},
+            layers=self.layers,
+            site=self.site,
+            scores={language: self.scores[language] for language in languages if language in self.scores},
+        )
+
+    def counts(self) -> pd.DataFrame:
+        """Return the number of neurons: one row per language, one column per layer (0 .. K-1)."""
+        return pd.DataFrame(
+            [[len(self[language].get(k, ())) for k in range(self.layers)] for language in self],
+            index=pd.Index(list(self), name="language"),
+            columns=pd.RangeIndex(self.layers, name="layer"),
+        )
+
+    def total(self, language: str) -> int:
+        """Return the number of neurons of one language."""
+        return sum(len(indices) for indices in self[language].values())
+
+    def _keys(self, language: str) -> set[tuple[int, int]]:
+        return {(k, int(i)) for k, indices in self[language].items() for i in indices}
+
+    def jaccard(self, other: Self) -> dict[str, float]:
+        """Return |A and B| / |A or B| for each language of both sets; 1 where both are empty."""
+        if self.site != other.site:
+            raise ValueError(f"sets at different sites: {self.site!r} and {other.site!r}")
+        result = {}
+        for language in self:
+            if language in other:
+                mine, theirs = self._keys(language), other._keys(language)
+                result[language] = len(mine & theirs) / len(mine | theirs) if mine | theirs else 1.0
+        return result
+
+    # Parquet ------------------------------------------------------------------------------------------
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a tidy table: language, layer, site, neuron, score (NaN where there is none)."""
+        frames = []
+        for language in self:
+            for layer, indices in sorted(self[language].items()):
+                scores = self.scores.get(language, {}).get(layer, np.full(len(indices), np.nan))
+                frames.append(pd.DataFrame({"language": language, "layer": layer, "site": self.site,
+                                            "neuron": indices, "score": scores}))  # fmt: skip
+        columns = {"language": str, "layer": np.int64, "site": str, "neuron": np.int64, "score": np.float64}
+        table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(columns))
+        return table.astype(columns)
+
+    def write_parquet(self, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
+        """Write the set; languages without neurons and the number of layers are kept in the metadata."""
+        shape = {"languages": list(self), "layers": self.layers, "site": self.site}
+        write_table(self.to_frame(), path, {**(metadata or {}), "neuron_set": shape})
+
+    @classmethod
+    def read_parquet(cls, path: str | Path) -> Self:
+        """Read a file of `write_parquet`.
+
+        Raises:
+            ArtefactError: the file is damaged or is no neuron set.
+        """
+        frame = read_table(path)
+        shape = read_metadata(path).get("neuron_set")
+        if shape is None:
+            raise ArtefactError(f"{path}: not a neuron set (no 'neuron_set' in its metadata)")
+        neurons: dict[str, dict[int, np.ndarray]] = {language: {} for language in shape["languages"]}
+        scores: dict[str, dict[int, np.ndarray]] = {language: {} for language in shape["languages"]}
+        for language in neurons:
+            own = frame[frame["language"] == language].sort_values("neuron")
+            for layer in sorted(own["layer"].unique().tolist()):
+                rows = own[own["layer"] == layer]
+                neurons[language][layer] = rows["neuron"].to_numpy(np.int64)
+                scores[language][layer] = rows["score"].to_numpy(np.float64)
+        return cls(neurons, layers=shape["layers"], site=shape["site"], scores=scores)
+
+    # LAPE's published format: List[language][layer] -> LongTensor ---------------------------------------
+
+    @classmethod
+    def read_lape(cls, path: str | Path, languages: Sequence[str]) -> Self:
+        """Read a `.pth` as published with LAPE (Tang et al. 2024); `languages` names its lists in order.
+
+        Raises:
+            ArtefactError: not such a file, or another number of languages.
+        """
+        try:
+            lists = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch.load raises many kinds; each means the same to the user
+            raise ArtefactError(f"{path}: not a PyTorch file of plain tensors ({error})") from error
+        if not isinstance(lists, list) or not all(isinstance(row, list) for row in lists):
+            raise ArtefactError(f"{path}: expected a list per language of a list per layer of index tensors")
+        tensors = [index for row in lists for index in row]
+        if not all(
+            isinstance(t, torch.Tensor) and t.ndim == 1 and not t.is_floating_point() for t in tensors
+        ):
+            raise ArtefactError(
+                f"{path}: the lists per layer must hold one-dimensional integer index tensors"
+            )
+        if len(lists) != len(languages):
+            raise ArtefactError(
+                f"{path}: holds {len(lists)} languages, {len(languages)} were named ({', '.join(languages)})"
+            )
+        if len({len(row) for row in lists}) != 1:
+            raise ArtefactError(f"{path}: languages with different numbers of layers")
+        neurons = {
+            language: {k: np.unique(index.numpy().astype(np.int64)) for k, index in enumerate(row)}
+            for language, row in zip(languages, lists, strict=True)
+        }
+        return cls(neurons, layers=len(lists[0]))
+
+    def write_lape(self, path: str | Path, languages: Sequence[str]) -> None:
+        """Write the published LAPE format, with the lists in the order of `languages`.
+
+        Raises:
+            ValueError: the neurons are at another site than the format means.
+        """
+        if self.site != "intermediate":
+            raise ValueError(f"LAPE's format has no place for site {self.site!r}; it means 'intermediate'")
+        empty = np.empty(0, np.int64)
+        lists = [
+            [torch.from_numpy(self[language].get(k, empty)).long() for k in range(self.layers)]
+            for language in languages
+        ]
+        with atomic_file(path) as partial:
+            torch.save(lists, partial)

@@ -1,0 +1,106 @@
+"""Checks of the machine that a study runs on: GPU, disk, and the cluster's partitions."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from crane.preflight.checks import PreflightError
+from crane.preflight.plan import Stage, estimate, parameters
+from crane.study.study import Study
+
+
+def gpu_loads(study: Study) -> dict[str, tuple[float, str]]:
+    """Return what one GPU is to hold: the study's section -> bytes of the largest model's weights, and its `dtype`.
+
+    Raises:
+        CostError: a model's size is not known.
+    """
+    largest = max(parameters(study, model) for model in study.evaluated_models)
+    asked = {
+        "relevance": parameters(study, study.identification_model),
+        "evaluation": largest / study.config["evaluation"]["gpus"],  # spread over them
+    }
+    dtypes = {section: study.config[section]["dtype"] for section in asked}
+    return {s: (count * (4 if dtypes[s] == "float32" else 2), dtypes[s]) for s, count in asked.items()}
+
+
+def gpu(loads: Mapping[str, tuple[float, str]]) -> str:
+    """Check the GPU of the node that this runs on.
+
+    Args:
+        loads: as of `gpu_loads`.
+
+    Raises:
+        PreflightError: there is none, or it is too small, or has no bfloat16.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        raise PreflightError("PyTorch sees no GPU on this node; is it the CUDA build (`make vllm`)?")
+    properties = torch.cuda.get_device_properties(0)
+    found = f"{properties.name}, {properties.total_memory / 1e9:.0f} GB"
+    for section, (needed, _) in loads.items():
+        if needed > properties.total_memory:
+            raise PreflightError(
+                f"{found}: {section}: the model's weights alone take {needed / 1e9:.0f} GB; ask for a larger GPU"
+            )
+    # Without emulation: a GPU that has no bfloat16 computes it, too, many times slower.
+    lacking = [f"{section}.dtype" for section, (_, dtype) in loads.items() if dtype != "float32"]
+    if lacking and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise PreflightError(f"{found}: no bfloat16; set {' and '.join(lacking)} to float32")
+    return found
+
+
+def disk(study: Study) -> str:
+    """Compare the free space with the estimate of what the study will write, less what each stage has written.
+
+    Raises:
+        PreflightError: there is less.
+        CostError: a model's size is not known.
+    """
+    needed = sum(max(stage.disk - _written(study, stage), 0) for stage in estimate(study))
+    folder = Path(study.results)
+    there = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+    free = shutil.disk_usage(there).free
+    found = f"{free / 1e9:,.0f} GB free, about {needed / 1e9:,.1f} GB still needed"
+    if free < needed:
+        raise PreflightError(f"{found}; free some space or put results/ on a larger disk")
+    return found
+
+
+def _written(study: Study, stage: Stage) -> int:
+    """Return the bytes that a stage has in its folders; links to a local model's files are none."""
+    folders = [folder for pattern in stage.folders for folder in Path(study.results).glob(pattern)]
+    return sum(path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+
+
+def partitions(rules: Mapping[str, str]) -> str:
+    """Look for the partitions that the profile names.
+
+    Args:
+        rules: rule -> partition, of the rules that are submitted.
+
+    Raises:
+        PreflightError: there is no SLURM here, it does not answer, or it lacks one of them.
+    """
+    if shutil.which("sinfo") is None:
+        raise PreflightError("there is no sinfo here; start Snakemake on a login node of the cluster")
+    try:
+        done = subprocess.run(
+            ["sinfo", "-h", "-o", "%R"], text=True, capture_output=True, timeout=30, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise PreflightError(
+            "sinfo does not answer within 30 s; wait until the cluster's controller does"
+        ) from None
+    if done.returncode:
+        raise PreflightError(f"sinfo fails: {done.stderr.strip()}")
+    known = set(done.stdout.split())
+    for rule, partition in rules.items():
+        if missing := set(partition.split(",")) - known:
+            raise PreflightError(
+                f"rule {rule}: there is no partition {', '.join(sorted(missing))}; there are: "
+                f"{', '.join(sorted(known))}; correct profiles/slurm/config.yaml"
+            )
+    return ", ".join(sorted(set(rules.values())))

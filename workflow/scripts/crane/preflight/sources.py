@@ -1,0 +1,124 @@
+"""Checks that take seconds, of what would otherwise fail hours later: data, keys, disk, cluster and GPU."""
+
+import glob
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from crane.artefacts import read_json, read_metadata
+from crane.downloads.repository import check_access
+from crane.downloads.transfer import check_url
+from crane.preflight.checks import Named, PreflightError
+from crane.study.study import Study
+
+PATIENCE = 5
+"""Seconds that a judge's endpoint is given for an answer, twice: it lists its models at once or is not up."""
+
+
+def sources(study: Study) -> list[Named]:
+    """Return the checks of every model, data set, text and imported mask: there, or ready to be downloaded."""
+    return [*_models(study), *_datasets(study), *_corpora(study), *_files(study)]
+
+
+def _models(study: Study) -> Iterator[Named]:
+    for name, model in study.config["models"].items():
+        if model["source"] == "local":
+            yield f"models.{name}", partial(_local_model, study, name)
+        elif model["source"] == "hub":
+            yield f"models.{name}", partial(_hub, f"{study.results}/models/{name}", model, "model")
+
+
+def _local_model(study: Study, name: str) -> str:
+    # Imported here: only a local model needs transformers, whose import takes seconds.
+    from crane.models.folders import check_folder
+
+    settings = study.config["models"][name]
+    check_folder(Path(settings["path"]), name, settings["layers"], settings["intermediate_size"])
+    return settings["path"]
+
+
+def _hub(target: str, source: Mapping[str, Any], kind: str) -> str:
+    manifest = Path(target) / "manifest.json"
+    there = read_json(manifest) if manifest.exists() else {}
+    if (there.get("source"), there.get("revision")) == (source["repository"], source["revision"]):
+        return f"{target}, downloaded"
+    size = check_access(source["repository"], source["revision"], kind, source.get("files", ()))
+    found = f"{source['repository']} at {source['revision'][:12]}, {size / 1e9:.2f} GB to download"
+    if not there:
+        return found
+    revision = there.get("revision")
+    return f"{found} anew: {target} is {there.get('source')}{f' at {revision[:12]}' if revision else ''}"
+
+
+def _datasets(study: Study) -> Iterator[Named]:
+    for name, dataset in study.config.get("datasets", {}).items():
+        yield f"datasets.{name}", partial(_hub, f"{study.results}/datasets/{name}", dataset, "dataset")
+
+
+def _corpora(study: Study) -> Iterator[Named]:
+    source = study.config["corpora"]["source"]
+    for language in study.languages:
+        name, path = f"corpora.{language}", study.documents(language)
+        if source == "local":
+            yield name, partial(_local_files, path)
+        elif source == "hub":
+            yield name, partial(_hub_corpus, study, language)
+
+
+def _hub_corpus(study: Study, language: str) -> str:
+    path = Path(study.documents(language))
+    files = study.corpus_files(language)
+    there = read_metadata(path).get("params", {}) if path.exists() else {}
+    drawn = there.get("corpus", {})
+    if there.get("pin") == files and drawn == {key: study.pick(key) for key in drawn}:
+        return f"{path}, downloaded"
+    size = check_access(files["repository"], files["revision"], "dataset", [files["files"]])
+    read = study.config["corpora"]["max_files"]
+    found = f"{files['repository']}, {files['files']}: {size / 1e9:.2f} GB, of which at most {read} files are read"
+    return f"{found} anew: {path} was drawn from others, or otherwise" if there else found
+
+
+def _local_files(pattern: str) -> str:
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - a pattern may be absolute
+    if not found:
+        raise PreflightError(f"no file matches {pattern!r}")
+    return f"{len(found)} file{'s' * (len(found) > 1)}, {sum(map(os.path.getsize, found)) / 1e6:,.1f} MB"
+
+
+def _files(study: Study) -> Iterator[Named]:
+    """Return the checks of the files that a study names: questions, benchmark data, imported masks."""
+    named: dict[str, str] = {}
+    if study.config["open_questions"]["source"] == "local":
+        named |= {f"open_questions.files.{lang}": study.questions(lang) for lang in study.languages}
+    for name, benchmark in study.config["benchmarks"].items():
+        if benchmark.get("data", "generated") != "generated":
+            named[f"benchmarks.{name}.data"] = benchmark["data"]
+    for name in study.by_method("import"):
+        named[f"mask_sets.{name}.file"] = study.file(study.mask_sets[name]["file"])
+    for name, path in named.items():
+        download = study.downloads.get(Path(path).name)
+        yield name, partial(_download, path, download["url"]) if download else partial(_local_files, path)
+
+
+def _download(path: str, url: str) -> str:
+    if Path(path).exists():
+        return f"{path}, downloaded"
+    size = check_url(url)
+    return f"{url}, {'size not told' if size is None else f'{size / 1e6:.2f} MB'} to download"
+
+
+def judges(study: Study) -> list[Named]:
+    """Return the checks of the judges that are asked over the network: key and model, after a short wait."""
+    return [(f"judges.{name}", partial(_judge, study, name)) for name in study.paid_judges]
+
+
+def _judge(study: Study, name: str) -> str:
+    from crane.judging.endpoint import Endpoint
+
+    asked, speed = study.judge_request(name), study.judge_speed(name)
+    endpoint = Endpoint(asked["base_url"], speed["key_variable"], min(speed["timeout"], PATIENCE))
+    endpoint.settings["max_retries"] = 1
+    endpoint.check_model(asked["model"])
+    return f"{asked['model']} at {asked['base_url']}"

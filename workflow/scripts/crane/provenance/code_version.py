@@ -1,0 +1,93 @@
+"""What produced a result: the version of the code, as a hash, and the versions of the libraries.
+
+Standard library only: the Snakefile imports this module on every node.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+SCRIPTS = Path(__file__).parents[2]
+"""The folder of the workflow's scripts, which holds the package `crane`."""
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "lxt",
+    "lm_eval",
+    "vllm",
+    "numpy",
+    "scipy",
+    "pandas",
+    "sacrebleu",
+    "snakemake",
+)
+
+
+def code_version(script: str, *data: str, without: str = "") -> str:
+    """Return a hash of a script, of all modules of `crane` that it imports, directly or not, and of data files.
+
+    Rules carry it in `params`, so that a changed module reruns exactly the rules whose results it could change.
+    Snakemake itself sees neither imported modules nor, by this project's profiles, scripts.
+
+    Args:
+        script: file name in `workflow/scripts`.
+        data: files that the script reads as part of the code (prompts, task definitions), relative to `workflow`.
+        without: module, relative to the scripts' folder, that the script uses but that changes no result of it.
+    """
+    digest = hashlib.sha256()
+    files = _reachable(SCRIPTS / script) - {SCRIPTS / without}
+    for path in sorted(files | {SCRIPTS.parent / name for name in data}):
+        digest.update(path.relative_to(SCRIPTS.parent).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _reachable(path: Path) -> frozenset[Path]:
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting.extend(_imported(current))
+    return frozenset(found)
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    """Yield the files of the modules of `crane` that a file imports, at any depth of its code."""
+    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if name.split(".")[0] == "crane":
+                yield from _files(name)
+
+
+def _files(module: str) -> Iterator[Path]:
+    """Yield a module's file and the `__init__` of each package on the way, as far as they exist."""
+    folder = SCRIPTS
+    for part in module.split("."):
+        folder = folder / part
+        if folder.is_dir():
+            yield folder / "__init__.py"
+        elif folder.with_suffix(".py").exists():
+            yield folder.with_suffix(".py")
+
+
+def library_versions() -> dict[str, str]:
+    """Return the installed versions of the libraries that results depend on."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,92 @@
+"""What a study rests on, in one record: files and their hashes, versions, models, configuration, code."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from crane.artefacts import ArtefactError, read_json, read_metadata, sha256
+from crane.relevance.shards import read_header
+
+READERS = {".parquet": read_metadata, ".safetensors": read_header}
+"""How an artefact tells what made it."""
+
+
+def study_record(
+    name: str,
+    config: Mapping[str, Any],
+    models: Iterable[str | Path],
+    files: Iterable[str | Path],
+    code: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return the provenance of a whole study.
+
+    Code and versions are read from the artefacts themselves: what they were made with, which may differ from what is
+    installed now, and between artefacts.
+
+    Args:
+        name: of the study.
+        config: the configuration with which the results were last made.
+        models: model folders with a manifest.
+        files: every artefact and input to list.
+        code: rule -> code version, of the rules whose artefacts (JSON lines) do not tell.
+
+    Returns:
+        study, config, models (name -> manifest without the training's course), rules (rule -> code versions and library
+        versions found in its artefacts), files (path -> sha256 and bytes).
+
+    Raises:
+        ArtefactError: a model has no manifest.
+    """
+    rules: dict[str, dict[str, Any]] = {
+        rule: {"code": [version], "versions": []} for rule, version in code.items()
+    }
+    hashes = {}
+    for file in sorted({Path(path) for path in files}):
+        hashes[file.as_posix()] = {"sha256": sha256(file), "bytes": file.stat().st_size}
+        if file.suffix not in READERS:
+            continue
+        about = READERS[file.suffix](file)
+        found = rules.setdefault(about.get("rule", "unknown"), {"code": [], "versions": []})
+        for key, value in (
+            ("code", about.get("params", {}).get("code")),
+            ("versions", about.get("versions")),
+        ):
+            if value is not None and value not in found[key]:
+                found[key].append(value)
+    manifests = {}
+    for folder in map(Path, models):
+        if not (folder / "manifest.json").exists():
+            raise ArtefactError(f"{folder}: no manifest.json; delete the folder and run again")
+        manifest = read_json(folder / "manifest.json")
+        manifests[folder.name] = {key: value for key, value in manifest.items() if _identifies(value)}
+    return {"study": name, "config": dict(config), "models": manifests, "rules": rules, "files": hashes}
+
+
+def _identifies(value: Any) -> bool:
+    """A list in a manifest is the course of a training."""
+    return not isinstance(value, list)
+
+
+def facts(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the record as (subject, name, value) rows for the report: models, versions, code, number of files."""
+    rows = [("study", "name", record["study"])]
+    for name, manifest in record["models"].items():
+        for key in ("repo", "revision", "source"):
+            if manifest.get(key):
+                rows.append((f"model {name}", key, str(manifest[key])))
+        hashes = manifest.get("sha256")
+        for file, digest in hashes.items() if isinstance(hashes, dict) else [("weights", hashes)]:
+            if file == "weights" or file.endswith((".safetensors", ".bin")):
+                rows.append((f"model {name}", f"sha256 of {file}", str(digest)))
+    versions: dict[str, set[str]] = {}
+    for found in record["rules"].values():
+        for one in found["versions"]:
+            for library, version in one.items():
+                versions.setdefault(library, set()).add(version)
+    rows += [("library", library, ", ".join(sorted(versions[library]))) for library in sorted(versions)]
+    rows += [
+        ("code of rule", rule, ", ".join(found["code"])) for rule, found in sorted(record["rules"].items())
+    ]
+    size = sum(file["bytes"] for file in record["files"].values())
+    rows.append(("files", "hashed in provenance.json", f"{len(record['files'])} ({size / 1e6:.1f} MB)"))
+    return rows

@@ -1,0 +1,288 @@
+"""Relevance of every MLP neuron for a model's own next-token predictions, one vector per sample."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from crane.errors import CraneError
+from crane.models.architectures import MLP, SITES, Site, logit_cap, mlps, width
+from crane.relevance.lrp import Rules, lrp_rules, soft_cap
+
+Objective = Literal[
+    "next_token_logit", "next_token_logprob", "last_token_max_logit", "next_token_logit_plus_last_max"
+]
+Aggregate = Literal["sum", "mean", "sum_abs", "max_abs"]
+
+
+class RelevanceError(CraneError, RuntimeError):
+    """The relevance of a model cannot be trusted: NaN, infinity, or a failed self-test."""
+
+
+# Objectives -------------------------------------------------------------------------------------------
+
+
+class _Head:
+    """The way from the last hidden states to the logits."""
+
+    def __init__(self, model: Any, rules: Rules) -> None:
+        self._projection = model.get_output_embeddings()
+        self._cap = logit_cap(model.config)
+        self._rules = rules
+
+    def _capped(self, logits: Tensor) -> Tensor:
+        return logits if self._cap is None else soft_cap(logits, self._cap, self._rules)
+
+    def selected(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Return the logits `[B, T]` of one token per position without computing the other logits."""
+        weight, bias = self._projection.weight, getattr(self._projection, "bias", None)
+        logits = (hidden.float() * weight[tokens].float()).sum(-1)
+        if bias is not None:
+            logits = logits + bias[tokens]
+        return self._capped(logits)
+
+    def all(self, hidden: Tensor) -> Tensor:
+        """Return all logits, float32 `[..., V]`."""
+        return self._capped(self._projection(hidden).float())
+
+
+def _mean_over_positions(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of `values` `[B, T-1]` over the positions whose next token is real -> `[B]`."""
+    real = mask[:, 1:]
+    return (values * real).sum(1) / real.sum(1)
+
+
+def _next_token_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
+    return _mean_over_positions(head.selected(hidden[:, :-1], ids[:, 1:]), mask)
+
+
+def _next_token_logprob(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
+    logprobs = head.all(hidden[:, :-1]).log_softmax(-1)
+    return _mean_over_positions(logprobs.gather(2, ids[:, 1:, None]).squeeze(2), mask)
+
+
+def _last_max_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
+    last = mask.sum(1) - 1
+    row = torch.arange(len(ids), device=ids.device)
+    return head.all(hidden[row, last]).amax(-1)
+
+
+def _logit_plus_last_max(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
+    return _next_token_logit(hidden, ids, mask, head) + _last_max_logit(hidden, ids, mask, head)
+
+
+OBJECTIVES: dict[str, Callable[..., Tensor]] = {
+    "next_token_logit": _next_token_logit,
+    "next_token_logprob": _next_token_logprob,
+    "last_token_max_logit": _last_max_logit,
+    "next_token_logit_plus_last_max": _logit_plus_last_max,
+}
+
+
+# Aggregation over tokens ------------------------------------------------------------------------------
+
+
+def _sum(product: Tensor, counted: Tensor) -> Tensor:
+    return product.sum(1)
+
+
+def _mean(product: Tensor, counted: Tensor) -> Tensor:
+    return product.sum(1) / counted.sum(1, keepdim=True)
+
+
+def _sum_abs(product: Tensor, counted: Tensor) -> Tensor:
+    return product.abs().sum(1)
+
+
+def _max_abs(product: Tensor, counted: Tensor) -> Tensor:
+    return product.abs().amax(1)
+
+
+AGGREGATES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "sum": _sum,
+    "mean": _mean,
+    "sum_abs": _sum_abs,
+    "max_abs": _max_abs,
+}
+
+
+class Attribution:
+    """Computes relevance while hooks are installed; made by `attribution`."""
+
+    def __init__(
+        self, model: Any, *, rules: Rules, objective: str, aggregate: str, site: Site, skip_first: bool
+    ) -> None:
+        self.model = model
+        self.site = site
+        self._objective = OBJECTIVES[objective]
+        self._reduce = AGGREGATES[aggregate]
+        self._skip_first = skip_first
+        self._mlps = mlps(model)
+        self._head = _Head(model, rules)
+        self._mask: Tensor | None = None
+        self._counted: Tensor | None = None
+        self._relevance: list[Tensor | None] = [None] * len(self._mlps)
+        self.active = torch.zeros(
+            len(self._mlps), width(model, "intermediate"), dtype=torch.int64, device=model.device
+        )
+        """int64 `[K, I]`: tokens seen so far whose activation was > 0 (LAPE's counter)."""
+        self.tokens = 0
+        """Tokens seen so far, padding excluded."""
+        self.value_sum = torch.zeros(
+            len(self._mlps), width(model, site), dtype=torch.float64, device=model.device
+        )
+        """float64 `[K, I]`: sum of the site's values over the counted tokens so far."""
+        self.counted = 0
+        """Tokens counted so far: without padding, and without the first positions under `skip_first`."""
+
+    def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return float32 `[B, K, I]`: the relevance of each neuron for each sample.
+
+        Args:
+            input_ids: int64 `[B, T]`, padded on the right.
+            attention_mask: `[B, T]`, 1 for real tokens; every row has at least two.
+
+        Raises:
+            RelevanceError: a value is NaN or infinite.
+            ValueError: a sample has fewer than two tokens, or padding is not on the right.
+        """
+        mask = attention_mask.bool()
+        if mask.sum(1).min() < 2:
+            raise ValueError(
+                "a sample needs at least 2 tokens: the objective predicts token t+1 from token t"
+            )
+        if (mask[:, 1:] & ~mask[:, :-1]).any():
+            raise ValueError("padding must be on the right")
+        counted = mask.clone()
+        if self._skip_first:
+            counted[:, 0] = False
+        self._mask, self._counted = mask, counted
+        with torch.enable_grad():
+            self.objective(input_ids, mask).sum().backward()
+        relevance = torch.stack([r for r in self._relevance if r is not None], 1)
+        self._relevance = [None] * len(self._mlps)
+        self._mask = self._counted = None
+        if relevance.shape[1] != len(self._mlps):
+            raise RelevanceError("the backward pass did not reach every layer")
+        if not torch.isfinite(relevance).all():
+            layers = (~torch.isfinite(relevance)).any(2).any(0).nonzero().flatten().tolist()
+            raise RelevanceError(
+                f"relevance is NaN or infinite in layers {layers}; use bfloat16 or float32 (float16 underflows)"
+            )
+        self.tokens += int(mask.sum())
+        self.counted += int(counted.sum())
+        return relevance
+
+    def objective(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+        """Return the objective f(x) of each sample, float32 `[B]`."""
+        # No mask where nothing is padded: attention then takes its fast causal path.
+        padded = None if bool(mask.all()) else mask.long()
+        hidden = self.model.base_model(
+            input_ids=input_ids, attention_mask=padded, use_cache=False
+        ).last_hidden_state
+        return self._objective(hidden, input_ids, mask, self._head)
+
+    # Hooks ------------------------------------------------------------------------------------------------
+
+    def _watch(self, layer: int, values: Tensor) -> None:
+        """Reduce relevance at `values` `[B, T, I]` over the tokens as soon as its gradient exists."""
+        # A hook that held `values` itself would be held by it in turn, a cycle that is never freed.
+        activation = values.detach()
+
+        def reduce(gradient: Tensor) -> None:
+            counted = self._counted
+            assert counted is not None
+            own = activation.float() * counted.unsqueeze(2)
+            self.value_sum[layer] += own.sum((0, 1))
+            self._relevance[layer] = self._reduce(own * gradient.float(), counted)
+
+        if values.requires_grad:
+            values.register_hook(reduce)
+
+    def _on_input(self, layer: int, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._watch(layer, inputs[0])
+
+    def _on_output(self, layer: int, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        self._watch(layer, output)
+
+    def _on_activation(self, layer: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        if self._mask is not None:
+            positive = (output.detach() > 0) & self._mask.unsqueeze(2)
+            self.active[layer] += positive.sum((0, 1))
+
+    def install(self, handles: list[Any]) -> None:
+        """Install the hooks and append their handles."""
+        handles.append(self._mlps[0].module.register_forward_pre_hook(_require_gradient))
+        for layer, mlp in enumerate(self._mlps):
+            handles.append(mlp.activation.register_forward_hook(partial(self._on_activation, layer)))
+            handles.append(self._site_hook(layer, mlp))
+
+    def _site_hook(self, layer: int, mlp: MLP) -> Any:
+        if self.site == "intermediate":
+            return mlp.down.register_forward_pre_hook(partial(self._on_input, layer))
+        return mlp.down.register_forward_hook(partial(self._on_output, layer))
+
+
+def _require_gradient(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Start the graph at the first MLP's input: nothing below it has neurons."""
+    if torch.is_grad_enabled() and not inputs[0].requires_grad:
+        inputs[0].requires_grad_()
+
+
+@contextmanager
+def attribution(
+    model: Any,
+    *,
+    rules: Rules = "attnlrp",
+    objective: str = "next_token_logit",
+    aggregate: str = "sum",
+    site: Site = "intermediate",
+    skip_first: bool = False,
+) -> Iterator[Attribution]:
+    """Make relevance available: `with attribution(model) as attribute: attribute(input_ids, attention_mask)`.
+
+    One forward and one backward per batch; relevance = activation x modified gradient at the site, summed over
+    the tokens in float32 (method, section 2). Parameters are frozen, hooks and patched classes are removed at
+    the end.
+
+    Args:
+        model: a Hugging Face causal language model.
+        rules: "attnlrp", "cp_lrp" or "input_x_gradient".
+        objective: a key of `OBJECTIVES`.
+        aggregate: a key of `AGGREGATES`.
+        site: where neurons are: "intermediate" (input of the down projection) or "residual_write".
+        skip_first: leave the first position (BOS) out of the aggregation.
+
+    Raises:
+        ValueError: an unknown option.
+        UnsupportedModelError: an unknown model family.
+    """
+    for value, known, name in (
+        (objective, OBJECTIVES, "objective"),
+        (aggregate, AGGREGATES, "aggregate"),
+        (site, SITES, "site"),
+    ):
+        if value not in known:
+            raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
+    attribute = Attribution(
+        model, rules=rules, objective=objective, aggregate=aggregate, site=site, skip_first=skip_first
+    )
+    training = model.training
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    handles: list[Any] = []
+    with lrp_rules(model, rules):
+        try:
+            attribute.install(handles)
+            model.eval()
+            for parameter in trainable:
+                parameter.requires_grad_(False)
+            yield attribute
+        finally:
+            for handle in handles:
+                handle.remove()
+            for parameter in trainable:
+                parameter.requires_grad_(True)
+            model.train(training)

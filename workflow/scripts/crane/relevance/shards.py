@@ -1,0 +1,109 @@
+"""One shard of relevance statistics on disk: moments and activation counters of one language's samples."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import reduce
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from crane.artefacts import ArtefactError, atomic_file
+from crane.relevance.moments import Moments
+
+_GRIDS = ("mean", "m2", "m3", "m4", "mean_abs", "minimum", "maximum")
+_OWN = ("active", "value_sum")
+_COUNTS = ("n", "tokens", "counted")
+
+
+class Statistics(NamedTuple):
+    """What is known about one language's samples; a monoid, like `Moments`."""
+
+    moments: Moments
+    """Of the per-sample relevance, float64 `[K, I]`, or `[I]` for one layer."""
+    active: Tensor
+    """int64, tokens with a positive activation per neuron of the MLP's inner layer (LAPE)."""
+    tokens: int
+    value_sum: Tensor
+    """float64, sum of each neuron's value over the counted tokens, of the shape of the moments."""
+    counted: int
+    """Tokens that `value_sum` runs over: all of them, but for the first of each sample under `skip_first`."""
+
+    def merge(self, other: Self) -> Self:
+        """Return the statistics of both sets of samples together."""
+        return type(self)(
+            self.moments.merge(other.moments),
+            self.active + other.active,
+            self.tokens + other.tokens,
+            self.value_sum + other.value_sum,
+            self.counted + other.counted,
+        )
+
+
+def _digest(tensors: Mapping[str, Tensor], layer: int, counts: Mapping[str, int]) -> str:
+    digest = hashlib.sha256(" ".join(str(counts[name]) for name in _COUNTS).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name][layer].contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_shard(statistics: Statistics, path: str | Path, metadata: Mapping[str, Any]) -> None:
+    """Write `[K, I]` statistics with a checksum per layer; whole or not at all."""
+    tensors = {name: getattr(statistics.moments, name).cpu().contiguous() for name in _GRIDS}
+    tensors |= {name: getattr(statistics, name).cpu().contiguous() for name in _OWN}
+    counts = {"n": statistics.moments.n, "tokens": statistics.tokens, "counted": statistics.counted}
+    checksums = [_digest(tensors, k, counts) for k in range(len(tensors["mean"]))]
+    header = {**metadata, **counts, "sha256": checksums}
+    with atomic_file(path) as partial:
+        save_file(tensors, partial, metadata={"crane": json.dumps(header, sort_keys=True)})
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Any]:
+    """Open a shard; what goes wrong while it is read means that the file is damaged."""
+    try:
+        with safe_open(path, framework="pt") as shard:
+            yield shard
+    except (SafetensorError, OSError, IndexError, json.JSONDecodeError) as error:
+        raise ArtefactError(
+            f"{path}: not a readable relevance shard ({error}); delete it and run again"
+        ) from error
+
+
+def read_layer(path: str | Path, layer: int) -> Statistics:
+    """Read one layer (`[I]` tensors) of a shard without reading the others.
+
+    Raises:
+        ArtefactError: the shard is truncated, altered, or has no such layer.
+    """
+    with _opened(path) as shard:
+        header = json.loads((shard.metadata() or {}).get("crane", "{}"))
+        tensors = {name: shard.get_slice(name)[layer : layer + 1] for name in (*_GRIDS, *_OWN)}
+    digests = header.get("sha256", [])
+    if layer >= len(digests):
+        raise ArtefactError(f"{path}: holds {len(digests)} layers, layer {layer} was asked for")
+    if _digest(tensors, 0, header) != digests[layer]:
+        raise ArtefactError(f"{path}: layer {layer} does not match its checksum; delete it and run again")
+    moments = Moments(n=header["n"], **{name: tensors[name][0] for name in _GRIDS})
+    own = {name: tensors[name][0] for name in _OWN}
+    return Statistics(moments, tokens=header["tokens"], counted=header["counted"], **own)
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Return the metadata of a shard: its provenance, `n`, `tokens`, checksums.
+
+    Raises:
+        ArtefactError: the shard is truncated or altered.
+    """
+    with _opened(path) as shard:
+        return json.loads((shard.metadata() or {}).get("crane", "{}"))
+
+
+def merge_layer(paths: list[str] | list[Path], layer: int) -> Statistics:
+    """Merge one layer of several shards, in the order given."""
+    return reduce(Statistics.merge, (read_layer(path, layer) for path in paths))

@@ -1,0 +1,60 @@
+"""How numbers are written in the cells of tables and in figures: one place for every format."""
+
+import math
+
+import pandas as pd
+
+NOTHING = "–"
+UNCLEAR = "†"
+TARGET_UNCLEAR = f"{UNCLEAR}: the 95% interval of the target language's drop contains 0."
+SMALLEST_P = 0.001
+"""p-values below are not told apart."""
+
+
+def number(value: float, sd: float = math.nan) -> str:
+    """Four decimals as in the paper, with the spread over seeds where there is one."""
+    if pd.isna(value):
+        return NOTHING
+    return f"{value:.4f}" if pd.isna(sd) else f"{value:.4f} ±{sd:.3f}".replace("±0.", "±.")
+
+
+def bounds(low: float, high: float, interval: str) -> str:
+    """Return `[low, high]`, marked where it is the range of the seeds."""
+    if pd.isna(low) or pd.isna(high):
+        return NOTHING
+    return f"[{low:.3f}, {high:.3f}]" + ("‡" if interval == "seeds" else "")
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percent."""
+    return NOTHING if pd.isna(share) else f"{share:.0%}"
+
+
+def share(value: float) -> str:
+    """Return a share in percent with one decimal."""
+    return NOTHING if pd.isna(value) else f"{value:.1%}"
+
+
+def flag(distinguishable: float) -> str:
+    """Return † where the interval of the target language's drop contains 0, for some seed."""
+    return UNCLEAR if distinguishable < 1 else ""
+
+
+def integer(value: float) -> str:
+    """Return a count with separators."""
+    return NOTHING if pd.isna(value) else f"{value:,.0f}"
+
+
+def p_value(p: float) -> str:
+    """Three decimals, `<0.001` below."""
+    if pd.isna(p):
+        return NOTHING
+    return f"<{SMALLEST_P}" if p < SMALLEST_P else f"{p:.3f}"
+
+
+def signed(value: float) -> str:
+    """Four decimals with a sign, none on zero."""
+    if pd.isna(value):
+        return NOTHING
+    rounded = round(value, 4)
+    return f"{rounded:+.4f}".replace("-", "−") if rounded else "0.0000"

@@ -1,0 +1,95 @@
+"""Paired, stratified cluster bootstrap: the same resamples of questions for all conditions (method, section 9)."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+CONFIDENCE = 0.95
+"""Of every interval; tables and captions say it."""
+
+
+SMALLEST_STRATUM = 5
+"""Clusters below which a stratum says nothing about its own variance."""
+
+
+def _pooled(strata: list[np.ndarray]) -> list[np.ndarray]:
+    """Join the strata that are too small; what is still too small then joins the smallest other one."""
+    ordered = sorted(strata, key=len)
+    pooled = [np.concatenate(small)] if (small := [s for s in ordered if len(s) < SMALLEST_STRATUM]) else []
+    large = ordered[len(small) :]
+    if pooled and large and len(pooled[0]) < SMALLEST_STRATUM:
+        return [np.concatenate([pooled[0], large[0]]), *large[1:]]
+    return pooled + large
+
+
+def resampling_weights(
+    strata: Sequence[Any], clusters: Sequence[Any], resamples: int, seed: Sequence[int], chunk: int = 500
+) -> Iterator[np.ndarray]:
+    """Yield float32 `[b, n]` chunks of item weights of a bootstrap, `resamples` rows in all.
+
+    Clusters (passages; an item of its own where clusters are unique) are drawn with replacement within each
+    stratum (subject), as many as it has. Strata of fewer than `SMALLEST_STRATUM` clusters are pooled: a stratum of
+    one would be in every resample as it is, and a single changed answer would look certain.
+
+    Args:
+        strata: stratum of each of the n items.
+        clusters: cluster of each item; clusters are told apart within a stratum only.
+        resamples: number of bootstrap samples B.
+        seed: entropy for numpy's generator.
+        chunk: rows per chunk; bounds the memory.
+    """
+    stratum = np.unique(np.asarray(strata, dtype=str), return_inverse=True)[1]
+    keys = [f"{s}\x1f{c}" for s, c in zip(stratum, clusters, strict=True)]
+    names, cluster = np.unique(keys, return_inverse=True)
+    stratum_of_cluster = np.empty(len(names), int)
+    stratum_of_cluster[cluster] = stratum
+    members = _pooled([np.flatnonzero(stratum_of_cluster == s) for s in np.unique(stratum)])
+    generator = np.random.default_rng(list(seed))
+    for start in range(0, resamples, chunk):
+        rows = min(chunk, resamples - start)
+        drawn = np.zeros((rows, len(names)), np.float32)
+        for group in members:
+            drawn[:, group] = generator.multinomial(
+                len(group), np.full(len(group), 1 / len(group)), size=rows
+            )
+        yield drawn[:, cluster]
+
+
+def bootstrap_means(
+    values: ArrayLike,
+    strata: Sequence[Any],
+    clusters: Sequence[Any],
+    *,
+    resamples: int = 10_000,
+    seed: Sequence[int] = (0,),
+) -> np.ndarray:
+    """Return float64 `[B, C]`: the mean of each condition in each resample; the same resample for all.
+
+    Args:
+        values: `[C, n]`, one row per condition, one column per item; NaN is missing and left out of the mean.
+        strata: as in `resampling_weights`.
+        clusters: as in `resampling_weights`.
+        resamples: number of bootstrap samples B.
+        seed: entropy for numpy's generator.
+    """
+    table = np.asarray(values, np.float32)
+    present = np.isfinite(table).astype(np.float32)
+    filled = np.where(present > 0, table, 0).astype(np.float32)
+    means = []
+    for weights in resampling_weights(strata, clusters, resamples, seed):
+        total = weights @ present.T
+        sums = weights @ filled.T
+        means.append(np.divide(sums, total, out=np.full_like(sums, np.nan), where=total > 0))
+    return np.concatenate(means).astype(np.float64)
+
+
+def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the percentile interval over the first axis, NaN samples left out; NaN where there are no others."""
+    tail = (1 - CONFIDENCE) / 2
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        low, high = np.nanquantile(samples, [tail, 1 - tail], axis=0)
+    return low, high

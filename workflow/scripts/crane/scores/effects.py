@@ -1,0 +1,145 @@
+"""What a mask does to all benchmarks of a suite: LangSpec-F1 with its interval, and differences between mask sets."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from crane.names import ORIGINAL
+from crane.scores.bootstrap import interval
+from crane.scores.langspec_f1 import langspec_f1
+
+Draws = dict[tuple[str, str, str, str], np.ndarray]
+"""(model, mask set, mask language, suite) -> LangSpec-F1 `[B]` in each resample."""
+
+
+class Effect(NamedTuple):
+    """One mask on one benchmark, on the questions that are scored with and without it; NaN where there are none."""
+
+    before: float
+    """Score without the mask."""
+    after: float
+    before_draws: np.ndarray
+    """`[B]`, the same score in each resample."""
+    after_draws: np.ndarray
+    probability_before: float
+    """Mean probability of the right choice; NaN for open questions."""
+    probability_after: float
+
+    @property
+    def scored(self) -> bool:
+        """Whether any question has a score with and without the mask."""
+        return bool(np.isfinite(self.after))
+
+
+def langspec_rows(
+    scores: pd.DataFrame,
+    benchmarks: Mapping[str, Mapping[str, Any]],
+    effects: Mapping[tuple[str, str, str, str], Effect],
+    reference: str | None,
+) -> pd.DataFrame:
+    """Return the frame `langspec_f1` of `crane.scores.summary.summarise`.
+
+    Args:
+        scores: the frame beside it.
+        benchmarks: as there.
+        effects: (model, mask set, mask language, benchmark) -> effect.
+        reference: mask set that the others are compared with.
+    """
+    rows = []
+    draws: Draws = {}
+    masked = scores[scores["mask_set"] != ORIGINAL]
+    for (model, mask_set, target, suite), group in masked.groupby(
+        ["model", "mask_set", "mask_language", "suite"], sort=False
+    ):
+        names = dict(zip(group["language"], group["benchmark"], strict=True))
+        by_language = {code: effects[model, mask_set, target, name] for code, name in names.items()}
+        own = group[group["language"] == target].iloc[0]
+        others = group[group["language"] != target]
+        hurt = others.loc[others["drop"].fillna(-np.inf).idxmax()]
+        about = {code: benchmarks[name] for code, name in names.items()}
+        measured, draws[model, mask_set, target, suite] = _measured(by_language, target, about)
+        rows.append(
+            {
+                "model": model, "mask_set": mask_set, "mask_language": target, "suite": suite, "kind": own["kind"],
+                "questions": own["n"], **measured,
+                "target_drop": own["drop"], "target_drop_low": own["drop_low"],
+                "target_drop_high": own["drop_high"],
+                "other_drop": hurt["drop"], "other_language": hurt["language"],
+                "distinguishable": bool(own["drop_low"] > 0 or own["drop_high"] < 0),
+            }
+        )  # fmt: skip
+    return _compared(pd.DataFrame(rows), draws, reference)
+
+
+def _measured(
+    effects: Mapping[str, Effect], target: str, about: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, float], np.ndarray]:
+    """Return LangSpec-F1 and its variants, the interval of the other languages' largest drop, and F1 in each resample.
+
+    All NaN where some benchmark has no scored question: then no drop of that language is known.
+    """
+    before_draws = {code: effect.before_draws for code, effect in effects.items()}
+    after_draws = {code: effect.after_draws for code, effect in effects.items()}
+    # A resample of unscored answers only has no F1; it is left out of the interval.
+    every = np.stack([*before_draws.values(), *after_draws.values()])
+    present: np.ndarray = np.isfinite(every).all(axis=0)
+    draws = np.full(len(present), np.nan)
+    if not all(effect.scored for effect in effects.values()):
+        names = (
+            "f1", "low", "high", "precision", "recall", "f1_mean_other", "f1_above_chance", "f1_probability",
+            "other_drop_low", "other_drop_high",
+        )  # fmt: skip
+        return dict.fromkeys(names, np.nan), draws
+    before = {code: effect.before for code, effect in effects.items()}
+    after = {code: effect.after for code, effect in effects.items()}
+    f1 = langspec_f1(before, after, target)
+    draws[present] = langspec_f1(
+        {code: values[present] for code, values in before_draws.items()},
+        {code: values[present] for code, values in after_draws.items()},
+        target,
+    ).f1
+    low, high = interval(draws[present])
+    other_low, other_high = interval(
+        np.max([before_draws[code] - after_draws[code] for code in effects if code != target], axis=0)
+    )
+    likely = np.nan
+    if all(benchmark["kind"] == "nlu" for benchmark in about.values()):
+        likely = langspec_f1(
+            {code: effect.probability_before for code, effect in effects.items()},
+            {code: effect.probability_after for code, effect in effects.items()},
+            target,
+        ).f1
+    measured = {
+        "f1": f1.f1, "low": float(low), "high": float(high),
+        "precision": f1.precision, "recall": f1.recall,
+        "f1_mean_other": langspec_f1(before, after, target, other="mean").f1,
+        "f1_above_chance": langspec_f1(_rescaled(before, about), _rescaled(after, about), target).f1,
+        "f1_probability": likely,
+        "other_drop_low": float(other_low), "other_drop_high": float(other_high),
+    }  # fmt: skip
+    return measured, draws
+
+
+def _rescaled(scores: Mapping[str, float], about: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Scores as shares of the way from chance to the highest score; below chance counts as chance."""
+    return {
+        code: max((score - about[code]["chance"]) / (about[code]["highest"] - about[code]["chance"]), 0.0)
+        for code, score in scores.items()
+    }
+
+
+def _compared(rows: pd.DataFrame, draws: Draws, reference: str | None) -> pd.DataFrame:
+    """Add each F1's difference to the reference's, in the same resamples."""
+    values = rows.set_index(["model", "mask_set", "mask_language", "suite"])["f1"]
+    found: list[tuple[Any, ...]] = []
+    for key in values.index:
+        other = (key[0], reference, *key[2:])
+        if key == other or other not in draws:
+            found.append((None, np.nan, np.nan, np.nan))
+            continue
+        low, high = interval(draws[key] - draws[other])
+        found.append((reference, values[key] - values[other], float(low), float(high)))
+    rows[["reference", "difference", "difference_low", "difference_high"]] = found
+    return rows.astype(dict.fromkeys(("difference", "difference_low", "difference_high"), float))

@@ -1,0 +1,218 @@
+"""From answers to scores: accuracy or judge score per mask and benchmark, drops, LangSpec-F1, with intervals."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crane.artefacts import ArtefactError
+from crane.names import NO_MASK, OPEN_SUITE, ORIGINAL
+from crane.scores.bootstrap import bootstrap_means, interval
+from crane.scores.effects import Effect, langspec_rows
+from crane.scores.significance import mcnemar
+
+CONDITION = ["mask_set", "mask_language"]
+SMALLEST_KNOWN = 0.5
+"""Share of answers whose language can be told, below which nothing is said about languages."""
+
+
+def condition_matrix(items: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return conditions x items for one model and benchmark, items paired by (task, doc_id).
+
+    Args:
+        items: columns mask_set, mask_language, task, doc_id, doc_hash and `column`.
+        column: the values.
+
+    Raises:
+        ArtefactError: a question is missing under some mask, or differs between masks.
+    """
+    if (items.groupby(["task", "doc_id"])["doc_hash"].nunique() != 1).any():
+        raise ArtefactError(
+            "a question differs between masks (doc_hash); delete the benchmark results and run again"
+        )
+    answers = items.groupby(["task", "doc_id", *CONDITION]).size().unstack(CONDITION, fill_value=0)
+    wrong = answers[(answers != 1).any(axis=1)]
+    if len(wrong):
+        task, question = wrong.index[0]
+        mask = wrong.columns[wrong.iloc[0] != 1][0]
+        raise ArtefactError(
+            f"question {question} of {task!r} has {wrong.iloc[0][mask]} answers under mask {'/'.join(mask)} "
+            f"instead of one ({len(wrong)} such questions); delete the benchmark results and run again"
+        )
+    return items.pivot(index=CONDITION, columns=["task", "doc_id"], values=column)
+
+
+def _seed(seed: int, benchmark: str) -> tuple[int, ...]:
+    """Entropy of one benchmark's resamples: does not depend on which other benchmarks there are."""
+    return (seed, *hashlib.sha256(benchmark.encode()).digest()[:8])
+
+
+def summarise(
+    items: pd.DataFrame,
+    benchmarks: Mapping[str, Mapping[str, Any]],
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    reference: str | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score every (model, mask set, mask language) with paired bootstrap intervals.
+
+    Args:
+        items: one row per answer: model, mask_set, mask_language, benchmark, task, doc_id, doc_hash, stratum, cluster,
+            value (0 or 1, or a judge's 1-10; NaN unscored), probability (NaN for open questions); in_language (open
+            questions: 1 if the answer is in the language asked in, 0 if in another, NaN if that cannot be told).
+        benchmarks: per benchmark: language, kind (`nlu` or `open`), suite, chance (score of guessing), highest
+            (best possible score).
+        resamples: bootstrap samples B.
+        seed: of the bootstrap.
+        reference: mask set with which every other one's LangSpec-F1 is compared, in the same resamples.
+
+    Returns:
+        `scores`, one row per (model, mask_set, mask_language, benchmark), and `langspec_f1`, one row per (model,
+        mask_set, mask_language, suite), with the number of `questions` of the masked language's benchmark. `worse` and
+        `better` count the questions that a mask changed, `p` is McNemar's; `difference` is F1 minus the reference's.
+        All is NaN under a mask none of whose answers has a score.
+    """
+    score_rows: list[dict[str, Any]] = []
+    effects: dict[tuple[str, str, str, str], Effect] = {}
+    for (model, benchmark), group in items.groupby(["model", "benchmark"], sort=False):
+        about = benchmarks[benchmark]
+        values = condition_matrix(group, "value")
+        if (ORIGINAL, NO_MASK) not in values.index:
+            raise ArtefactError(f"model {model!r}, benchmark {benchmark!r}: no answers without a mask")
+        probabilities = condition_matrix(group, "probability").mean(axis=1)
+        languages = condition_matrix(group, "in_language") if "in_language" in group else values * np.nan
+        samples, before, after = _draws(values, group, resamples, _seed(seed, str(benchmark)))
+        shared = values.notna() & values.loc[(ORIGINAL, NO_MASK)].notna()
+        for row, (mask_set, mask_language) in enumerate(values.index):
+            own = values.iloc[row]
+            unmasked = values.loc[(ORIGINAL, NO_MASK)]
+            scored = bool(shared.iloc[row].any())
+            if not scored and mask_set == ORIGINAL:
+                raise ArtefactError(
+                    f"model {model!r}, benchmark {benchmark!r}: none of the {values.shape[1]} answers without a mask "
+                    "has a score; look at the judgements"
+                )
+            effect = Effect(
+                before=float(unmasked[shared.iloc[row]].mean()),
+                after=float(own[shared.iloc[row]].mean()),
+                before_draws=before[:, row],
+                after_draws=after[:, row],
+                probability_before=float(probabilities.loc[(ORIGINAL, NO_MASK)]),
+                probability_after=float(probabilities.iloc[row]),
+            )
+            effects[str(model), mask_set, mask_language, str(benchmark)] = effect
+            low, high = interval(samples[:, row])
+            drop_low, drop_high = interval(effect.before_draws - effect.after_draws)
+            drop = effect.before - effect.after
+            masked = mask_set != ORIGINAL
+            worse, better = int((own < unmasked).sum()), int((own > unmasked).sum())
+            score_rows.append(
+                {
+                    "model": model, "mask_set": mask_set, "mask_language": mask_language, "benchmark": benchmark,
+                    "kind": about["kind"], "suite": about["suite"], "language": about["language"],
+                    "n": values.shape[1], "missing": int(own.isna().sum()), "score": float(own.mean()),
+                    "low": float(low), "high": float(high),
+                    "drop": drop if masked else np.nan,
+                    "drop_low": float(drop_low) if masked else np.nan,
+                    "drop_high": float(drop_high) if masked else np.nan,
+                    "relative_drop": drop / effect.before if masked and effect.before else np.nan,
+                    "probability": effect.probability_after,
+                    **_by_language(values, languages, row, shared.iloc[row], masked),
+                    "worse": worse if masked else np.nan, "better": better if masked else np.nan,
+                    "p": float(mcnemar(worse, better)) if masked and scored else np.nan,
+                }
+            )  # fmt: skip
+    scores = pd.DataFrame(score_rows)
+    return scores, langspec_rows(scores, benchmarks, effects, reference)
+
+
+def _by_language(
+    values: pd.DataFrame, languages: pd.DataFrame, row: int, shared: pd.Series, masked: bool
+) -> dict[str, float]:
+    """Say how far a condition's drop is a switch to another language, and how far a loss of ability.
+
+    A question's drop is *switched* where the unmasked model answered in the language asked in and the masked one
+    answers in another, *lost* otherwise; both sum up to the drop.
+
+    Args:
+        values: conditions x items, the scores.
+        languages: conditions x items, 1 in the language asked in, 0 in another, NaN unknown.
+        row: the condition.
+        shared: items scored with and without the mask.
+        masked: false for the unmasked model, which has no drop.
+    """
+    own, unmasked = values.iloc[row], values.loc[(ORIGINAL, NO_MASK)]
+    inside = languages.iloc[row]
+    drops = (unmasked - own)[shared]
+    base = languages.loc[(ORIGINAL, NO_MASK)]
+    known = inside.notna().mean() >= SMALLEST_KNOWN
+    switched = shared & (base == 1) & (inside == 0)
+    told = masked and known and shared.any() and base.notna().mean() >= SMALLEST_KNOWN
+    return {
+        "in_language": float(inside.mean()) if known else np.nan,
+        "unidentified": int(inside.isna().sum()),
+        "score_in_language": float(own[inside == 1].mean()) if known else np.nan,
+        "drop_switched": float(drops[switched[shared]].sum() / shared.sum()) if told else np.nan,
+        "drop_lost": float(drops[~switched[shared]].sum() / shared.sum()) if told else np.nan,
+    }
+
+
+def _draws(
+    values: pd.DataFrame, group: pd.DataFrame, resamples: int, seed: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return bootstrap means `[B, C]` of each condition, and of the unmasked and the masked model on shared items."""
+    about = group.drop_duplicates(["task", "doc_id"]).set_index(["task", "doc_id"]).loc[values.columns]
+    table = values.to_numpy(np.float64)
+    base = list(values.index).index((ORIGINAL, NO_MASK))
+    stacked = table
+    if np.isnan(table).any():
+        shared = ~np.isnan(table) & ~np.isnan(table[base])
+        before, after = np.where(shared, table[base], np.nan), np.where(shared, table, np.nan)
+        stacked = np.concatenate([table, before, after])
+    samples = bootstrap_means(
+        stacked, about["stratum"].to_list(), about["cluster"].to_list(), resamples=resamples, seed=seed
+    )
+    if stacked is table:
+        return samples, np.broadcast_to(samples[:, [base]], samples.shape), samples
+    own, before, after = np.split(samples, 3, axis=1)
+    return own, before, after
+
+
+CHOICE_COLUMNS = [
+    "model", "mask_set", "mask_language", "benchmark", "task", "doc_id", "doc_hash", "stratum", "cluster", "correct",
+    "probability",
+]  # fmt: skip
+"""Of a benchmark file, what scores need."""
+
+
+def choice_items(answers: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of benchmark files, with `CHOICE_COLUMNS`, as items: an answer's value is 1 if it is right."""
+    return pd.concat(answers, ignore_index=True).rename(columns={"correct": "value"})
+
+
+def open_items(judgements: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return judged answers as items of the benchmark open_<language>, each question a cluster of its own."""
+    return pd.DataFrame(
+        [
+            {
+                "model": j["model"],
+                "mask_set": j["mask_set"],
+                "mask_language": j["mask_language"],
+                "benchmark": f"{OPEN_SUITE}_{j['language']}",
+                "task": f"{OPEN_SUITE}_{j['language']}",
+                "doc_id": j["question_id"],
+                "doc_hash": hashlib.sha256(j["question"].encode()).hexdigest(),
+                "stratum": "",
+                "cluster": str(j["question_id"]),
+                "value": np.nan if j["score"] is None else float(j["score"]),
+                "probability": np.nan,
+                "in_language": np.nan
+                if j["answer_language"] is None
+                else float(j["answer_language"] == j["language"]),
+            }
+            for j in judgements
+        ]
+    )

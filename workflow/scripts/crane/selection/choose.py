@@ -1,0 +1,73 @@
+"""From a table of statistics and a mask set's settings to its neurons: one place for every job that selects."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from crane.models.architectures import Site
+from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.normalisation import normalise
+from crane.selection.columns import activations, grid
+from crane.selection.lape import lape, lape_matched
+from crane.selection.rules import by_rule
+
+
+def columns(settings: Mapping[str, Any]) -> list[str]:
+    """Return the columns of the layers' tables that a selection reads."""
+    if settings["method"] in ("lape", "lape_matched"):
+        return ["language", "layer", "neuron", "active", "tokens"]
+    return ["language", "layer", "neuron", settings.get("statistic", "kurtosis")]
+
+
+def choose(
+    table: pd.DataFrame,
+    settings: Mapping[str, Any],
+    languages: Sequence[str],
+    *,
+    site: Site = "intermediate",
+    counts: Mapping[str, int] | None = None,
+) -> tuple[NeuronSet, dict[str, Any]]:
+    """Select the neurons of every language.
+
+    Args:
+        table: the layers' tables together, with `columns(settings)`.
+        settings: of the mask set, as in the configuration.
+        languages: names of the L languages.
+        site: where the neurons are.
+        counts: neurons per language of the set whose counts are taken over (`lape_matched`, `budget.match`).
+
+    Returns:
+        The set, and facts for its summary, by language.
+
+    Raises:
+        SelectionError: a language gets no neuron, or fewer than the budget.
+    """
+    method = settings["method"]
+    if method in ("lape", "lape_matched"):
+        quantiles = {key: settings[key] for key in ("top", "filter", "bar") if key in settings}
+        counters = activations(table, languages)
+        if method == "lape":
+            return lape(*counters, languages, **quantiles), {}
+        if counts is None:
+            raise ValueError("lape_matched needs the counts of the set that it matches")
+        neurons, beyond = lape_matched(*counters, languages, counts, **quantiles)
+        return neurons, {"beyond_the_published_rule": beyond}
+    values = grid(table, settings.get("statistic", "kurtosis"), languages)
+    budget = settings.get("budget", {})
+    top: Any = budget.get("count")
+    if "fraction" in budget:
+        top = round(budget["fraction"] * values[0].size)
+    elif "match" in budget:
+        if counts is None:
+            raise ValueError("budget.match needs the counts of the set that it matches")
+        top = counts
+    neurons = by_rule(
+        normalise(values, settings["normalise"]),
+        languages,
+        rule=settings["rule"],
+        threshold=settings.get("threshold"),
+        top=top,
+        site=site,
+    )
+    return neurons, {}

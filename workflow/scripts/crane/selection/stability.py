@@ -1,0 +1,146 @@
+"""Would other texts have chosen the same neurons, and do methods and languages choose the same ones?"""
+
+from collections.abc import Mapping
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crane.models.architectures import Site
+from crane.names import HALVES
+from crane.neurons.neuron_set import NeuronSet
+from crane.selection.choose import choose
+from crane.selection.ranking import SelectionError
+
+OUTLIER = 0.5
+"""A neuron owes its kurtosis to one sample if that sample's share of the fourth central sum exceeds this."""
+
+
+def jaccard(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray]) -> float:
+    """Return |A and B| / |A or B| of two sets of neurons (layer -> indices); undefined where both are empty."""
+    shared = sum(len(np.intersect1d(one[k], other[k], assume_unique=True)) for k in one.keys() & other.keys())
+    either = sum(map(len, one.values())) + sum(map(len, other.values())) - shared
+    return shared / either if either else np.nan
+
+
+def expected_jaccard(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray], width: int) -> float:
+    """Return the Jaccard index of the expected overlap of two sets drawn at random with these counts per layer.
+
+    Layer k of `width` neurons shares a_k b_k / width on average.
+    """
+    shared = sum(len(one[k]) * len(other[k]) / width for k in one.keys() & other.keys())
+    either = sum(map(len, one.values())) + sum(map(len, other.values())) - shared
+    return shared / either if either else np.nan
+
+
+def split_half(
+    halves: Mapping[str, pd.DataFrame],
+    selections: Mapping[str, Mapping[str, Any]],
+    masks: Mapping[str, NeuronSet],
+    width: int,
+    site: Site,
+) -> pd.DataFrame:
+    """Repeat each selection on each half of the texts and compare the two choices.
+
+    Args:
+        halves: the layers' tables together, once of each half of the shards.
+        selections: mask set -> its settings.
+        masks: mask set -> its neurons, chosen on all texts; `lape_matched` keeps their counts.
+        width: neurons per layer.
+        site: where the neurons are.
+
+    Returns:
+        One row per mask set and language: neurons chosen on each half, `split_half` (Jaccard), `by_chance` (of
+        random sets with the same counts per layer) and `reason` where a half selects no neurons.
+    """
+    rows: list[dict[str, Any]] = []
+    for name, settings in selections.items():
+        languages = list(masks[name])
+        counts = {language: masks[name].total(language) for language in languages}
+        try:
+            one, other = (
+                choose(halves[half], settings, languages, site=site, counts=counts)[0] for half in HALVES
+            )
+        except SelectionError as error:
+            rows += [{"mask_set": name, "mask_language": code, "reason": str(error)} for code in languages]
+            continue
+        rows += [
+            {
+                "mask_set": name, "mask_language": code, "neurons_even": one.total(code),
+                "neurons_odd": other.total(code), "split_half": jaccard(one[code], other[code]),
+                "by_chance": expected_jaccard(one[code], other[code], width), "reason": None,
+            }
+            for code in languages
+        ]  # fmt: skip
+    columns = [
+        "mask_set",
+        "mask_language",
+        "neurons_even",
+        "neurons_odd",
+        "split_half",
+        "by_chance",
+        "reason",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def outliers(kurtosis: pd.DataFrame, masks: Mapping[str, NeuronSet]) -> pd.DataFrame:
+    """Count the masked neurons that may owe more than `OUTLIER` of their fourth moment to one sample.
+
+    Args:
+        kurtosis: language, layer, neuron and outlier_share of all neurons.
+        masks: mask set -> its neurons.
+
+    Returns:
+        One row per mask set and language: neurons, outliers (count), outlier_share (of these neurons) and
+        outlier_share_all (of all neurons of the model, in that language).
+    """
+    flags = {}
+    for language, frame in kurtosis.groupby("language"):
+        over = frame[frame["outlier_share"] > OUTLIER]
+        flags[language] = (
+            {layer: rows["neuron"].to_numpy() for layer, rows in over.groupby("layer")},
+            len(over) / len(frame),
+        )
+    rows = []
+    for name, neurons in masks.items():
+        for code in neurons:
+            found, everywhere = flags[code]
+            own = neurons[code]
+            count = sum(len(np.intersect1d(index, found[k])) for k, index in own.items() if k in found)
+            total = neurons.total(code)
+            rows.append(
+                {
+                    "mask_set": name, "mask_language": code, "neurons": total, "outliers": count,
+                    "outlier_share": count / total, "outlier_share_all": everywhere,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def overlap(masks: Mapping[str, NeuronSet], groups: Mapping[str, str], width: int) -> pd.DataFrame:
+    """Return the Jaccard index of every pair of masks: between languages and between mask sets.
+
+    Args:
+        masks: mask set -> its neurons.
+        groups: mask set -> the set without its seed; seeds are averaged, one seed's languages stay together.
+        width: neurons per layer.
+
+    Returns:
+        label, mask_language, other_label, other_language, neurons (of the first), jaccard, by_chance; each pair in both
+        orders.
+    """
+    members = [(name, code) for name, neurons in masks.items() for code in neurons]
+    rows = []
+    for (a, code), (b, other) in combinations_with_replacement(members, 2):
+        if a != b and groups[a] == groups[b]:
+            continue
+        one, two = masks[a][code], masks[b][other]
+        found = jaccard(one, two), expected_jaccard(one, two, width)
+        rows.append((groups[a], code, groups[b], other, masks[a].total(code), *found))
+        if (a, code) != (b, other):
+            rows.append((groups[b], other, groups[a], code, masks[b].total(other), *found))
+    keys = ["label", "mask_language", "other_label", "other_language"]
+    frame = pd.DataFrame(rows, columns=[*keys, "neurons", "jaccard", "by_chance"])
+    return frame.groupby(keys, sort=False).mean().reset_index()

@@ -1,0 +1,171 @@
+"""Tables 1-4 of the paper and the counts of masked neurons: result frames in, tables out.
+
+Rows and columns come in the order of `Labels`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+import pandas as pd
+
+from crane.names import NO_MASK
+from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, integer, number, percent
+from crane.results.frames import f1_rows, masks_of, score_rows
+from crane.results.labels import Labels, ResultsError
+from crane.tables.rendering import Table
+
+LAYER_COLUMNS = 8
+IN_LANGUAGE = (
+    "In en, ...: share of answers in the language asked in, of those whose language can be told (three words or more, "
+    "or four characters of a script without spaces); – where these are less than half."
+)
+
+
+def score_table(
+    scores: pd.DataFrame,
+    langspec_f1: pd.DataFrame,
+    labels: Labels,
+    *,
+    name: str,
+    suite: str,
+    models: Sequence[str],
+    identified_on: str,
+    resamples: int,
+) -> Table:
+    """Tables 1-4: scores under every mask, one column per benchmark, and LangSpec-F1.
+
+    Tables 1 and 2 are a suite of kind `nlu` and one of kind `open` on the model the neurons were identified on.
+    With other `models` it is a transfer (Table 3: both models; Table 4: the transfer model), and LangSpec-F1 is
+    the transfer models'.
+    `resamples` is the size of the bootstrap, for the note.
+
+    Raises:
+        ResultsError: the results lack a row of the table, see `score_rows` and `f1_rows`.
+    """
+    scored = score_rows(scores, labels, models, suite)
+    effects = f1_rows(langspec_f1, labels, models, suite)
+    transferred = [model for model in models if model != identified_on]
+    measured = transferred or list(models)
+
+    mask = ["label", "mask_language"]
+    columns: dict[tuple[str, str], pd.Series] = {}
+    counts = effects[effects["model"] == measured[0]].set_index(mask)["neurons"]
+    columns["", "Neurons"] = counts.map(integer)
+    for model, benchmark in product(models, labels.benchmarks_of(suite)):
+        column = scored[(scored["model"] == model) & (scored["benchmark"] == benchmark)].set_index(mask)
+        group = labels.models[model] if len(models) > 1 else ""
+        texts = map(number, column["score"], column["score_sd"])
+        columns[group, labels.benchmarks[benchmark]["label"]] = pd.Series(texts, index=column.index)
+    for model, benchmark in product(models, labels.benchmarks_of(suite) if _told(scored) else ()):
+        column = scored[(scored["model"] == model) & (scored["benchmark"] == benchmark)].set_index(mask)
+        group = labels.models[model] if len(models) > 1 else ""
+        columns[group, f"In {labels.benchmarks[benchmark]['language']}"] = column["in_language"].map(percent)
+    for model in measured:
+        column = effects[effects["model"] == model].set_index(mask)
+        group = labels.models[model] if len(models) > 1 else ""
+        flags = column["distinguishable"].map(flag)
+        columns[group, "LangSpec-F1"] = column["f1"].combine(column["f1_sd"], number) + flags
+        intervals = map(bounds, column["low"], column["high"], column["interval"])
+        columns[group, "95% interval"] = pd.Series(intervals, index=column.index)
+        if labels.kind_of(suite) == "nlu":
+            columns[group, "F1 (prob.)"] = column["f1_probability"].map(number)
+
+    masks = pd.MultiIndex.from_tuples(masks_of(labels), names=mask)
+    cells = pd.DataFrame({key: text.reindex(masks, fill_value=NOTHING) for key, text in columns.items()})
+    seeds = scored.groupby("label")["seeds"].max().to_dict()
+    cells.insert(0, ("", "Mask"), [NOTHING if code == NO_MASK else code for _, code in masks])
+    cells.insert(0, ("", "Method"), [labels.name(label, seeds.get(label, 1)) for label, _ in masks])
+
+    shown = " and ".join(labels.models[model] for model in models)
+    title = f"{labels.title_of(suite)} results on {shown} with neurons masked."
+    if transferred:
+        title += f" The neurons were identified on {labels.models[identified_on]} and are masked as they are."
+    tidy = _tidy(scored, effects)
+    return Table(name, title, tidy, cells.reset_index(drop=True), _notes(scored, labels, suite, resamples))
+
+
+def _told(scored: pd.DataFrame) -> bool:
+    """Say whether the language of any answer is known."""
+    return "in_language" in scored and bool(scored["in_language"].notna().any())
+
+
+def _tidy(scored: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
+    """Join scores and LangSpec-F1: one row per model, mask and benchmark, whole numbers as such."""
+    f1 = effects.drop(columns=["method", "suite", "kind", "seeds", "interval"])
+    f1 = f1.rename(columns={"low": "f1_low", "high": "f1_high"})
+    tidy = scored.merge(f1, on=["model", "label", "mask_language"], how="left", validate="many_to_one")
+    tidy = tidy.rename(columns={"label": "mask_set"})
+    return tidy.astype(dict.fromkeys(("n", "neurons", "seeds"), "Int64"))
+
+
+def _notes(scored: pd.DataFrame, labels: Labels, suite: str, resamples: int) -> list[str]:
+    sizes = scored.drop_duplicates("benchmark")[["benchmark", "n"]].itertuples(index=False)
+    asked = ", ".join(f"{labels.benchmarks[name]['label']} {size:,.0f}" for name, size in sizes)
+    notes = [f"Scores: mean {labels.measure_of(suite)}, higher is better. Questions: {asked}."]
+    if labels.kind_of(suite) == "open":
+        missing = int((scored["missing"] * scored["seeds"]).sum())
+        notes.append(f"Scores by {labels.judge}. Answers without a score, left out: {missing}.")
+        if _told(scored):
+            notes.append(IN_LANGUAGE)
+    notes.append(
+        f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks."
+    )
+    if labels.kind_of(suite) == "nlu":
+        notes.append("F1 (prob.): LangSpec-F1 of the mean probability of the right choice.")
+    notes.append(TARGET_UNCLEAR)
+    if (scored["seeds"] > 1).any():
+        notes.append(
+            "±: standard deviation over the seeds, beside their mean; ‡: smallest and largest seed, in place "
+            "of an interval. Such a row carries † unless the drop is distinguishable for every seed."
+        )
+    return notes
+
+
+def mask_counts(masks: Mapping[str, pd.DataFrame], labels: Labels, layers: int) -> Table:
+    """Count the masked neurons per mask set, language and layer (all sites together, mean over seeds).
+
+    `masks` maps the mask set, with its seed, to its neurons (language, layer, site, neuron), of a model with
+    `layers` layers. The readable shape groups deep models into at most eight ranges of layers; the tidy one
+    has every layer.
+
+    Raises:
+        ResultsError: a mask set of the study is missing.
+    """
+    named = {name: name if name in labels.mask_sets else name.rpartition("-")[0] for name in masks}
+    if lacking := [label for label in labels.mask_sets if label not in named.values()]:
+        raise ResultsError(f"masks: no file for mask set {lacking[0]!r}; found: {', '.join(masks) or 'none'}")
+    seeds = pd.Series(named).value_counts().to_dict()
+    neurons = pd.concat([frame.assign(label=named[name]) for name, frame in masks.items()])
+    keys = ["label", "language", "layer"]
+    grid = pd.MultiIndex.from_product([labels.mask_sets, labels.languages, range(layers)], names=keys)
+    tidy = neurons.groupby(keys).size().reindex(grid, fill_value=0).rename("neurons").reset_index()
+    tidy["seeds"] = tidy["label"].map(seeds)
+    tidy["neurons"] /= tidy["seeds"]
+
+    size = math.ceil(layers / LAYER_COLUMNS)
+    starts = tidy["layer"] // size * size
+    ranges = tidy.pivot_table(
+        "neurons", ["label", "language"], starts.rename("layer"), aggfunc="sum", sort=False
+    )
+    cells = pd.DataFrame(
+        {
+            ("", "Method"): [labels.name(label, seeds.get(label, 1)) for label, _ in ranges.index],
+            ("", "Mask"): [language for _, language in ranges.index],
+            ("", "Neurons"): ranges.sum(axis=1).map(integer).array,
+        }
+    )
+    for start in map(int, ranges.columns):
+        last = min(start + size - 1, layers - 1)
+        heading = f"{start}" if last == start else f"{start}–{last}"
+        cells["Layer" if size == 1 else "Layers", heading] = ranges[start].map(integer).array
+    notes = ["Layers are counted from 0."]
+    if max(seeds.values()) > 1:
+        notes.append("Rows of several seeds: mean over the seeds.")
+    return Table(
+        "mask_counts",
+        "Neurons masked per mask set, language and layer.",
+        tidy.rename(columns={"label": "mask_set"}),
+        cells,
+        notes,
+    )

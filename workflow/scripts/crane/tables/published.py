@@ -1,0 +1,54 @@
+"""Table of the paper's published numbers beside this run's."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from crane.names import NO_MASK
+from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, number
+from crane.results.labels import Labels
+from crane.results.published import BENCHMARKS, LANGSPEC_F1, errata, heading
+from crane.tables.rendering import Table
+
+
+def published_table(
+    rows: pd.DataFrame,
+    labels: Labels,
+    mapping: Mapping[str, Mapping[str, str]],
+    *,
+    name: str,
+    model: str,
+    suite: str,
+    same_model: bool,
+) -> Table:
+    """The published number, the run's, its interval, and whether the published lies in it; rows from `beside`."""
+    effect = rows["benchmark"].isna()
+    rerun = rows["rerun"].map(number) + rows["distinguishable"].map(flag).where(effect, "")
+    cells = pd.DataFrame(
+        {
+            ("", "Method"): list(map(labels.name, rows["label"], rows["seeds"])),
+            ("", "Mask"): rows["mask_language"].replace(NO_MASK, NOTHING),
+            ("", "Measure"): [
+                LANGSPEC_F1 if pd.isna(benchmark) else labels.benchmarks[benchmark]["label"]
+                for benchmark in rows["benchmark"]
+            ],
+            ("Paper", "Measure"): rows["measure"].map({**BENCHMARKS, LANGSPEC_F1: LANGSPEC_F1}),
+            ("Paper", "Value"): rows["paper"].map(number) + np.where(rows["erratum"], "§", ""),
+            ("This run", "Value"): rerun,
+            ("This run", "95% interval"): list(map(bounds, rows["low"], rows["high"], rows["interval"])),
+            ("This run", "Paper inside"): rows["inside"].map({True: "yes", False: "no"}).fillna(NOTHING),
+        }
+    )  # fmt: skip
+    inside = rows["inside"].dropna()
+    notes = heading(labels, mapping, model, same_model)
+    notes.append(
+        f"Paper inside: the published value lies in this run's interval, {int(inside.sum())} of {len(inside)} cells. "
+        "The interval is over questions (‡: smallest to largest seed) and says nothing about the paper's own error."
+    )
+    notes.append(TARGET_UNCLEAR.replace(":", " (this run's LangSpec-F1):", 1))
+    if labels.kind_of(suite) == "open":
+        notes.append(f"This run's scores by {labels.judge}; the paper's by its own judge.")
+    notes += errata(rows)
+    title = f"{labels.title_of(suite)}: the paper's numbers beside this run's on {labels.models[model]}."
+    return Table(name, title, rows.rename(columns={"label": "mask_set"}), cells, notes)
