@@ -8,22 +8,18 @@ if not config:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/downloads.smk"
-include: "workflow/rules/models.smk"
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/demo.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/relevance.smk"
 include: "workflow/rules/masks.smk"
-include: "workflow/rules/benchmarks.smk"
-include: "workflow/rules/judge.smk"
-include: "workflow/rules/publish.smk"
-include: "workflow/rules/judged.smk"
-include: "workflow/rules/sweeps.smk"
-include: "workflow/rules/matrices.smk"
-include: "workflow/rules/evidence.smk"
-include: "workflow/rules/stability.smk"
-include: "workflow/rules/published.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/judging.smk"
+include: "workflow/rules/scores.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/export.smk"
-include: "workflow/rules/record.smk"
+include: "workflow/rules/provenance.smk"
 include: "workflow/rules/preflight.smk"
 
 
@@ -33,19 +29,19 @@ report: "workflow/report/workflow.rst"
 rule all:
     default_target: True
     input:
-        TABLES,
-        FIGURES,
-        RECORDS,
+        outputs.table_files(study),
+        outputs.figure_files(study),
+        outputs.record_files(study),
     localrule: True
 
 
 rule figures:
     input:
-        FIGURES,
+        outputs.figure_files(study),
     localrule: True
 
 
 rule tables:
     input:
-        TABLES,
+        outputs.table_files(study),
     localrule: True

@@ -1,6 +1,5 @@
-# Needs the identification model's tokenizer; makes results/<study>/corpora/<model>/<lang>.parquet
+# Needs a model's tokenizer; makes results/<study>/corpora/<model>/<lang>.parquet and, for perplexity, held_out/<model>/<lang>.parquet
 # Documents of the hub are first drawn into a pool: results/<study>/datasets/corpus/<lang>.parquet
-OWN_FILES = config["corpora"]["source"] == "local"
 
 
 rule download_corpus:
@@ -15,12 +14,14 @@ rule download_corpus:
     conda:
         "../../envs/analysis.yaml"
     params:
-        pin=lambda wildcards: study.corpus_files(wildcards.lang),
+        pin=lambda wildcards: study.inputs.corpus_files(wildcards.lang),
         corpus=lambda wildcards: pick(
             "corpora.column", "corpora.max_files", "corpora.pool", "corpora.seed"
         ),
         # The files are pinned: only the code that reads and samples them could change the pool.
-        code=code_version("crane/corpora/sampling.py", "scripts/crane/corpora/documents.py"),
+        code=code_version(
+            "crane/corpora/sampling.py", "scripts/crane/corpora/documents.py"
+        ),
     script:
         "../scripts/download_corpus.py"
 
@@ -29,7 +30,7 @@ rule sample_corpus:
     """Sample documents of one language with a seed and tokenise them."""
     input:
         model=f"{RESULTS}/models/{{model}}",
-        documents=lambda wildcards: [] if OWN_FILES else study.documents(wildcards.lang),
+        documents=lambda wildcards: study.inputs.made_documents(wildcards.lang),
     output:
         corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
     log:
@@ -38,8 +39,32 @@ rule sample_corpus:
         "../../envs/relevance.yaml"
     params:
         corpus=pick("corpora.documents", "corpora.max_tokens", "corpora.seed"),
-        files=lambda wildcards: study.documents(wildcards.lang),
-        column=config["corpora"]["column"] if OWN_FILES else "text",
+        files=lambda wildcards: study.inputs.documents(wildcards.lang),
+        column=study.inputs.column,
         code=code_version("sample_corpus.py"),
     script:
         "../scripts/sample_corpus.py"
+
+
+rule sample_held_out:
+    """Sample documents behind the relevance sample in the same order, and tokenise them."""
+    input:
+        model=f"{RESULTS}/models/{{model}}",
+        corpus=f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet",
+        documents=lambda wildcards: study.inputs.made_documents(wildcards.lang),
+    output:
+        documents=f"{RESULTS}/held_out/{{model}}/{{lang}}.parquet",
+    log:
+        f"{RESULTS}/logs/sample_held_out/{{model}}/{{lang}}.log",
+    wildcard_constraints:
+        model=among(study.perplexity_models),
+    conda:
+        "../../envs/relevance.yaml"
+    params:
+        held_out=lambda wildcards: pick("perplexity.documents", "perplexity.max_tokens"),
+        seed=pick("corpora.seed"),
+        files=lambda wildcards: study.inputs.documents(wildcards.lang),
+        column=study.inputs.column,
+        code=code_version("sample_held_out.py"),
+    script:
+        "../scripts/sample_held_out.py"

@@ -31,13 +31,13 @@ rule export_masked_model:
     log:
         f"{RESULTS}/logs/export_masked_model/{{model}}/{{mask_set}}/{{lang}}.log",
     wildcard_constraints:
-        mask_set=among(study.every_set),
+        mask_set=among(study.masks.every),
     conda:
         "../../envs/relevance.yaml"
     resources:
         models_in_memory=1,
     params:
-        intervention=lambda wildcards: study.intervention(wildcards.mask_set),
+        intervention=lambda wildcards: study.masks.intervention(wildcards.mask_set),
         code=code_version("export_masked_model.py"),
     script:
         "../scripts/export_masked_model.py"

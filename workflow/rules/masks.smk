@@ -1,13 +1,13 @@
-# Needs the tables of statistics; makes results/<study>/masks/<model>/<mask_set>.parquet and its summary (.json)
+# Needs the tables of statistics; makes results/<study>/masks/<model>/<mask_set>.parquet and its summary (.json), and how stable
+# the sets are: results/<study>/stability.parquet, overlap.parquet
 MASKS = f"{RESULTS}/masks/{{model}}/{{mask_set}}"
-KURTOSIS = statistics("{model}")
 
 
 rule select_neurons:
-    """CRANE and other statistics of relevance: the neurons that stand out in one language."""
+    """The neurons that stand out in one language: by relevance (CRANE and others) or by activation (LAPE)."""
     input:
         kurtosis=lambda wildcards: statistics(
-            wildcards.model, study.variant(wildcards.mask_set)
+            wildcards.model, study.masks.variant(wildcards.mask_set)
         ),
         match=matched_set,
     output:
@@ -16,40 +16,19 @@ rule select_neurons:
     log:
         f"{RESULTS}/logs/select_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
-        mask_set=among(study.chosen_by("crane", "dispersion")),
+        mask_set=among(
+            study.masks.chosen_by("crane", "dispersion", "lape", "lape_matched")
+        ),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
-        selection=lambda wildcards: study.selection(wildcards.mask_set),
+        selection=lambda wildcards: study.masks.selection(wildcards.mask_set),
         languages=study.languages,
         site=pick("relevance.site"),
         code=code_version("select_neurons.py"),
     script:
         "../scripts/select_neurons.py"
-
-
-rule select_lape_neurons:
-    """LAPE: the neurons whose activation probability has the lowest entropy over languages."""
-    input:
-        kurtosis=KURTOSIS,
-        match=matched_set,
-    output:
-        neurons=f"{MASKS}.parquet",
-        summary=f"{MASKS}.json",
-    log:
-        f"{RESULTS}/logs/select_lape_neurons/{{model}}/{{mask_set}}.log",
-    wildcard_constraints:
-        mask_set=among(study.chosen_by("lape", "lape_matched")),
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        selection=lambda wildcards: study.selection(wildcards.mask_set),
-        languages=study.languages,
-        code=code_version("select_lape_neurons.py"),
-    script:
-        "../scripts/select_lape_neurons.py"
 
 
 rule draw_random_neurons:
@@ -63,12 +42,12 @@ rule draw_random_neurons:
     log:
         f"{RESULTS}/logs/draw_random_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
-        mask_set=among(study.chosen_by("random")),
+        mask_set=among(study.masks.chosen_by("random")),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
-        seed=lambda wildcards: study.every_set[wildcards.mask_set]["seed"],
+        seed=lambda wildcards: study.masks.every[wildcards.mask_set]["seed"],
         code=code_version("draw_random_neurons.py"),
     script:
         "../scripts/draw_random_neurons.py"
@@ -77,21 +56,46 @@ rule draw_random_neurons:
 rule import_neurons:
     """Masks from a file: LAPE's published lists, or a mask set of another study."""
     input:
-        file=lambda wildcards: study.selection(wildcards.mask_set)["file"],
+        file=lambda wildcards: study.masks.selection(wildcards.mask_set)["file"],
     output:
         neurons=f"{MASKS}.parquet",
         summary=f"{MASKS}.json",
     log:
         f"{RESULTS}/logs/import_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
-        mask_set=among(study.chosen_by("import")),
+        mask_set=among(study.masks.chosen_by("import")),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
-        selection=lambda wildcards: study.selection(wildcards.mask_set),
+        selection=lambda wildcards: study.masks.selection(wildcards.mask_set),
         languages=study.languages,
-        shape=shape,
+        shape=model_shape,
         code=code_version("import_neurons.py"),
     script:
         "../scripts/import_neurons.py"
+
+
+rule measure_stability:
+    """Split-half Jaccard, neurons owed to one sample, and overlap of all masks."""
+    input:
+        masks=mask_files(study.masks.shown),
+        kurtosis=statistics(FIRST),
+        halves=expand(
+            f"{RESULTS}/stability/{FIRST}/{{half}}.parquet", half=study.inputs.halves
+        ),
+    output:
+        stability=f"{RESULTS}/stability.parquet",
+        overlap=f"{RESULTS}/overlap.parquet",
+    log:
+        f"{RESULTS}/logs/measure_stability.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        selections={name: study.masks.selection(name) for name in study.masks.halved},
+        variants=[name for name in study.masks.shown if study.masks.variant(name)],
+        groups={name: s["group"] for name, s in study.masks.shown.items()},
+        site=pick("relevance.site"),
+        code=code_version("measure_stability.py"),
+    script:
+        "../scripts/measure_stability.py"

@@ -1,3 +1,5 @@
+import time
+
 # What can be known before anything is submitted: `snakemake preflight` and `snakemake plan`, both in seconds;
 # `snakemake preflight_gpu` sends one tiny job to a GPU node. Nothing here makes a result. Nothing is tried again
 # (`retries: 0`): what a check has found stays so, and the rules that print have deleted what they would need.

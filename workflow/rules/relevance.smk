@@ -1,7 +1,7 @@
 # Needs a model and its corpora; makes one file of statistics per shard, then one table per layer:
 # results/<study>/relevance/<model>/<lang>/<shard>.safetensors, results/<study>/kurtosis/<model>/layer-<k>.parquet;
-# of a variant of the relevance (relevance_variants): relevance-<name>/ and kurtosis-<name>/
-SHARDS = range(config["corpora"]["shards"])
+# of a variant of the relevance (relevance_variants): relevance-<name>/ and kurtosis-<name>/;
+# of half of the shards: results/<study>/stability/<model>/<half>.parquet
 
 
 rule attribute_relevance:
@@ -22,7 +22,7 @@ rule attribute_relevance:
         gpu=1,
         models_in_memory=1,
     params:
-        relevance=lambda wildcards: study.relevance(wildcards.variant),
+        relevance=lambda wildcards: study.masks.relevance(wildcards.variant),
         shards=pick("corpora.shards"),
         code=code_version("attribute_relevance.py"),
     script:
@@ -47,6 +47,34 @@ rule reduce_kurtosis:
         "../../envs/analysis.yaml"
     params:
         languages=study.languages,
+        layers=lambda wildcards: [int(wildcards.layer)],
+        site=pick("relevance.site"),
+        code=code_version("reduce_kurtosis.py"),
+    script:
+        "../scripts/reduce_kurtosis.py"
+
+
+rule reduce_half:
+    """Statistics of every neuron from the shards of even or of odd number."""
+    input:
+        **{
+            lang: lambda wildcards, lang=lang: [
+                f"{RESULTS}/relevance/{wildcards.model}/{lang}/{shard}.safetensors"
+                for shard in study.inputs.halves[wildcards.half]
+            ]
+            for lang in study.languages
+        },
+    output:
+        table=f"{RESULTS}/stability/{{model}}/{{half}}.parquet",
+    log:
+        f"{RESULTS}/logs/reduce_half/{{model}}/{{half}}.log",
+    wildcard_constraints:
+        half=among(study.inputs.halves),
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        languages=study.languages,
+        layers=list(range(study.layers)),
         site=pick("relevance.site"),
         code=code_version("reduce_kurtosis.py"),
     script:

@@ -6,29 +6,26 @@ from typing import Any
 import pandas as pd
 from crane.artefacts import read_table, write_table
 from crane.neurons.neuron_set import NeuronSet
-from crane.selection.stability import outliers, overlap, split_half
+from crane.selection.stability import OUTLIER_COLUMNS, overlap, stability
 from joblog import job_log, provenance
 
 
 def main(snakemake: Any) -> None:
     """Run the rule `measure_stability`."""
     masks = {Path(path).stem: NeuronSet.read_parquet(path) for path in snakemake.input.masks}
-    columns = ["language", "layer", "neuron", "outlier_share"]
-    kurtosis = pd.concat([read_table(path, columns) for path in snakemake.input.kurtosis])
-    width = int(kurtosis["neuron"].max()) + 1
-    stability = outliers(kurtosis, masks)
-    # Their kurtosis is that of another relevance run.
-    stability.loc[stability["mask_set"].isin(snakemake.params.variants), ["outliers", "outlier_share"]] = None
-    if snakemake.input.halves:
-        tables = {Path(path).stem: read_table(path) for path in snakemake.input.halves}
-        halves = split_half(tables, snakemake.params.selections, masks, width, snakemake.params.site)
-        stability = stability.merge(
-            halves, on=["mask_set", "mask_language"], how="left", validate="one_to_one"
-        )
-    groups = snakemake.params.groups
-    stability.insert(1, "label", stability["mask_set"].map(groups))
-    print(stability.to_string())
-    write_table(stability, snakemake.output.stability, provenance(snakemake))
+    statistics = pd.concat([read_table(path, OUTLIER_COLUMNS) for path in snakemake.input.kurtosis])
+    groups, width = snakemake.params.groups, int(statistics["neuron"].max()) + 1
+    measured = stability(
+        masks,
+        statistics,
+        {Path(path).stem: read_table(path) for path in snakemake.input.halves},
+        snakemake.params.selections,
+        groups=groups,
+        variants=snakemake.params.variants,
+        site=snakemake.params.site,
+    )
+    print(measured.to_string())
+    write_table(measured, snakemake.output.stability, provenance(snakemake))
     write_table(overlap(masks, groups, width), snakemake.output.overlap, provenance(snakemake))
 
 

@@ -1,7 +1,8 @@
-"""Merge one layer of all shards of all languages into the table of statistics per neuron."""
+"""Merge shards of all languages into the table of statistics per neuron, for one layer or all."""
 
 from typing import Any
 
+import pandas as pd
 from crane.artefacts import write_table
 from crane.relevance.shards import merge_layer
 from crane.relevance.statistics import layer_table
@@ -9,12 +10,14 @@ from joblog import job_log, provenance
 
 
 def main(snakemake: Any) -> None:
-    """Run the rule `reduce_kurtosis`."""
-    layer = int(snakemake.wildcards.layer)
-    statistics = {
-        language: merge_layer(snakemake.input[language], layer) for language in snakemake.params.languages
-    }
-    table = layer_table(statistics, layer, snakemake.params.site)
+    """Run the rule `reduce_kurtosis` or `reduce_half`."""
+    layers = []
+    for layer in snakemake.params.layers:
+        statistics = {
+            language: merge_layer(snakemake.input[language], layer) for language in snakemake.params.languages
+        }
+        layers.append(layer_table(statistics, layer, snakemake.params.site))
+    table = pd.concat(layers, ignore_index=True)
     for language, rows in table.groupby("language", sort=False):
         undefined = int(rows["kurtosis"].isna().sum())
         outliers = int((rows["outlier_share"] > 0.5).sum())

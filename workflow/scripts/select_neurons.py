@@ -1,4 +1,4 @@
-"""Select each language's neurons by a statistic of their relevance: CRANE (kurtosis) and its relatives."""
+"""Select each language's neurons from the tables of statistics, by the method of the mask set."""
 
 from typing import Any
 
@@ -18,8 +18,10 @@ def main(snakemake: Any) -> None:
     if snakemake.input.match:
         match = NeuronSet.read_parquet(snakemake.input.match)
         counts = {language: match.total(language) for language in languages}
-    neurons, _ = choose(table, settings, languages, site=snakemake.params.site, counts=counts)
-    write_mask_set(neurons, snakemake.output.neurons, snakemake.output.summary, provenance(snakemake))
+    neurons, facts = choose(table, settings, languages, site=snakemake.params.site, counts=counts)
+    write_mask_set(
+        neurons, snakemake.output.neurons, snakemake.output.summary, provenance(snakemake), **facts
+    )
 
 
 if __name__ == "__main__":

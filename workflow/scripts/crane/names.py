@@ -7,3 +7,7 @@ OPEN_SUITE = "open"
 """The suite of the open-ended questions; its benchmarks are named open_<language>."""
 HALVES = ("even", "odd")
 """The halves of the texts, by the numbers of their shards."""
+TABLE_FORMS = ("csv", "md", "tex", "txt", "html")
+"""Every table is written in all of them."""
+FIGURE_FORMS = ("pdf", "png")
+"""And every figure in these."""

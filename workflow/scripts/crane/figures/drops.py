@@ -17,6 +17,7 @@ def drop_heatmap(
     scores: pd.DataFrame,
     langspec_f1: pd.DataFrame,
     labels: Labels,
+    *,
     model: str,
     suite: str,
     style: Style | None = None,

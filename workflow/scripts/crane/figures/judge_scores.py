@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from crane.figures.style import BLACK, GREY, Style, looks, name_block
 from crane.judging.scale import HIGHEST, LOWEST
-from crane.names import ORIGINAL
+from crane.names import OPEN_SUITE, ORIGINAL
 from crane.results.cells import percent
 from crane.results.frames import score_rows
 from crane.results.labels import Labels
@@ -18,9 +18,7 @@ PARTLY = 0.95
 """Share of answers in the language asked in below which the share is written beside the score."""
 
 
-def judge_scores(
-    scores: pd.DataFrame, labels: Labels, model: str, suite: str, style: Style | None = None
-) -> Figure:
+def judge_scores(scores: pd.DataFrame, labels: Labels, *, model: str, style: Style | None = None) -> Figure:
     """Mean judge score of every mask (rows), one panel per language asked in.
 
     Bars are 95% intervals over questions, for several seeds the smallest to the largest seed; dashed, with its
@@ -31,8 +29,8 @@ def judge_scores(
         ResultsError: the results lack a row, see `crane.results.frames.score_rows`.
     """
     style = style or Style()
-    benchmarks = labels.benchmarks_of(suite)
-    rows = score_rows(scores, labels, [model], suite)
+    benchmarks = labels.benchmarks_of(OPEN_SUITE)
+    rows = score_rows(scores, labels, [model], OPEN_SUITE)
     masked = rows[rows["label"] != ORIGINAL]
     order = list(dict.fromkeys(zip(masked["label"], masked["mask_language"], strict=True)))
     look = looks(labels, rows)

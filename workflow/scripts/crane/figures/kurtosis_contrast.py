@@ -8,41 +8,45 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from crane.figures.style import BLACK, COLOURS, GREY, Style
-from crane.results.labels import ResultsError
+from crane.results.labels import Labels, ResultsError
 
 MAX_LAYERS = 8
 LINEAR_TO = 2.0
+UNIT = ["layer", "site", "neuron"]
+"""What tells neurons apart."""
 
 
 def kurtosis_contrast(
-    kurtosis: pd.DataFrame,
+    kurtosis: Mapping[str, pd.DataFrame],
+    labels: Labels,
+    *,
     threshold: float,
-    languages: Mapping[str, str],
-    selected: pd.DataFrame | None = None,
+    masks: pd.DataFrame | None = None,
     style: Style | None = None,
 ) -> Figure:
     """Figure 3: each neuron's z under the target language against its largest z under the others.
 
     Rows are target languages, columns layers (of deep models eight, evenly spaced; four in a narrow figure).
-    `kurtosis` has language, layer, site, neuron and z; neurons without a kurtosis in every language are left out.
-    Coloured and counted are those of `selected` (language, layer, site, neuron), by default the ones beyond the
-    threshold under the target language alone.
+    `kurtosis` holds tables with language, layer, site, neuron and z, by the name of their file; neurons without a
+    kurtosis in every language are left out. Coloured and counted are those of `masks` (language, layer, site, neuron),
+    by default the ones beyond the threshold under the target language alone.
 
     Raises:
-        ResultsError: fewer than two languages, or one of `languages` is missing.
+        ResultsError: fewer than two languages, or one of the study's is missing.
     """
     style = style or Style()
-    present = set(kurtosis["language"])
+    languages = labels.languages
+    statistics = pd.concat([table[["language", *UNIT, "z"]] for table in kurtosis.values()])
+    present = set(statistics["language"])
     if len(languages) < 2 or not present.issuperset(languages):
         raise ResultsError(
             f"kurtosis contrast: needs two languages or more, each in the kurtosis tables; asked for "
             f"{', '.join(languages)}, found {', '.join(sorted(present))}"
         )
-    layers = np.sort(kurtosis["layer"].unique())
+    layers = np.sort(statistics["layer"].unique())
     most = min(style.across(MAX_LAYERS, 0.8), len(layers))
     shown = layers[np.linspace(0, len(layers) - 1, most).round().astype(int)]
-    unit = ["layer", "site", "neuron"]
-    z = kurtosis[kurtosis["layer"].isin(shown)].pivot(index=unit, columns="language", values="z")
+    z = statistics[statistics["layer"].isin(shown)].pivot(index=UNIT, columns="language", values="z")
     z = z[list(languages)].dropna()
     smallest, largest = float(z.to_numpy().min()), float(z.to_numpy().max())
     limits = (min(-1.0, smallest * 1.2), max(2 * threshold, largest * 1.5))
@@ -56,10 +60,10 @@ def kurtosis_contrast(
         panels = figure.subplots(len(languages), len(shown), sharex=True, sharey=True, squeeze=False)
         for row, (code, language) in enumerate(languages.items()):
             target, others = z[code], z.drop(columns=code).max(axis=1)
-            if selected is None:
+            if masks is None:
                 chosen = (target > threshold) & (others < threshold)
             else:
-                index = pd.MultiIndex.from_frame(selected.loc[selected["language"] == code, unit])
+                index = pd.MultiIndex.from_frame(masks.loc[masks["language"] == code, UNIT])
                 chosen = pd.Series(z.index.isin(index), index=z.index)
             for axes, layer in zip(panels[row], shown, strict=True):
                 here = z.index.get_level_values("layer") == layer

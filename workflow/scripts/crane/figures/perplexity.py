@@ -16,7 +16,9 @@ from crane.results.perplexity import perplexity_rows
 COLUMNS = 4
 
 
-def perplexity_heatmap(table: pd.DataFrame, labels: Labels, model: str, style: Style | None = None) -> Figure:
+def perplexity_heatmap(
+    perplexity: pd.DataFrame, labels: Labels, *, model: str, style: Style | None = None
+) -> Figure:
     """Draw the log-ratio of perplexity to the unmasked model's: rows are masks, columns the texts' languages.
 
     The framed diagonal is the mask of the texts' own language; seeds are averaged.
@@ -25,7 +27,7 @@ def perplexity_heatmap(table: pd.DataFrame, labels: Labels, model: str, style: S
         ResultsError: see `crane.results.perplexity.perplexity_rows`.
     """
     style = style or Style()
-    rows = perplexity_rows(table, labels, model)
+    rows = perplexity_rows(perplexity, labels, model)
     rows = rows[rows["label"] != ORIGINAL]
     sets = list(dict.fromkeys(rows["label"]))
     count = len(labels.languages)

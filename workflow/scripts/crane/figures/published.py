@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,22 +11,39 @@ from matplotlib.figure import Figure
 from crane.figures.style import BLACK, COLOURS, Style
 from crane.names import NO_MASK
 from crane.results.labels import Labels
-from crane.results.published import BENCHMARKS, LANGSPEC_F1
+from crane.results.published import BENCHMARKS, LANGSPEC_F1, beside, comparison, printed
 
 
 def published_figure(
-    rows: pd.DataFrame, labels: Labels, note: str, sizes: Mapping[str, int], style: Style | None = None
+    scores: pd.DataFrame,
+    langspec_f1: pd.DataFrame,
+    paper_scores: pd.DataFrame,
+    paper_f1: pd.DataFrame,
+    labels: Labels,
+    *,
+    published: Mapping[str, Any],
+    model: str,
+    suite: str,
+    style: Style | None = None,
 ) -> Figure:
     """One panel per measure, one line per mask: the published number, and the run's with its interval.
 
     Args:
-        rows: from `crane.results.published.beside`.
+        scores: the run's.
+        langspec_f1: the run's.
+        paper_scores: the paper's, as of `crane.results.published.printed`.
+        paper_f1: the paper's.
         labels: what the run calls things.
-        note: what must be said of the comparison, below the panels.
-        sizes: questions per benchmark.
+        published: what of the run stands for what of the paper, as of `crane.results.published.beside`.
+        model: of the run.
+        suite: of the run.
         style: look.
     """
     style = style or Style()
+    rows = beside(
+        printed(paper_scores, paper_f1), scores, langspec_f1, labels, published, model=model, suite=suite
+    )
+    sizes = scores.groupby("benchmark")["n"].first()
     masks = list(rows[["label", "mask_language"]].drop_duplicates().itertuples(index=False, name=None))
     place = {mask: height for height, mask in enumerate(masks)}
     measures = rows.drop_duplicates("measure")[["measure", "benchmark"]].itertuples(index=False, name=None)
@@ -83,5 +101,11 @@ def published_figure(
         panels[0].set_ylim(len(masks) - 0.5, -0.5)
         handles, texts = panels[0].get_legend_handles_labels()
         columns = style.across(3, 2.0)
-        figure.legend(handles, texts, loc="outside lower center", ncols=columns, title=style.wrapped(note))
+        figure.legend(
+            handles,
+            texts,
+            loc="outside lower center",
+            ncols=columns,
+            title=style.wrapped(comparison(labels, published, model)),
+        )
     return figure

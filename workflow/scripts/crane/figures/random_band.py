@@ -13,7 +13,9 @@ from crane.results.labels import Labels, ResultsError
 from crane.scores.null_distribution import LIKENESS
 
 
-def random_band(langspec_f1: pd.DataFrame, labels: Labels, suite: str, style: Style | None = None) -> Figure:
+def random_band(
+    langspec_f1: pd.DataFrame, labels: Labels, *, suite: str, style: Style | None = None
+) -> Figure:
     """LangSpec-F1 of every mask set against the range of the random seeds, per language and model.
 
     Rows are models, columns languages. Behind each mask set lies the band of the random seeds that it is compared

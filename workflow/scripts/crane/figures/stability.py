@@ -1,6 +1,7 @@
 """Figures of stability: split halves and single samples, overlap of the masks, distribution over layers."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,15 +12,26 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from crane.figures.style import BLACK, GREY, Style, looks, name_block
 from crane.results.labels import Labels
-from crane.results.stability import ordered, overlap_rows
+from crane.results.mask_layers import layer_counts
+from crane.results.stability import overlap_rows, stability_rows
 
 SEQUENTIAL = "Blues"
 MOST_NUMBERS = 24
 """Masks up to which the cells of the overlap have room for their number."""
 
 
-def stability(
-    measured: pd.DataFrame, labels: Labels, methods: pd.Series, shards: int, style: Style | None = None
+def _methods(methods: Mapping[str, str]) -> pd.DataFrame:
+    """Return the methods of the mask sets as `looks` needs them."""
+    return pd.DataFrame({"label": methods.keys(), "method": methods.values()})
+
+
+def stability_figure(
+    stability: pd.DataFrame,
+    labels: Labels,
+    *,
+    methods: Mapping[str, str],
+    shards: int,
+    style: Style | None = None,
 ) -> Figure:
     """Split-half Jaccard of every mask, beside the share of its neurons owed to one sample.
 
@@ -30,8 +42,8 @@ def stability(
         ResultsError: a mask set of the study is missing.
     """
     style = style or Style()
-    rows = ordered(measured, labels)
-    look = looks(labels, pd.DataFrame({"label": methods.index, "method": methods.to_numpy()}))
+    rows = stability_rows(stability, labels)
+    look = looks(labels, _methods(methods))
     colours = [look[label][0] for label in rows["label"]]
     places = np.arange(len(rows)) + np.arange(len(rows)) // len(labels.languages) * style.gap
     with style.applied():
@@ -81,14 +93,14 @@ def stability(
     return figure
 
 
-def overlap(measured: pd.DataFrame, labels: Labels, style: Style | None = None) -> Figure:
+def overlap_figure(overlap: pd.DataFrame, labels: Labels, *, style: Style | None = None) -> Figure:
     """Jaccard index of every pair of masks; beside each mask its number of neurons.
 
     Raises:
         ResultsError: a mask set of the study is missing.
     """
     style = style or Style()
-    rows = overlap_rows(measured, labels)
+    rows = overlap_rows(overlap, labels)
     masks = [(label, code) for label in labels.mask_sets for code in labels.languages]
     matrix = rows["jaccard"].to_numpy().reshape(len(masks), len(masks))
     sizes = rows.groupby(["label", "mask_language"], sort=False)["neurons"].first()
@@ -160,26 +172,29 @@ def _name_masks(axes: Axes, labels: Labels, sizes: pd.Series, style: Style) -> N
 
 
 def mask_layers(
-    counts: pd.DataFrame, labels: Labels, methods: pd.Series, style: Style | None = None
+    masks: Mapping[str, pd.DataFrame],
+    labels: Labels,
+    *,
+    layers: int,
+    methods: Mapping[str, str],
+    style: Style | None = None,
 ) -> Figure:
     """Where in the model each mask lies: the share of its neurons in each layer, one panel per language.
 
-    `counts` is the tidy table of `crane.tables.paper.mask_counts`, layers counted from 0. The dashed line is an even
-    distribution.
+    `masks` and `layers` as in `crane.results.mask_layers.layer_counts`; `methods` maps mask sets to their methods. The
+    dashed line is an even distribution.
     """
     style = style or Style()
-    look = looks(labels, pd.DataFrame({"label": methods.index, "method": methods.to_numpy()}))
-    layers = np.sort(counts["layer"].unique())
+    look = looks(labels, _methods(methods))
+    counts = layer_counts(masks, labels, layers)
     with style.applied():
         lines = math.ceil((len(labels.mask_sets) + 1) / style.across(3, 2.2))
         figure = Figure(figsize=(style.width, 2.3 + 0.13 * lines), layout="constrained")
         panels = figure.subplots(1, len(labels.languages), sharex=True, sharey=True, squeeze=False)[0]
         for (code, language), axes in zip(labels.languages.items(), panels, strict=True):
-            axes.axhline(1 / len(layers), color=BLACK, lw=0.6, ls="--", label="even")
+            axes.axhline(1 / layers, color=BLACK, lw=0.6, ls="--", label="even")
             for label in labels.mask_sets:
-                own = counts[(counts["mask_set"] == label) & (counts["language"] == code)].sort_values(
-                    "layer"
-                )
+                own = counts[(counts["label"] == label) & (counts["language"] == code)].sort_values("layer")
                 colour, marker = look[label]
                 share = own["neurons"] / own["neurons"].sum()
                 name = labels.name(label, int(own["seeds"].max()))
@@ -191,7 +206,7 @@ def mask_layers(
         panels[0].set_ylim(bottom=0)
         panels[0].set_ylabel("Share of neurons")
         handles, names = panels[0].get_legend_handles_labels()
-        sizes = counts.groupby(["mask_set", "language"])["neurons"].sum()
+        sizes = counts.groupby(["label", "language"])["neurons"].sum()
         of_mask = [
             " / ".join(f"{sizes[label, code]:,.0f}" for code in labels.languages)
             for label in labels.mask_sets

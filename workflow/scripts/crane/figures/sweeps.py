@@ -29,11 +29,13 @@ AXES = {
 }
 
 
-def draw(table: pd.DataFrame, labels: Labels, sweep: str, suite: str, style: Style | None = None) -> Figure:
+def sweep_figure(
+    points: pd.DataFrame, labels: Labels, *, sweep: str, suite: str, style: Style | None = None
+) -> Figure:
     """Draw one sweep, on all questions; columns are masked languages.
 
     Args:
-        table: of `crane.scores.sweeps.score_sweep`.
+        points: of `crane.scores.sweeps.score_sweep`.
         labels: of the study.
         sweep: `budget`, `threshold`, `intervention` (curves: F1, drops of the masked and the most hurt other language)
             or `ablation` (F1 of every setting).
@@ -44,7 +46,7 @@ def draw(table: pd.DataFrame, labels: Labels, sweep: str, suite: str, style: Sty
         ResultsError: a mask set that the study does not have.
     """
     style = style or Style()
-    points = points_of(table, ALL, labels)
+    points = points_of(points, ALL, labels)
     if sweep == "ablation":
         return _ablation(points, labels, suite, style)
     rows = [*ROWS, COUNT] if sweep == "threshold" else ROWS

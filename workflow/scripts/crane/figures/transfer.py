@@ -12,7 +12,7 @@ from crane.results.frames import score_rows
 from crane.results.labels import Labels
 
 
-def transfer(scores: pd.DataFrame, labels: Labels, suite: str, style: Style | None = None) -> Figure:
+def transfer(scores: pd.DataFrame, labels: Labels, *, suite: str, style: Style | None = None) -> Figure:
     """Figure 6: each benchmark's score when its own language is masked, from model to model.
 
     One panel per benchmark, the models in the order of `labels.models`; the unmasked score is the dashed

@@ -128,7 +128,7 @@ def _datasets(study: Study) -> Stage:
     sets = {benchmark["dataset"] for benchmark in asked if "dataset" in benchmark}
     size = DATASET_BYTES * len(sets)
     folders = ("downloads", *(f"datasets/{name}" for name in sorted(sets)))
-    return Stage("data sets", len(sets) + len(study.downloads), folders, disk=size, transfer=size)
+    return Stage("data sets", len(sets) + len(study.inputs.downloads), folders, disk=size, transfer=size)
 
 
 def _corpora(study: Study, assumed: Assumptions) -> Stage:
@@ -162,7 +162,7 @@ def _relevance(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -
 
 
 def _relevance_runs(study: Study) -> int:
-    return 1 + len(study.used_variants)
+    return 1 + len(study.masks.used_variants)
 
 
 def _neurons(study: Study) -> int:
@@ -173,12 +173,15 @@ def _neurons(study: Study) -> int:
 def _kurtosis(study: Study) -> Stage:
     """Cost the tables of statistics of every relevance run and of both halves of the texts, and the masks."""
     table = _neurons(study) * len(study.languages) * TABLE_BYTES
-    masks = sum("neurons" not in settings for settings in study.every_set.values())
+    masks = sum("neurons" not in settings for settings in study.masks.every.values())
     return Stage(
         "kurtosis and masks",
-        study.layers * _relevance_runs(study) + len(study.halves) + 1 + masks,  # 1: what compares the halves
+        study.layers * _relevance_runs(study)
+        + len(study.inputs.halves)
+        + 1
+        + masks,  # 1: what compares the halves
         ("kurtosis*", "stability", "masks"),
-        disk=table * (_relevance_runs(study) + len(study.halves)),
+        disk=table * (_relevance_runs(study) + len(study.inputs.halves)),
     )
 
 
@@ -200,7 +203,9 @@ def _benchmarks(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) 
 def _swept(study: Study, suite: str) -> set[str]:
     """Return the mask sets that only sweeps use, of one suite."""
     sweeps = [name for name, sweep in study.config.get("sweeps", {}).items() if sweep["suite"] == suite]
-    return {name for sweep in sweeps for name in study.sweeps.sets_of(sweep)} & set(study.sweeps.sets)
+    return {name for sweep in sweeps for name in study.masks.sweeps.sets_of(sweep)} & set(
+        study.masks.sweeps.sets
+    )
 
 
 def _answers(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
@@ -250,7 +255,7 @@ def _start(study: Study, assumed: Assumptions) -> float:
 
 
 def _masks_per_set(study: Study) -> dict[str, int]:
-    return {ORIGINAL: 1, **dict.fromkeys(study.mask_sets, len(study.languages))}
+    return {ORIGINAL: 1, **dict.fromkeys(study.masks.shown, len(study.languages))}
 
 
 def _questions(study: Study, name: str) -> int:
@@ -280,7 +285,7 @@ def _suite_tokens(study: Study, suite: str, assumed: Assumptions) -> float:
 def _open_questions(study: Study, assumed: Assumptions) -> dict[str, int]:
     counts = {}
     for language in study.languages:
-        path = Path(study.questions(language))
+        path = Path(study.inputs.questions(language))
         if study.config["open_questions"]["source"] == "generated":
             counts[language] = study.config["demo"]["data"]["questions"]
         elif path.exists():
@@ -296,7 +301,7 @@ def _judging(study: Study, assumed: Assumptions) -> Stage:
     sets, judges = _masks_per_set(study), len(study.config["judges"])
     answers = len(study.evaluated_models) * sum(sets.values()) * sum(_open_questions(study, assumed).values())
     calls, total = 0, 0.0
-    for name in study.paid_judges:
+    for name in study.judges.paid:
         price = study.config["judges"][name].get("price", {"input": 0.0, "output": 0.0})
         each = assumed.judge_tokens_in * price["input"] + assumed.judge_tokens_out * price["output"]
         calls += answers

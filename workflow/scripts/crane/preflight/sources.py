@@ -60,7 +60,7 @@ def _datasets(study: Study) -> Iterator[Named]:
 def _corpora(study: Study) -> Iterator[Named]:
     source = study.config["corpora"]["source"]
     for language in study.languages:
-        name, path = f"corpora.{language}", study.documents(language)
+        name, path = f"corpora.{language}", study.inputs.documents(language)
         if source == "local":
             yield name, partial(_local_files, path)
         elif source == "hub":
@@ -68,8 +68,8 @@ def _corpora(study: Study) -> Iterator[Named]:
 
 
 def _hub_corpus(study: Study, language: str) -> str:
-    path = Path(study.documents(language))
-    files = study.corpus_files(language)
+    path = Path(study.inputs.documents(language))
+    files = study.inputs.corpus_files(language)
     there = read_metadata(path).get("params", {}) if path.exists() else {}
     drawn = there.get("corpus", {})
     if there.get("pin") == files and drawn == {key: study.pick(key) for key in drawn}:
@@ -91,14 +91,14 @@ def _files(study: Study) -> Iterator[Named]:
     """Return the checks of the files that a study names: questions, benchmark data, imported masks."""
     named: dict[str, str] = {}
     if study.config["open_questions"]["source"] == "local":
-        named |= {f"open_questions.files.{lang}": study.questions(lang) for lang in study.languages}
+        named |= {f"open_questions.files.{lang}": study.inputs.questions(lang) for lang in study.languages}
     for name, benchmark in study.config["benchmarks"].items():
         if benchmark.get("data", "generated") != "generated":
             named[f"benchmarks.{name}.data"] = benchmark["data"]
-    for name in study.by_method("import"):
-        named[f"mask_sets.{name}.file"] = study.file(study.mask_sets[name]["file"])
+    for name in study.masks.by_method("import"):
+        named[f"mask_sets.{name}.file"] = study.inputs.file(study.masks.shown[name]["file"])
     for name, path in named.items():
-        download = study.downloads.get(Path(path).name)
+        download = study.inputs.downloads.get(Path(path).name)
         yield name, partial(_download, path, download["url"]) if download else partial(_local_files, path)
 
 
@@ -111,13 +111,13 @@ def _download(path: str, url: str) -> str:
 
 def judges(study: Study) -> list[Named]:
     """Return the checks of the judges that are asked over the network: key and model, after a short wait."""
-    return [(f"judges.{name}", partial(_judge, study, name)) for name in study.paid_judges]
+    return [(f"judges.{name}", partial(_judge, study, name)) for name in study.judges.paid]
 
 
 def _judge(study: Study, name: str) -> str:
     from crane.judging.endpoint import Endpoint
 
-    asked, speed = study.judge_request(name), study.judge_speed(name)
+    asked, speed = study.judges.request(name), study.judges.speed(name)
     endpoint = Endpoint(asked["base_url"], speed["key_variable"], min(speed["timeout"], PATIENCE))
     endpoint.settings["max_retries"] = 1
     endpoint.check_model(asked["model"])

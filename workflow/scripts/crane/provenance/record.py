@@ -65,28 +65,3 @@ def study_record(
 def _identifies(value: Any) -> bool:
     """A list in a manifest is the course of a training."""
     return not isinstance(value, list)
-
-
-def facts(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the record as (subject, name, value) rows for the report: models, versions, code, number of files."""
-    rows = [("study", "name", record["study"])]
-    for name, manifest in record["models"].items():
-        for key in ("repo", "revision", "source"):
-            if manifest.get(key):
-                rows.append((f"model {name}", key, str(manifest[key])))
-        hashes = manifest.get("sha256")
-        for file, digest in hashes.items() if isinstance(hashes, dict) else [("weights", hashes)]:
-            if file == "weights" or file.endswith((".safetensors", ".bin")):
-                rows.append((f"model {name}", f"sha256 of {file}", str(digest)))
-    versions: dict[str, set[str]] = {}
-    for found in record["rules"].values():
-        for one in found["versions"]:
-            for library, version in one.items():
-                versions.setdefault(library, set()).add(version)
-    rows += [("library", library, ", ".join(sorted(versions[library]))) for library in sorted(versions)]
-    rows += [
-        ("code of rule", rule, ", ".join(found["code"])) for rule, found in sorted(record["rules"].items())
-    ]
-    size = sum(file["bytes"] for file in record["files"].values())
-    rows.append(("files", "hashed in provenance.json", f"{len(record['files'])} ({size / 1e6:.1f} MB)"))
-    return rows

@@ -1,7 +1,7 @@
 """What a study calls its models, languages, benchmarks and mask sets, and in which order it shows them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from crane.errors import CraneError
 from crane.names import ORIGINAL
@@ -19,14 +19,19 @@ class Labels:
 
     languages: Mapping[str, str]
     """Code -> English name."""
-    benchmarks: Mapping[str, Mapping[str, str]]
-    """Name -> label, language (its code), suite and kind (`nlu` or `open`)."""
-    mask_sets: Mapping[str, str]
+    mask_sets: Mapping[str, str] = field(default_factory=dict)
     """Mask set without its seed -> display label; the unmasked `original` is not among them."""
-    models: Mapping[str, str]
+    benchmarks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Name -> label, language (its code), suite and kind (`nlu` or `open`)."""
+    models: Mapping[str, str] = field(default_factory=dict)
     """Name -> display label."""
     judge: str = ""
     """What scored the open answers, said wherever their scores are shown."""
+
+    def only(self, mask_sets: Collection[str]) -> "Labels":
+        """Return the labels with some of the mask sets, in the same order."""
+        kept = {name: label for name, label in self.mask_sets.items() if name in mask_sets}
+        return replace(self, mask_sets=kept)
 
     def name(self, label: str, seeds: int = 1) -> str:
         """Return the display label of a mask set, with its seeds if they are several."""

@@ -1,7 +1,7 @@
 """The paper's published numbers beside a run's own, cell by cell."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,21 +31,23 @@ BENCHMARKS = {
 }  # fmt: skip
 
 
-def printed(scores: str | Path, f1: str | Path) -> pd.DataFrame:
-    """Return the published cells: model, method, mask_language, measure, paper, and for LangSpec-F1 `follows`.
+def printed(scores: pd.DataFrame, f1: pd.DataFrame) -> pd.DataFrame:
+    """Return the published cells: model, method, mask_language, measure, kind, paper, and for LangSpec-F1 `follows`.
 
     `measure` is a benchmark or `LANGSPEC_F1`; `follows` is the F1 that follows from the printed scores.
+
+    Args:
+        scores: the paper's scores (`resources/published/scores.csv`).
+        f1: its LangSpec-F1 (`resources/published/langspec_f1.csv`).
     """
-    cells = pd.read_csv(scores, keep_default_na=False).rename(
-        columns={"evaluated_model": "model", "benchmark": "measure", "score": "paper"}
-    )
+    cells = scores.rename(columns={"evaluated_model": "model", "benchmark": "measure", "score": "paper"})
     cells = cells.assign(kind=cells["table"].map({"table2": "open", "table4": "open"}).fillna("nlu"))
-    results = pd.read_csv(f1).rename(columns={"evaluated_model": "model", "langspec_f1": "paper"})
+    results = f1.rename(columns={"evaluated_model": "model", "langspec_f1": "paper"})
     follows = []
     for row in results.itertuples():
-        own = cells[cells["table"].isin([row.table]) & (cells["model"] == row.model)]
+        on_model = cells[(cells["table"] == row.table) & (cells["model"] == row.model)]
         before, after = (
-            own[(own["method"] == method) & (own["mask_language"] == language)]
+            on_model[(on_model["method"] == method) & (on_model["mask_language"] == language)]
             .set_index("benchmark_language")["paper"]
             .to_dict()
             for method, language in ((ORIGINAL, NO_MASK), (row.method, row.mask_language))
@@ -63,7 +65,7 @@ def beside(
     scores: pd.DataFrame,
     langspec_f1: pd.DataFrame,
     labels: Labels,
-    mapping: Mapping[str, Mapping[str, str]],
+    mapping: Mapping[str, Any],
     *,
     model: str,
     suite: str,
@@ -81,24 +83,19 @@ def beside(
 
     Returns:
         label, mask_language, benchmark (None for LangSpec-F1), measure (the paper's), paper, follows, rerun, low, high,
-        seeds, interval, distinguishable (of LangSpec-F1), inside (the published value lies in the interval; None
-        without one), erratum.
+        seeds, interval, distinguishable (of LangSpec-F1), inside (the published value lies in the
+        interval; None without one), erratum.
     """
     names = {ORIGINAL: ORIGINAL, **mapping["mask_sets"]}
-    chosen = Labels(
-        labels.languages,
-        labels.benchmarks,
-        {k: v for k, v in labels.mask_sets.items() if k in names},
-        labels.models,
-    )
-    own = score_rows(scores, chosen, [model], suite).rename(columns={"score": "rerun"})
-    own = own[own["benchmark"].isin(mapping["benchmarks"])]
-    own = own.assign(measure=own["benchmark"].map(mapping["benchmarks"]))
+    chosen = labels.only(names)
+    measured = score_rows(scores, chosen, [model], suite).rename(columns={"score": "rerun"})
+    measured = measured[measured["benchmark"].isin(mapping["benchmarks"])]
+    measured = measured.assign(measure=measured["benchmark"].map(mapping["benchmarks"]))
     effects = f1_rows(langspec_f1, chosen, [model], suite)
     effects = effects.assign(rerun=effects["f1"], measure=LANGSPEC_F1, benchmark=None)
     columns = ["label", "mask_language", "benchmark", "measure", "rerun", "low", "high", "seeds", "interval"]
     rows = pd.concat(
-        [own[columns], effects[[*columns, "distinguishable"]].astype({"benchmark": object})],
+        [measured[columns], effects[[*columns, "distinguishable"]].astype({"benchmark": object})],
         ignore_index=True,
     )
     rows["method"] = rows["label"].map(names)
@@ -106,25 +103,32 @@ def beside(
     paper = published[(published["model"] == mapping["models"][model]) & (published["kind"] == kind)]
     keys = ["method", "mask_language", "measure"]
     rows = rows.merge(paper[[*keys, "paper", "follows"]], on=keys, how="inner", validate="many_to_one")
-    there = rows["low"].notna()
+    bounded = rows["low"].notna()
     inside = (rows["low"] <= rows["paper"]) & (rows["paper"] <= rows["high"])
-    rows["inside"] = inside.astype(object).where(there, None)
+    rows["inside"] = inside.astype(object).where(bounded, None)
     rows["erratum"] = (rows["paper"] - rows["follows"]).abs() > ROUNDING
     return rows
 
 
-def heading(
-    labels: Labels, mapping: Mapping[str, Mapping[str, str]], model: str, same_model: bool
-) -> list[str]:
-    """Return what must be said of the comparison: the models, and what stands for what."""
+def comparison(labels: Labels, mapping: Mapping[str, Any], model: str) -> str:
+    """Return which models are compared, in one sentence.
+
+    Args:
+        labels: what the run calls things.
+        mapping: `models` (the run's name -> the paper's) and `same_model`.
+        model: of the run.
+    """
     theirs = MODELS[mapping["models"][model]]
-    if same_model:
-        notes = [f"Model: {theirs}, as in the paper."]
-    else:
-        notes = [
-            f"The model differs: this run measured {labels.models[model]}, the paper {theirs}. The numbers are not "
-            "expected to agree; they are beside each other to show the form of the comparison."
-        ]
+    if mapping["same_model"]:
+        return f"Model: {theirs}, as in the paper"
+    return f"The model differs: this run measured {labels.models[model]}, the paper {theirs}"
+
+
+def heading(labels: Labels, mapping: Mapping[str, Any], model: str) -> list[str]:
+    """Return what must be said of the comparison: the models, and what stands for what; arguments as `comparison`."""
+    sentence = f"{comparison(labels, mapping, model)}."
+    if not mapping["same_model"]:
+        sentence += " The numbers are not expected to agree; they are beside each other to show the form of the comparison."
     pairs = [
         f"{labels.mask_sets[name]} for the paper's {METHODS[paper]}"
         for name, paper in mapping["mask_sets"].items()
@@ -133,7 +137,7 @@ def heading(
         f"{labels.benchmarks[name]['label']} for {BENCHMARKS[paper]}"
         for name, paper in mapping["benchmarks"].items()
     ]
-    return [*notes, f"What stands for what: {', '.join(pairs)}."]
+    return [sentence, f"What stands for what: {', '.join(pairs)}."]
 
 
 def errata(rows: pd.DataFrame) -> list[str]:

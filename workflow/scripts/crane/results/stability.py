@@ -6,7 +6,7 @@ import pandas as pd
 from crane.results.labels import Labels, ResultsError
 
 
-def ordered(stability: pd.DataFrame, labels: Labels) -> pd.DataFrame:
+def stability_rows(stability: pd.DataFrame, labels: Labels) -> pd.DataFrame:
     """Return one row per mask set and language in the study's order, seeds averaged; adds `seeds`.
 
     Raises:

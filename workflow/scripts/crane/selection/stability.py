@@ -1,6 +1,6 @@
 """Would other texts have chosen the same neurons, and do methods and languages choose the same ones?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -13,6 +13,8 @@ from crane.neurons.neuron_set import NeuronSet
 from crane.selection.choose import choose
 from crane.selection.ranking import SelectionError
 
+OUTLIER_COLUMNS = ["language", "layer", "neuron", "outlier_share"]
+"""Columns of the tables of statistics that tell which neurons owe their kurtosis to one sample."""
 OUTLIER = 0.5
 """A neuron owes its kurtosis to one sample if that sample's share of the fourth central sum exceeds this."""
 
@@ -85,11 +87,11 @@ def split_half(
     return pd.DataFrame(rows, columns=columns)
 
 
-def outliers(kurtosis: pd.DataFrame, masks: Mapping[str, NeuronSet]) -> pd.DataFrame:
+def outliers(statistics: pd.DataFrame, masks: Mapping[str, NeuronSet]) -> pd.DataFrame:
     """Count the masked neurons that may owe more than `OUTLIER` of their fourth moment to one sample.
 
     Args:
-        kurtosis: language, layer, neuron and outlier_share of all neurons.
+        statistics: `OUTLIER_COLUMNS` of all neurons.
         masks: mask set -> its neurons.
 
     Returns:
@@ -97,7 +99,7 @@ def outliers(kurtosis: pd.DataFrame, masks: Mapping[str, NeuronSet]) -> pd.DataF
         outlier_share_all (of all neurons of the model, in that language).
     """
     flags = {}
-    for language, frame in kurtosis.groupby("language"):
+    for language, frame in statistics.groupby("language"):
         over = frame[frame["outlier_share"] > OUTLIER]
         flags[language] = (
             {layer: rows["neuron"].to_numpy() for layer, rows in over.groupby("layer")},
@@ -117,6 +119,37 @@ def outliers(kurtosis: pd.DataFrame, masks: Mapping[str, NeuronSet]) -> pd.DataF
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def stability(
+    masks: Mapping[str, NeuronSet],
+    statistics: pd.DataFrame,
+    halves: Mapping[str, pd.DataFrame],
+    selections: Mapping[str, Mapping[str, Any]],
+    *,
+    groups: Mapping[str, str],
+    variants: Sequence[str],
+    site: Site,
+) -> pd.DataFrame:
+    """Return one row per mask set and language: what `outliers` and, where there are halves, `split_half` measure.
+
+    Args:
+        masks: mask set -> its neurons.
+        statistics: `OUTLIER_COLUMNS` of all neurons.
+        halves: the layers' tables together, once of each half of the shards; empty where there are none.
+        selections: mask set -> its settings, of those that are chosen again on each half.
+        groups: mask set -> the set without its seed, which becomes `label`.
+        variants: sets chosen from another relevance run, whose single samples `statistics` does not know.
+        site: where the neurons are.
+    """
+    measured = outliers(statistics, masks)
+    measured.loc[measured["mask_set"].isin(variants), ["outliers", "outlier_share"]] = None
+    if halves:
+        width = int(statistics["neuron"].max()) + 1
+        again = split_half(halves, selections, masks, width, site)
+        measured = measured.merge(again, on=["mask_set", "mask_language"], how="left", validate="one_to_one")
+    measured.insert(1, "label", measured["mask_set"].map(groups))
+    return measured
 
 
 def overlap(masks: Mapping[str, NeuronSet], groups: Mapping[str, str], width: int) -> pd.DataFrame:

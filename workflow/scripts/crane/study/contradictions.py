@@ -1,25 +1,16 @@
 """What a schema cannot say of a configuration: keys that contradict each other, names that nothing has."""
 
-import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from crane.corpora.sampling import with_surplus
 from crane.names import OPEN_SUITE
+from crane.study.files import file_name
 from crane.study.sweeps import RELEVANCE
 
 DEMO_SOURCES = ("train_demo", "finetune_demo")
 MATCHED = ("random", "lape_matched")
 """Methods whose counts are those of another mask set."""
-
-
-def file_name(file: str | Mapping[str, str]) -> str:
-    """Return the name of a file given as a path or as `{url, sha256}`: without folders, query and odd characters."""
-    if isinstance(file, str):
-        return Path(file).name
-    return re.sub(r"[^A-Za-z0-9._-]", "_", unquote(urlsplit(file["url"]).path).rsplit("/", 1)[-1])
 
 
 def _one_of(where: str, value: str, known: Any, kind: str) -> Iterator[str]:

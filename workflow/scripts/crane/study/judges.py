@@ -6,6 +6,8 @@ Read by the Snakefile on every node, so nothing heavy is imported here.
 from collections.abc import Mapping
 from typing import Any
 
+from crane.study.ordering import key_sorted
+
 BASE_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
 _DEFAULT_SPEED = {"concurrency": 8, "timeout": 120, "poll_seconds": 60}
@@ -37,3 +39,61 @@ def describe(settings: Mapping[str, Any]) -> str:
     if settings["kind"] == "reference":
         return f"{settings['label']} (1-10 from chrF against a reference answer; not an LLM)"
     return f"{settings['label']} ({settings['model']}, prompt {settings['prompt']})"
+
+
+class Judges:
+    """The judges of a study, in its order.
+
+    Args:
+        config: the checked configuration; a study without open questions has no judges.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._judges: Mapping[str, Mapping[str, Any]] = config.get("judges", {})
+        self._languages = config["languages"]
+
+    @property
+    def names(self) -> list[str]:
+        """All judges."""
+        return list(self._judges)
+
+    @property
+    def first(self) -> str | None:
+        """The judge whose scores the tables and figures show."""
+        return next(iter(self._judges), None)
+
+    @property
+    def paid(self) -> list[str]:
+        """The judges that are asked over the network."""
+        return [name for name, settings in self._judges.items() if settings["kind"] != "reference"]
+
+    def request(self, judge: str) -> dict[str, Any]:
+        """Return the settings that decide what a judge replies."""
+        return key_sorted(request(self._judges[judge]))
+
+    def languages(self, judge: str) -> dict[str, str]:
+        """Return the names of the languages where a judge's prompt mentions them."""
+        languages = self._languages if judge in self.paid else {}
+        return {code: languages[code]["name"] for code in sorted(languages)}
+
+    def reading(self, judge: str) -> dict[str, Any]:
+        """Return the settings that decide how a reply is read."""
+        return key_sorted(reading(self._judges[judge]))
+
+    def speed(self, judge: str) -> dict[str, Any]:
+        """Return the settings that change no reply: speed, and where the key is found."""
+        return speed(self._judges[judge])
+
+    def files(self, judge: str) -> list[str]:
+        """Return the prompt that a judge is asked with, relative to `workflow`."""
+        prompt = self._judges[judge].get("prompt")
+        return [f"prompts/{prompt}.yaml"] if prompt else []
+
+    def labels(self, judges: list[str] | None = None) -> dict[str, str]:
+        """Return what tables call the judges; all of them by default."""
+        return {name: describe(self._judges[name]) for name in (self.names if judges is None else judges)}
+
+    def prices(self) -> dict[str, dict[str, float]]:
+        """Return the prices of the judges for which they are given."""
+        priced = [name for name in self.paid if "price" in self._judges[name]]
+        return {name: key_sorted(self._judges[name]["price"]) for name in priced}

@@ -15,7 +15,7 @@ from crane.tables.rendering import Table
 LEVEL = 0.05
 
 
-def drop_tests(scores: pd.DataFrame, labels: Labels, *, name: str, model: str, suite: str) -> Table:
+def drop_tests(scores: pd.DataFrame, labels: Labels, *, model: str, suite: str) -> Table:
     """Signed drops under every mask with interval, the changed answers and McNemar's test.
 
     One row per mask and benchmark. Rows of several seeds have the mean drop, the smallest and the largest seed,
@@ -66,11 +66,11 @@ def drop_tests(scores: pd.DataFrame, labels: Labels, *, name: str, model: str, s
     title = f"{labels.title_of(suite)}: drops on {labels.models[model]} and their tests."
     tidy = rows.drop(columns=["score", "score_sd", "low", "high", "probability", "interval"])
     tidy = tidy.assign(target=target, contains_zero=unclear).rename(columns={"label": "mask_set"})
-    return Table(name, title, tidy, cells, notes)
+    return Table(title, tidy, cells, notes)
 
 
 def f1_differences(
-    langspec_f1: pd.DataFrame, labels: Labels, *, name: str, suite: str, reference: str, resamples: int
+    langspec_f1: pd.DataFrame, labels: Labels, *, suite: str, reference: str, resamples: int
 ) -> Table:
     """LangSpec-F1 of every mask set minus that of `reference`, in the same bootstrap samples.
 
@@ -111,10 +111,10 @@ def f1_differences(
     title = f"{labels.title_of(suite)}: LangSpec-F1 of every mask set against {shown}."
     columns = ["model", "label", "method", "mask_language", "suite", "kind", "seeds", "interval", "f1", "reference",
                "reference_f1", "difference", "difference_low", "difference_high"]  # fmt: skip
-    return Table(name, title, rows[columns].rename(columns={"label": "mask_set"}), cells, notes)
+    return Table(title, rows[columns].rename(columns={"label": "mask_set"}), cells, notes)
 
 
-def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, name: str, suite: str) -> Table:
+def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, suite: str) -> Table:
     """Percentile and p-value of every mask set's LangSpec-F1 among its random mask sets.
 
     Raises:
@@ -155,14 +155,12 @@ def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, name: str, s
     columns = ["model", "label", "method", "mask_language", "suite", "kind", "f1", *facts, "null_seeds", "null_mean",
                "null_percentile", "null_p"]  # fmt: skip
     tidy = rows[columns].rename(columns={"label": "mask_set"}).astype({"null_seeds": "Int64"})
-    return Table(name, title, tidy, cells, notes)
+    return Table(title, tidy, cells, notes)
 
 
 def _f1_rows(langspec_f1: pd.DataFrame, labels: Labels, suite: str) -> pd.DataFrame:
     """Return `f1_rows` of the mask sets that are there, for all models."""
-    there = {label: text for label, text in labels.mask_sets.items() if label in set(langspec_f1["label"])}
-    chosen = Labels(labels.languages, labels.benchmarks, there, labels.models, labels.judge)
-    return f1_rows(langspec_f1, chosen, list(labels.models), suite)
+    return f1_rows(langspec_f1, labels.only(set(langspec_f1["label"])), list(labels.models), suite)
 
 
 def _by_model(rows: pd.DataFrame, labels: Labels, columns: dict[str, Sequence[str]]) -> pd.DataFrame:

@@ -1,33 +1,26 @@
 """Tables about judging: the languages of the answers, the agreement of judges, and what they used."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from crane.names import NO_MASK
+from crane.names import NO_MASK, OPEN_SUITE
 from crane.results.cells import NOTHING, integer, number, percent
 from crane.results.frames import score_rows
 from crane.results.labels import Labels
-from crane.scores.agreement import quadratic_kappa, spearman
+from crane.scores.agreement import agreement
+from crane.scores.agreement import usage as judge_usage
 from crane.tables.rendering import Table
 
-ALL = "all"
 
-
-_ANSWER = ["model", "mask_set", "mask_language", "language", "question_id"]
-
-
-def language_table(scores: pd.DataFrame, labels: Labels, *, name: str, suite: str, model: str) -> Table:
+def language_table(scores: pd.DataFrame, labels: Labels, *, model: str) -> Table:
     """Per mask and language asked in: answers in that language, and the drop split into switched and lost.
 
     Raises:
         ResultsError: the results lack a row of the table, see `crane.results.frames.score_rows`.
     """
-    scored = score_rows(scores, labels, [model], suite)
+    scored = score_rows(scores, labels, [model], OPEN_SUITE)
     seeds = scored.groupby("label")["seeds"].max().to_dict()
     first = scored.drop_duplicates(["label", "mask_language"])
     cells = pd.DataFrame(
@@ -38,7 +31,7 @@ def language_table(scores: pd.DataFrame, labels: Labels, *, name: str, suite: st
     )
     shown = {"in_language": ("Share", percent), "drop": ("Drop", _short)}
     shown |= {"drop_switched": ("switch", _short), "drop_lost": ("loss", _short)}
-    for benchmark in labels.benchmarks_of(suite):
+    for benchmark in labels.benchmarks_of(OPEN_SUITE):
         rows = scored[scored["benchmark"] == benchmark]
         for column, (heading, text) in shown.items():
             cells[labels.benchmarks[benchmark]["label"], heading] = rows[column].map(text).array
@@ -55,44 +48,22 @@ def language_table(scores: pd.DataFrame, labels: Labels, *, name: str, suite: st
         "masked one in another; loss: from all others.",
     ]
     title = f"Language of the open answers on {labels.models[model]} with neurons masked."
-    return Table(name, title, scored.rename(columns={"label": "mask_set"}), cells, notes)
+    return Table(title, scored.rename(columns={"label": "mask_set"}), cells, notes)
 
 
 def _short(value: float) -> str:
     return NOTHING if pd.isna(value) else f"{value:.2f}"
 
 
-def agreement_table(judgements: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> Table:
+def agreement_table(judgements: Iterable[Mapping[str, Any]], judges: Mapping[str, str]) -> Table:
     """Agreement of each pair of judges on the same answers: Spearman's correlation and quadratic kappa.
 
-    Kappa (Cohen 1968, quadratic weights on 1..10) takes scores rounded to whole numbers. Both are undefined where a
-    judge gives one score only.
 
     Args:
-        judgements: of all judges: judge, model, mask_set, mask_language, language, question_id, score.
-        labels: judge -> what it is called; the pairs come in this order.
+        judgements: of all judges: as in `crane.scores.agreement.agreement`.
+        judges: judge -> what it is called; the pairs come in this order.
     """
-    frame = pd.DataFrame([{key: j[key] for key in ("judge", "score", *_ANSWER)} for j in judgements])
-    frame["score"] = frame["score"].astype(float)
-    by_judge = frame.pivot(index=_ANSWER, columns="judge", values="score")
-    asked = by_judge.index.get_level_values("language")
-    rows = []
-    for first, second in combinations(labels, 2):
-        for language in [ALL, *dict.fromkeys(frame["language"])]:
-            pair = by_judge.loc[(asked == language) | (language == ALL), [first, second]]
-            both = pair.dropna()
-            one, other = both[first].to_numpy(), both[second].to_numpy()
-            rows.append(
-                {
-                    "first": first, "second": second, "language": language, "answers": len(pair),
-                    "scored_by_both": len(both),
-                    "first_mean": one.mean() if len(both) else np.nan,
-                    "second_mean": other.mean() if len(both) else np.nan,
-                    "spearman": spearman(one, other), "quadratic_kappa": quadratic_kappa(one, other),
-                    "within_one": float((abs(one - other) <= 1).mean()) if len(both) else np.nan,
-                }
-            )  # fmt: skip
-    tidy = pd.DataFrame(rows)
+    tidy = agreement(judgements, list(judges))
     cells = pd.DataFrame(
         {
             ("", "Judges"): tidy["first"] + " / " + tidy["second"],
@@ -105,17 +76,17 @@ def agreement_table(judgements: Iterable[Mapping[str, Any]], labels: Mapping[str
             ("", "Within 1"): tidy["within_one"].map(percent),
         }
     )
-    named = "; ".join(f"{name}: {label}" for name, label in labels.items())
+    named = "; ".join(f"{name}: {label}" for name, label in judges.items())
     notes = [
         f"{named}.",
         "Over all models and masks, answers that both scored. Kappa: of scores rounded to whole numbers.",
     ]
-    return Table("judge_agreement", "Agreement of the judges on the open answers.", tidy, cells, notes)
+    return Table("Agreement of the judges on the open answers.", tidy, cells, notes)
 
 
 def usage_table(
     judgements: Iterable[Mapping[str, Any]],
-    labels: Mapping[str, str],
+    judges: Mapping[str, str],
     prices: Mapping[str, Mapping[str, float]],
 ) -> Table:
     """What the judges behind endpoints used for a study, from the usage that their replies state.
@@ -124,13 +95,10 @@ def usage_table(
 
     Args:
         judgements: of all judges: judge, score, reason and replies (attempt, key, usage or error).
-        labels: judge -> what it is called.
+        judges: judge -> what it is called.
         prices: judge -> input and output, per million tokens, where given.
     """
-    by_judge: dict[str, list[Mapping[str, Any]]] = {name: [] for name in labels}
-    for judgement in judgements:
-        by_judge[judgement["judge"]].append(judgement)
-    tidy = pd.DataFrame([_usage(name, by_judge[name], prices.get(name)) for name in labels])
+    tidy = judge_usage(judgements, list(judges), prices)
     headings = {
         "answers": "Answers",
         "distinct_answers": "of them distinct",
@@ -143,7 +111,7 @@ def usage_table(
         "completion_tokens": "written",
         "without_usage": "not stated",
     }
-    names = [labels[name] for name in tidy["judge"]]
+    names = [judges[name] for name in tidy["judge"]]
     cells = pd.DataFrame({("", "Name"): tidy["judge"].to_numpy(), ("", "Judge"): names})
     for column, heading in headings.items():
         cells["", heading] = tidy[column].map(integer)
@@ -155,26 +123,4 @@ def usage_table(
     ]
     for row in tidy[tidy["reasons"] != ""].itertuples():
         notes.append(f"{row.judge}, answers without a score: {row.reasons}.")
-    return Table("judge_usage", "What the judges used.", tidy, cells, notes)
-
-
-def _usage(
-    name: str, judgements: Sequence[Mapping[str, Any]], price: Mapping[str, float] | None
-) -> dict[str, Any]:
-    replies = {r["key"]: r for j in judgements for r in j["replies"] if "key" in r and "error" not in r}
-    used = {
-        column: sum((reply.get("usage") or {}).get(column) or 0 for reply in replies.values())
-        for column in ("prompt_tokens", "completion_tokens")
-    }
-    cost = np.nan
-    if price:
-        cost = (used["prompt_tokens"] * price["input"] + used["completion_tokens"] * price["output"]) / 1e6
-    reasons = Counter(j["reason"] for j in judgements if j["score"] is None)
-    silent = sum(not (reply.get("usage") or {}).get("prompt_tokens") for reply in replies.values())
-    return {
-        "judge": name, "answers": len(judgements),
-        "distinct_answers": sum(reply["attempt"] == 0 for reply in replies.values()),
-        "replies": len(replies), "reasks": sum(reply["attempt"] > 0 for reply in replies.values()),
-        "unscored": sum(reasons.values()), **used, "without_usage": silent, "cost": cost,
-        "reasons": "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common()),
-    }  # fmt: skip
+    return Table("What the judges used.", tidy, cells, notes)

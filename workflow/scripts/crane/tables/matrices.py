@@ -47,16 +47,16 @@ def drop_matrix(scores: pd.DataFrame, labels: Labels, model: str, suite: str, re
     if (rows["seeds"] > 1).any():
         notes.append(SEEDS)
     title = f"Drops per mask and benchmark on {labels.models[model]}: {labels.title_of(suite)} ({suite})."
-    return Table(f"matrix-{model}-{suite}", title, rows.rename(columns={"label": "mask_set"}), cells, notes)
+    return Table(title, rows.rename(columns={"label": "mask_set"}), cells, notes)
 
 
-def perplexity_matrix(table: pd.DataFrame, labels: Labels, model: str, resamples: int) -> Table:
+def perplexity_matrix(perplexity: pd.DataFrame, labels: Labels, model: str, resamples: int) -> Table:
     """Return the perplexity of each language's texts as its ratio to the unmasked model's, a row per mask.
 
     Raises:
         ResultsError: see `perplexity_rows`.
     """
-    rows = perplexity_rows(table, labels, model)
+    rows = perplexity_rows(perplexity, labels, model)
     masks = rows.drop_duplicates(["label", "mask_language"])
     cells = pd.DataFrame(
         {
@@ -84,4 +84,4 @@ def perplexity_matrix(table: pd.DataFrame, labels: Labels, model: str, resamples
     if (rows["seeds"] > 1).any():
         notes.append(SEEDS)
     title = f"Perplexity of held-out texts on {labels.models[model]} with neurons masked."
-    return Table(f"perplexity-{model}", title, rows.rename(columns={"label": "mask_set"}), cells, notes)
+    return Table(title, rows.rename(columns={"label": "mask_set"}), cells, notes)

@@ -3,8 +3,7 @@
 Rows and columns come in the order of `Labels`.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 
 import pandas as pd
@@ -12,10 +11,9 @@ import pandas as pd
 from crane.names import NO_MASK
 from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, integer, number, percent
 from crane.results.frames import f1_rows, masks_of, score_rows
-from crane.results.labels import Labels, ResultsError
+from crane.results.labels import Labels
 from crane.tables.rendering import Table
 
-LAYER_COLUMNS = 8
 IN_LANGUAGE = (
     "In en, ...: share of answers in the language asked in, of those whose language can be told (three words or more, "
     "or four characters of a script without spaces); – where these are less than half."
@@ -27,7 +25,6 @@ def score_table(
     langspec_f1: pd.DataFrame,
     labels: Labels,
     *,
-    name: str,
     suite: str,
     models: Sequence[str],
     identified_on: str,
@@ -82,7 +79,7 @@ def score_table(
     if transferred:
         title += f" The neurons were identified on {labels.models[identified_on]} and are masked as they are."
     tidy = _tidy(scored, effects)
-    return Table(name, title, tidy, cells.reset_index(drop=True), _notes(scored, labels, suite, resamples))
+    return Table(title, tidy, cells.reset_index(drop=True), _notes(scored, labels, suite, resamples))
 
 
 def _told(scored: pd.DataFrame) -> bool:
@@ -120,52 +117,3 @@ def _notes(scored: pd.DataFrame, labels: Labels, suite: str, resamples: int) -> 
             "of an interval. Such a row carries † unless the drop is distinguishable for every seed."
         )
     return notes
-
-
-def mask_counts(masks: Mapping[str, pd.DataFrame], labels: Labels, layers: int) -> Table:
-    """Count the masked neurons per mask set, language and layer (all sites together, mean over seeds).
-
-    `masks` maps the mask set, with its seed, to its neurons (language, layer, site, neuron), of a model with
-    `layers` layers. The readable shape groups deep models into at most eight ranges of layers; the tidy one
-    has every layer.
-
-    Raises:
-        ResultsError: a mask set of the study is missing.
-    """
-    named = {name: name if name in labels.mask_sets else name.rpartition("-")[0] for name in masks}
-    if lacking := [label for label in labels.mask_sets if label not in named.values()]:
-        raise ResultsError(f"masks: no file for mask set {lacking[0]!r}; found: {', '.join(masks) or 'none'}")
-    seeds = pd.Series(named).value_counts().to_dict()
-    neurons = pd.concat([frame.assign(label=named[name]) for name, frame in masks.items()])
-    keys = ["label", "language", "layer"]
-    grid = pd.MultiIndex.from_product([labels.mask_sets, labels.languages, range(layers)], names=keys)
-    tidy = neurons.groupby(keys).size().reindex(grid, fill_value=0).rename("neurons").reset_index()
-    tidy["seeds"] = tidy["label"].map(seeds)
-    tidy["neurons"] /= tidy["seeds"]
-
-    size = math.ceil(layers / LAYER_COLUMNS)
-    starts = tidy["layer"] // size * size
-    ranges = tidy.pivot_table(
-        "neurons", ["label", "language"], starts.rename("layer"), aggfunc="sum", sort=False
-    )
-    cells = pd.DataFrame(
-        {
-            ("", "Method"): [labels.name(label, seeds.get(label, 1)) for label, _ in ranges.index],
-            ("", "Mask"): [language for _, language in ranges.index],
-            ("", "Neurons"): ranges.sum(axis=1).map(integer).array,
-        }
-    )
-    for start in map(int, ranges.columns):
-        last = min(start + size - 1, layers - 1)
-        heading = f"{start}" if last == start else f"{start}–{last}"
-        cells["Layer" if size == 1 else "Layers", heading] = ranges[start].map(integer).array
-    notes = ["Layers are counted from 0."]
-    if max(seeds.values()) > 1:
-        notes.append("Rows of several seeds: mean over the seeds.")
-    return Table(
-        "mask_counts",
-        "Neurons masked per mask set, language and layer.",
-        tidy.rename(columns={"label": "mask_set"}),
-        cells,
-        notes,
-    )

@@ -1,6 +1,7 @@
 """Table of the paper's published numbers beside this run's."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,21 +9,36 @@ import pandas as pd
 from crane.names import NO_MASK
 from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, number
 from crane.results.labels import Labels
-from crane.results.published import BENCHMARKS, LANGSPEC_F1, errata, heading
+from crane.results.published import BENCHMARKS, LANGSPEC_F1, beside, errata, heading, printed
 from crane.tables.rendering import Table
 
 
 def published_table(
-    rows: pd.DataFrame,
+    scores: pd.DataFrame,
+    langspec_f1: pd.DataFrame,
+    paper_scores: pd.DataFrame,
+    paper_f1: pd.DataFrame,
     labels: Labels,
-    mapping: Mapping[str, Mapping[str, str]],
     *,
-    name: str,
+    published: Mapping[str, Any],
     model: str,
     suite: str,
-    same_model: bool,
 ) -> Table:
-    """The published number, the run's, its interval, and whether the published lies in it; rows from `beside`."""
+    """The published number, the run's, its interval, and whether the published lies in it.
+
+    Args:
+        scores: the run's.
+        langspec_f1: the run's.
+        paper_scores: the paper's, as of `crane.results.published.printed`.
+        paper_f1: the paper's.
+        labels: what the run calls things.
+        published: what of the run stands for what of the paper, as of `crane.results.published.beside`.
+        model: of the run.
+        suite: of the run.
+    """
+    rows = beside(
+        printed(paper_scores, paper_f1), scores, langspec_f1, labels, published, model=model, suite=suite
+    )
     effect = rows["benchmark"].isna()
     rerun = rows["rerun"].map(number) + rows["distinguishable"].map(flag).where(effect, "")
     cells = pd.DataFrame(
@@ -41,7 +57,7 @@ def published_table(
         }
     )  # fmt: skip
     inside = rows["inside"].dropna()
-    notes = heading(labels, mapping, model, same_model)
+    notes = heading(labels, published, model)
     notes.append(
         f"Paper inside: the published value lies in this run's interval, {int(inside.sum())} of {len(inside)} cells. "
         "The interval is over questions (‡: smallest to largest seed) and says nothing about the paper's own error."
@@ -51,4 +67,4 @@ def published_table(
         notes.append(f"This run's scores by {labels.judge}; the paper's by its own judge.")
     notes += errata(rows)
     title = f"{labels.title_of(suite)}: the paper's numbers beside this run's on {labels.models[model]}."
-    return Table(name, title, rows.rename(columns={"label": "mask_set"}), cells, notes)
+    return Table(title, rows.rename(columns={"label": "mask_set"}), cells, notes)

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple, cast
 import pandas as pd
 
 from crane.artefacts import write_text
+from crane.names import TABLE_FORMS
 
-FORMS = ("csv", "md", "tex", "txt", "html")
-"""Every table is written in all of them."""
 TERMINAL_WIDTH = 120
 STYLE_SHEET = (
     "body{font:14px sans-serif;margin:1em}caption{text-align:left;font-weight:bold;padding:.5em 0}"
@@ -34,7 +33,6 @@ LATEX = str.maketrans(
 class Table(NamedTuple):
     """One table in both shapes, ready for `render`."""
 
-    name: str
     title: str
     tidy: pd.DataFrame
     cells: pd.DataFrame  # text; columns are pairs (group, name), the group empty where there is none
@@ -44,8 +42,8 @@ class Table(NamedTuple):
 # Forms --------------------------------------------------------------------------------------------------
 
 
-def render(table: Table, form: str) -> str:
-    """Write a table as `csv` (tidy), `md`, `tex` (booktabs, across both columns), `txt` (a terminal) or `html`.
+def render(table: Table, name: str, form: str) -> str:
+    """Return a table called `name` as `csv` (tidy), `md`, `tex` (booktabs, full width), `txt` (terminal) or `html`.
 
     Raises:
         ValueError: another form is asked for.
@@ -53,11 +51,11 @@ def render(table: Table, form: str) -> str:
     if form == "csv":
         return table.tidy.to_csv(index=False, float_format="%.10g", lineterminator="\n")
     if form == "tex":
-        return _latex(table)
-    title = re.sub(r"^table(\d+).*$", r"Table \1. ", table.name).replace(table.name, "") + table.title
+        return _latex(table, name)
+    title = re.sub(r"^table(\d+).*$", r"Table \1. ", name).replace(name, "") + table.title
     pairs = _headings(table.cells)
     if form == "md":
-        names = [f"{group}: {name}" if group else name for group, name in pairs]
+        names = [f"{group}: {column}" if group else column for group, column in pairs]
         flat = table.cells.set_axis(names, axis=1).map(lambda cell: cell.replace("|", r"\|"))
         sides = ["left", "left"] + ["right"] * (len(names) - 2)
         body = flat.to_markdown(index=False, disable_numparse=True, colalign=sides)
@@ -66,19 +64,20 @@ def render(table: Table, form: str) -> str:
         wrapped = (textwrap.fill(text, TERMINAL_WIDTH) + "\n" for text in (title, *table.notes))
         return f"{next(wrapped)}\n{_aligned(table.cells, pairs)}\n" + "".join(wrapped)
     if form == "html":
-        return _html(title, table, pairs)
-    raise ValueError(f"form {form!r}: expected {', '.join(FORMS)}")
+        return _html(title, name, table, pairs)
+    raise ValueError(f"form {form!r}: expected {', '.join(TABLE_FORMS)}")
 
 
-def write_forms(table: Table, paths: Any) -> None:
+def write_forms(table: Table, name: str, paths: Any) -> None:
     """Write a table in all its forms.
 
     Args:
         table: the table.
-        paths: form -> path; of `FORMS`.
+        name: of its files, and of the LaTeX label.
+        paths: form -> path; of `TABLE_FORMS`.
     """
-    for form in FORMS:
-        write_text(render(table, form), paths[form])
+    for form in TABLE_FORMS:
+        write_text(render(table, name, form), paths[form])
 
 
 def _headings(cells: pd.DataFrame) -> list[tuple[str, str]]:
@@ -90,8 +89,8 @@ def _aligned(cells: pd.DataFrame, pairs: list[tuple[str, str]]) -> str:
     rows = cells.to_numpy().tolist()
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     headings = (
-        textwrap.wrap(name, width, break_long_words=False, break_on_hyphens=False)
-        for (_, name), width in zip(pairs, widths, strict=True)
+        textwrap.wrap(column, width, break_long_words=False, break_on_hyphens=False)
+        for (_, column), width in zip(pairs, widths, strict=True)
     )
     above = [list(line) for line in zip_longest(*headings, fillvalue="")]
     groups = [group if i == 0 or group != pairs[i - 1][0] else "" for i, (group, _) in enumerate(pairs)]
@@ -107,28 +106,30 @@ def _aligned(cells: pd.DataFrame, pairs: list[tuple[str, str]]) -> str:
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
-def _html(title: str, table: Table, pairs: list[tuple[str, str]]) -> str:
+def _html(title: str, name: str, table: Table, pairs: list[tuple[str, str]]) -> str:
     """Return a page that needs nothing else: the report shows it in a frame, without network."""
     heads = []
     if any(group for group, _ in pairs):
         runs = [(group, len(list(run))) for group, run in groupby(group for group, _ in pairs)]
         heads.append("".join(f'<th colspan="{size}">{escape(group)}</th>' for group, size in runs))
-    heads.append("".join(f"<th>{escape(name)}</th>" for _, name in pairs))
+    heads.append("".join(f"<th>{escape(column)}</th>" for _, column in pairs))
     rows = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in table.cells.to_numpy().tolist()]
     head, body = ("".join(f"<tr>{line}</tr>\n" for line in lines) for lines in (heads, rows))
     notes = "".join(f"<li>{escape(note)}</li>\n" for note in table.notes)
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(table.name)}</title>\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(name)}</title>\n'
         f"<style>{STYLE_SHEET}</style></head>\n<body>\n<table>\n<caption>{escape(title)}</caption>\n"
         f"<thead>\n{head}</thead>\n<tbody>\n{body}</tbody>\n</table>\n<ul>\n{notes}</ul>\n</body>\n</html>\n"
     )
 
 
-def _latex(table: Table) -> str:
+def _latex(table: Table, name: str) -> str:
     escaped = table.cells.map(lambda cell: cell.translate(LATEX))
-    pairs = [(group.translate(LATEX), name.translate(LATEX)) for group, name in _headings(table.cells)]
+    pairs = [(group.translate(LATEX), column.translate(LATEX)) for group, column in _headings(table.cells)]
     grouped = any(group for group, _ in pairs)
-    escaped.columns = pd.MultiIndex.from_tuples(pairs) if grouped else pd.Index([name for _, name in pairs])
+    escaped.columns = (
+        pd.MultiIndex.from_tuples(pairs) if grouped else pd.Index([column for _, column in pairs])
+    )
     styled = escaped.style.hide(axis="index").set_table_styles([{"selector": "footnotesize", "props": ":;"}])
     return styled.to_latex(
         hrules=True,
@@ -138,5 +139,5 @@ def _latex(table: Table) -> str:
         position="t",
         position_float="centering",
         caption=" ".join([table.title, *table.notes]).translate(LATEX),
-        label=f"tab:{table.name}",
+        label=f"tab:{name}",
     )

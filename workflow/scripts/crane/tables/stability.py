@@ -4,7 +4,7 @@ import pandas as pd
 
 from crane.results.cells import NOTHING, number, share
 from crane.results.labels import Labels
-from crane.results.stability import ordered, overlap_rows
+from crane.results.stability import overlap_rows, stability_rows
 from crane.tables.rendering import Table
 
 
@@ -16,7 +16,7 @@ def stability_table(stability: pd.DataFrame, labels: Labels, *, shards: int) -> 
     Raises:
         ResultsError: a mask set of the study is missing.
     """
-    rows = ordered(stability, labels)
+    rows = stability_rows(stability, labels)
     halved = rows["split_half"].notna()
     sizes = [
         f"{even:,.0f} / {odd:,.0f}" if there else NOTHING
@@ -60,7 +60,6 @@ def stability_table(stability: pd.DataFrame, labels: Labels, *, shards: int) -> 
         .items()
     ]
     return Table(
-        "stability",
         "Stability of the masks: halves of the texts, and single texts.",
         rows.rename(columns={"label": "mask_set"}),
         cells,
@@ -96,7 +95,6 @@ def overlap_table(overlap: pd.DataFrame, labels: Labels) -> Table:
         "with the index of random sets of the same counts per layer (by_chance)."
     ]
     return Table(
-        "overlap",
         "Overlap of the masks of different languages and of different mask sets.",
         rows.rename(columns={"label": "mask_set", "other_label": "other_mask_set"}),
         pd.DataFrame(cells),

@@ -16,21 +16,21 @@ TITLES = {
 }
 
 
-def sweep_table(table: pd.DataFrame, labels: Labels, *, sweep: str, suite: str, resamples: int) -> Table:
+def sweep_table(points: pd.DataFrame, labels: Labels, *, sweep: str, suite: str, resamples: int) -> Table:
     """Return the table of one sweep.
 
     Where a setting is chosen (threshold, ablation) all points are shown on the discovery half, and on the validation
     half the chosen one and those that the study has configured: no winner is shown on questions that chose it.
 
     Args:
-        table: of `crane.scores.sweeps.score_sweep`.
+        points: of `crane.scores.sweeps.score_sweep`.
         labels: of the study.
         sweep: its name.
         suite: what was evaluated.
         resamples: size of the bootstrap, for the note.
     """
-    halves = DISCOVERY in set(table["part"])
-    seen = points_of(table, DISCOVERY if halves else ALL, labels)
+    halves = DISCOVERY in set(points["part"])
+    seen = points_of(points, DISCOVERY if halves else ALL, labels)
     seeds = seen.groupby("label")["seeds"].max()
     columns: dict[tuple[str, str], list[str]] = {
         ("", "Method"): [labels.name(label, seeds[label]) for label in seen["label"]],
@@ -45,14 +45,14 @@ def sweep_table(table: pd.DataFrame, labels: Labels, *, sweep: str, suite: str, 
     columns |= _effect(group, seen, bracketed=not halves)
     tidy = seen
     if halves:
-        validated = points_of(table, VALIDATION, labels)
+        validated = points_of(points, VALIDATION, labels)
         shown = validated["chosen"] | validated["configured"]
         for key, cells in _effect("Validation half", validated, bracketed=True).items():
             columns[key] = [cell if show else NOTHING for cell, show in zip(cells, shown, strict=True)]
         tidy = pd.concat([seen.assign(part=DISCOVERY), validated[shown].assign(part=VALIDATION)])
     title = f"{TITLES[sweep]}: {labels.title_of(suite)} ({suite})."
-    notes = _notes(table, labels, suite, halves, resamples)
-    return Table(f"sweep_{sweep}", title, tidy, pd.DataFrame(columns), notes)
+    notes = _notes(points, labels, suite, halves, resamples)
+    return Table(title, tidy, pd.DataFrame(columns), notes)
 
 
 def _effect(group: str, points: pd.DataFrame, *, bracketed: bool) -> dict[tuple[str, str], list[str]]:

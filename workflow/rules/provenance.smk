@@ -1,36 +1,22 @@
-# Needs all results; makes results/<study>/provenance.json and .html, and CITATION.bib. Included after all rules that add
-# to TABLES and FIGURES.
-RECORDS = [
-    f"{RESULTS}/{name}"
-    for name in ["provenance.json", "provenance.html", "CITATION.bib"]
-]
-# What the sweeps and the perplexity rest on, where the study has them.
+# Needs all results; makes results/<study>/provenance.json and .html, and CITATION.bib
+SCORED = [f"{RESULTS}/{name}.parquet" for name in ["scores", "langspec_f1"]]
 SWEPT = [
-    *expand(f"{RESULTS}/sweeps/{{sweep}}.parquet", sweep=SWEEPS),
-    *(
-        f"{RESULTS}/benchmarks/{FIRST}/{mask_set}/{config['sweeps'][sweep]['suite']}.parquet"
-        for sweep in SWEEPS
-        for mask_set in study.sweeps.sets_of(sweep)
-    ),
-    *(
-        f"{RESULTS}/masks/{FIRST}/{name}.parquet"
-        for name, settings in study.sweeps.sets.items()
-        if "neurons" not in settings
-    ),
-    *(path for name in study.used_variants for path in statistics(FIRST, name)),
+    *expand(f"{RESULTS}/sweeps/{{sweep}}.parquet", sweep=study.masks.sweeps.points),
+    *(path for sweep in study.masks.sweeps.points for path in swept_answers(sweep)),
+    *mask_files(study.masks.with_neurons()),
+    *(path for name in study.masks.used_variants for path in statistics(FIRST, name)),
 ]
 READ = [
-    *([f"{RESULTS}/perplexity.parquet"] if READERS else []),
-    *expand(
-        f"{RESULTS}/held_out/{{model}}/{{lang}}.parquet",
-        model=READERS,
-        lang=study.languages,
-    ),
-    *expand(
-        f"{RESULTS}/perplexity/{{model}}/{{mask_set}}.parquet",
-        model=READERS,
-        mask_set=[ORIGINAL, *study.perplexity_sets],
-    ),
+    path
+    for model in study.perplexity_models
+    for path in [
+        f"{RESULTS}/perplexity.parquet",
+        *held_out_texts(model).values(),
+        *expand(
+            f"{RESULTS}/perplexity/{model}/{{mask_set}}.parquet",
+            mask_set=[ORIGINAL, *study.perplexity_sets],
+        ),
+    ]
 ]
 
 
@@ -46,20 +32,22 @@ rule record_provenance:
             lang=study.languages,
             shard=SHARDS,
         ),
-        kurtosis=expand(
-            f"{RESULTS}/kurtosis/{FIRST}/layer-{{layer}}.parquet",
-            layer=range(study.layers),
+        kurtosis=statistics(FIRST),
+        masks=[
+            *mask_files(study.masks.shown),
+            *mask_files(study.masks.shown, "json"),
+        ],
+        halves=expand(
+            f"{RESULTS}/stability/{FIRST}/{{half}}.parquet", half=study.inputs.halves
         ),
-        masks=expand(
-            f"{RESULTS}/masks/{FIRST}/{{mask_set}}.parquet", mask_set=study.mask_sets
-        ),
-        answers=rules.score_masks.input,
-        scores=rules.score_masks.output,
-        stability=[*rules.measure_stability.input, *rules.measure_stability.output],
+        stability=[f"{RESULTS}/stability.parquet", f"{RESULTS}/overlap.parquet"],
+        benchmarks=suite_answers(study.evaluated_models, SETS, study.suites),
+        judgements=judged_answers(study.judges.names[:1]),
+        scores=SCORED if study.asked else [],
         sweeps=SWEPT,
         perplexity=READ,
-        tables=list(TABLES),
-        figures=list(FIGURES),
+        tables=outputs.table_files(study),
+        figures=outputs.figure_files(study),
     output:
         record=f"{RESULTS}/provenance.json",
         overview=report(

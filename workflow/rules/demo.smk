@@ -1,5 +1,4 @@
-# Models as ordinary Hugging Face folders: results/<study>/models/<model>/
-# The demo's are trained here on generated texts; others are taken over from a local folder or downloaded.
+# The demo's texts and models. Makes results/<study>/generated/<lang>/*.jsonl and results/<study>/models/<model>/
 DEMO_TEXTS = ["training", "documents", "benchmark", "questions"]
 
 
@@ -72,42 +71,3 @@ rule finetune_demo_model:
         code=code_version("finetune_demo_model.py"),
     script:
         "../scripts/finetune_demo_model.py"
-
-
-rule link_local_model:
-    """Take over a model folder of the user's by links, with a manifest of its files."""
-    output:
-        model=directory(f"{RESULTS}/models/{{model}}"),
-    log:
-        f"{RESULTS}/logs/link_local_model/{{model}}.log",
-    wildcard_constraints:
-        model=among(study.models_of("local")),
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        path=lambda wildcards: pick(f"models.{wildcards.model}.path"),
-        shape=shape,
-        code=code_version("link_local_model.py"),
-    script:
-        "../scripts/link_local_model.py"
-
-
-rule download_model:
-    """Download a model at a pinned revision, with a manifest of its files."""
-    output:
-        model=directory(f"{RESULTS}/models/{{model}}"),
-    log:
-        f"{RESULTS}/logs/download_model/{{model}}.log",
-    benchmark:
-        f"{RESULTS}/resources/download_model/{{model}}.tsv"
-    wildcard_constraints:
-        model=among(study.models_of("hub")),
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        pin=lambda wildcards: pin(f"models.{wildcards.model}"),
-        shape=shape,
-    script:
-        "../scripts/download_model.py"

@@ -1,0 +1,219 @@
+# Needs the results; draws every figure as PDF and PNG: results/<study>/figures/<name>.{pdf,png}
+# One script for all: `function` is called with the inputs read, the wildcards that it takes, and the params.
+def figure(name, **shown):
+    """Return the files of one figure, for `output`; the report shows the PNG."""
+    path = f"{RESULTS}/figures/{name}"
+    return {"pdf": f"{path}.pdf", "png": report(f"{path}.png", **shown)}
+
+
+def among_figures(figure, model="{model}", suite="{suite}"):
+    """Return where the report shows a figure of the results."""
+    return {
+        "category": "Figures",
+        "labels": {"figure": figure, "model": model, "suite": suite},
+    }
+
+
+def drawn_by(function):
+    """Return the function that draws a figure, with the hash of its code, for `params`."""
+    name = f"crane.figures.{function}"
+    return {"function": name, "code": code_version("plot.py", named=name)}
+
+
+rule plot_transfer:
+    """The paper's Figure 6: target-language scores from the identification model to the transfer models."""
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+    output:
+        **figure(
+            "transfer-{suite}",
+            caption="../report/transfer.rst",
+            **among_figures("transfer", model=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_transfer/{{suite}}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        **drawn_by("transfer.transfer"),
+        labels=LABELS,
+        style=pick("figures"),
+    script:
+        "../scripts/plot.py"
+
+
+# The paper's Figure 4: drops per mask and benchmark, beside LangSpec-F1.
+use rule plot_transfer as plot_drop_heatmap with:
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+    output:
+        **figure(
+            "drop_heatmap-{model}-{suite}",
+            caption="../report/drop_heatmap.rst",
+            **among_figures("drops"),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_drop_heatmap/{{model}}-{{suite}}.log",
+    params:
+        **drawn_by("drops.drop_heatmap"),
+
+
+# LangSpec-F1 of every method against the band of the random mask sets.
+use rule plot_transfer as plot_random_band with:
+    input:
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+    output:
+        **figure(
+            "random_band-{suite}",
+            caption="../report/random_band.rst",
+            **among_figures("random band", model=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_random_band/{{suite}}.log",
+    params:
+        **drawn_by("random_band.random_band"),
+
+
+# Judge scores per mask and language, with intervals over questions.
+use rule plot_transfer as plot_judge_scores with:
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+    output:
+        **figure(
+            "judge_scores-{model}",
+            caption="../report/judge_scores.rst",
+            **among_figures("judge scores", suite=OPEN_SUITE),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_judge_scores/{{model}}.log",
+    params:
+        **drawn_by("judge_scores.judge_scores"),
+
+
+# The paper's Figure 3: kurtosis under one language against the others.
+use rule plot_transfer as plot_kurtosis_contrast with:
+    input:
+        kurtosis=statistics("{model}"),
+        masks=f"{RESULTS}/masks/{{model}}/{study.masks.contrast}.parquet",
+    output:
+        **figure(
+            "kurtosis_contrast-{model}",
+            caption="../report/kurtosis_contrast.rst",
+            **among_figures("kurtosis contrast", suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_kurtosis_contrast/{{model}}.log",
+    params:
+        **drawn_by("kurtosis_contrast.kurtosis_contrast"),
+        labels={key: LABELS[key] for key in ["languages", "models"]},
+        threshold=study.masks.shown.get(study.masks.contrast, {}).get("threshold"),
+
+
+# Mask language by text language, one heatmap per mask set.
+use rule plot_transfer as plot_perplexity with:
+    input:
+        perplexity=f"{RESULTS}/perplexity.parquet",
+    output:
+        **figure(
+            "perplexity-{model}",
+            caption="../report/perplexity.rst",
+            **among_figures("perplexity", suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_perplexity/{{model}}.log",
+    params:
+        **drawn_by("perplexity.perplexity_heatmap"),
+
+
+# LangSpec-F1 and drops along a sweep.
+use rule plot_transfer as plot_sweep with:
+    input:
+        points=f"{RESULTS}/sweeps/{{sweep}}.parquet",
+    output:
+        **figure(
+            "sweep_{sweep}",
+            caption="../report/sweep_figure.rst",
+            **among_figures("sweep: {sweep}", model=FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_sweep/{{sweep}}.log",
+    params:
+        **drawn_by("sweeps.sweep_figure"),
+        suite=lambda wildcards: config["sweeps"][wildcards.sweep]["suite"],
+
+
+# Split-half Jaccard of every mask, beside its neurons owed to one sample.
+use rule plot_transfer as plot_stability with:
+    input:
+        stability=f"{RESULTS}/stability.parquet",
+    output:
+        **figure(
+            "stability",
+            caption="../report/stability.rst",
+            **among_evidence("stability", "Stability", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_stability.log",
+    params:
+        **drawn_by("stability.stability_figure"),
+        labels=MASK_LABELS,
+        methods=study.masks.methods(),
+        shards=pick("corpora.shards"),
+
+
+# Jaccard index of every pair of masks, as a matrix.
+use rule plot_transfer as plot_overlap with:
+    input:
+        overlap=f"{RESULTS}/overlap.parquet",
+    output:
+        **figure(
+            "overlap",
+            caption="../report/overlap.rst",
+            **among_evidence("overlap", "Stability", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_overlap.log",
+    params:
+        **drawn_by("stability.overlap_figure"),
+        labels=MASK_LABELS,
+
+
+# The share of every mask's neurons in each layer.
+use rule plot_transfer as plot_mask_layers with:
+    input:
+        masks=mask_files(study.masks.shown),
+    output:
+        **figure(
+            "mask_layers",
+            caption="../report/mask_layers.rst",
+            **among_evidence("distribution over layers", "Stability", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_mask_layers.log",
+    params:
+        **drawn_by("stability.mask_layers"),
+        labels=MASK_LABELS,
+        methods=study.masks.methods(),
+        layers=study.layers,
+
+
+# The paper's numbers beside this run's, cell by cell.
+use rule plot_transfer as plot_published with:
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+        paper_scores="resources/published/scores.csv",
+        paper_f1="resources/published/langspec_f1.csv",
+    output:
+        **figure(
+            "published-{model}-{suite}",
+            caption="../report/published.rst",
+            **among_evidence("paper and this run", "Paper and this run"),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_published/{{model}}-{{suite}}.log",
+    params:
+        **drawn_by("published.published_figure"),
+        published=config.get("published", {}),

@@ -1,0 +1,82 @@
+# Needs all answers and judgements; makes results/<study>/scores.parquet, langspec_f1.parquet, perplexity.parquet and
+# sweeps/<sweep>.parquet. No model is loaded from here on: everything regenerates in seconds.
+
+
+rule score_masks:
+    """Scores, drops and LangSpec-F1 with paired bootstrap intervals."""
+    input:
+        benchmarks=suite_answers(study.evaluated_models, SETS, study.suites),
+        judgements=judged_answers(study.judges.names[:1]),
+        summaries=mask_files(study.masks.shown, "json"),
+    output:
+        scores=f"{RESULTS}/scores.parquet",
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+    log:
+        f"{RESULTS}/logs/score_masks.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        scores=pick("scores.resamples", "scores.seed"),
+        benchmarks=study.scored_benchmarks(*study.asked),
+        mask_sets=study.masks.groups(list(study.masks.shown)),
+        reference=study.masks.reference,
+        code=code_version("score_masks.py"),
+    script:
+        "../scripts/score_masks.py"
+
+
+rule score_sweep:
+    """LangSpec-F1 and drops of a sweep's mask sets; where a setting is chosen, on halves of the questions."""
+    input:
+        benchmarks=lambda wildcards: swept_answers(wildcards.sweep),
+        summaries=lambda wildcards: sorted(
+            set(
+                mask_files(
+                    map(
+                        study.masks.neurons_of,
+                        study.masks.sweeps.sets_of(wildcards.sweep),
+                    ),
+                    "json",
+                )
+            )
+        ),
+    output:
+        table=f"{RESULTS}/sweeps/{{sweep}}.parquet",
+    log:
+        f"{RESULTS}/logs/score_sweep/{{sweep}}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        points=lambda wildcards: study.masks.sweep_points(wildcards.sweep),
+        halves=lambda wildcards: wildcards.sweep in ["ablation", "threshold"],
+        benchmarks=lambda wildcards: study.scored_benchmarks(
+            config["sweeps"][wildcards.sweep]["suite"]
+        ),
+        scores=pick("scores.resamples", "scores.seed"),
+        code=code_version("score_sweep.py"),
+    script:
+        "../scripts/score_sweep.py"
+
+
+rule score_perplexity:
+    """Perplexity of every mask on every language's texts, with paired bootstrap intervals over documents."""
+    input:
+        documents=expand(
+            f"{RESULTS}/perplexity/{{model}}/{{mask_set}}.parquet",
+            model=study.perplexity_models,
+            mask_set=[ORIGINAL, *study.perplexity_sets],
+        ),
+    output:
+        table=f"{RESULTS}/perplexity.parquet",
+    log:
+        f"{RESULTS}/logs/score_perplexity.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        mask_sets=study.masks.groups(study.perplexity_sets),
+        scores=pick("scores.resamples", "scores.seed"),
+        code=code_version("score_perplexity.py"),
+    script:
+        "../scripts/score_perplexity.py"

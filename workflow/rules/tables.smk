@@ -1,0 +1,272 @@
+# Needs the results; makes every table in all forms: results/<study>/tables/<name>.{csv,md,tex,txt,html}
+# One script for all: `function` is called with the inputs read, the wildcards that it takes, and the params.
+def table(name, **shown):
+    """Return the files of one table, for `output`; the report shows one of them."""
+    files = {form: f"{RESULTS}/tables/{name}.{form}" for form in TABLE_FORMS}
+    return {**files, "html": report(files["html"], **shown)}
+
+
+def tabulated_by(function):
+    """Return the function that makes a table, with the hash of its code, for `params`."""
+    name = f"crane.tables.{function}"
+    return {"function": name, "code": code_version("tabulate.py", named=name)}
+
+
+# Scores, LangSpec-F1 and masks --------------------------------------------------------------------------
+
+
+rule tabulate_answer_language:
+    """Languages of the open answers, and drops split into switched and lost."""
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+    output:
+        **table(
+            "answer_language-{model}",
+            category="Tables",
+            caption="../report/answer_language.rst",
+            labels={"table": "answer_language-{model}"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_answer_language/{{model}}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        **tabulated_by("judges.language_table"),
+        labels=LABELS,
+    script:
+        "../scripts/tabulate.py"
+
+
+use rule tabulate_answer_language as tabulate_scores with:
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+    output:
+        **table(
+            "{table}",
+            category="Tables",
+            caption="../report/table.rst",
+            labels={"table": "{table}"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_scores/{{table}}.log",
+    wildcard_constraints:
+        table=among(outputs.score_tables(study)),
+    params:
+        **tabulated_by("paper.score_table"),
+        settings=lambda wildcards: outputs.score_tables(study)[wildcards.table],
+
+
+use rule tabulate_answer_language as tabulate_drops with:
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+    output:
+        **table(
+            "matrix-{model}-{suite}",
+            category="Tables",
+            caption="../report/matrix.rst",
+            labels={"table": "matrix-{model}-{suite}"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_drops/{{model}}-{{suite}}.log",
+    params:
+        **tabulated_by("matrices.drop_matrix"),
+        resamples=pick("scores.resamples"),
+
+
+use rule tabulate_answer_language as tabulate_perplexity with:
+    input:
+        perplexity=f"{RESULTS}/perplexity.parquet",
+    output:
+        **table(
+            "perplexity-{model}",
+            category="Tables",
+            caption="../report/perplexity.rst",
+            labels={"table": "perplexity-{model}"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_perplexity/{{model}}.log",
+    params:
+        **tabulated_by("matrices.perplexity_matrix"),
+        resamples=pick("scores.resamples"),
+
+
+use rule tabulate_answer_language as tabulate_sweep with:
+    input:
+        points=f"{RESULTS}/sweeps/{{sweep}}.parquet",
+    output:
+        **table(
+            "sweep_{sweep}",
+            category="Tables",
+            caption="../report/sweep_table.rst",
+            labels={"table": "sweep: {sweep}"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_sweep/{{sweep}}.log",
+    params:
+        **tabulated_by("sweeps.sweep_table"),
+        suite=lambda wildcards: config["sweeps"][wildcards.sweep]["suite"],
+        resamples=pick("scores.resamples"),
+
+
+use rule tabulate_answer_language as tabulate_mask_counts with:
+    input:
+        masks=mask_files(study.masks.shown),
+    output:
+        **table(
+            "mask_counts",
+            category="Tables",
+            caption="../report/mask_counts.rst",
+            labels={"table": "mask_counts"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_mask_counts.log",
+    params:
+        **tabulated_by("mask_counts.mask_counts"),
+        labels=MASK_LABELS,
+        layers=study.layers,
+
+
+# Judges -----------------------------------------------------------------------------------------------
+
+
+use rule tabulate_answer_language as tabulate_judge_agreement with:
+    input:
+        judgements=judged_answers(study.judges.names),
+    output:
+        **table(
+            "judge_agreement",
+            category="Tables",
+            caption="../report/judge_agreement.rst",
+            labels={"table": "judge_agreement"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_judge_agreement.log",
+    params:
+        **tabulated_by("judges.agreement_table"),
+        labels=None,
+        judges=study.judges.labels(),
+
+
+use rule tabulate_answer_language as tabulate_judge_usage with:
+    input:
+        judgements=judged_answers(study.judges.paid),
+    output:
+        **table(
+            "judge_usage",
+            category="Tables",
+            caption="../report/judge_usage.rst",
+            labels={"table": "judge_usage"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_judge_usage.log",
+    params:
+        **tabulated_by("judges.usage_table"),
+        labels=None,
+        judges=study.judges.labels(study.judges.paid),
+        prices=study.judges.prices(),
+
+
+# Evidence ---------------------------------------------------------------------------------------------
+
+
+use rule tabulate_answer_language as tabulate_drop_tests with:
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+    output:
+        **table(
+            "drop_tests-{model}-{suite}",
+            caption="../report/drop_tests.rst",
+            **among_evidence("drops and tests", "Tests"),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_drop_tests/{{model}}-{{suite}}.log",
+    params:
+        **tabulated_by("evidence.drop_tests"),
+
+
+use rule tabulate_answer_language as tabulate_f1_differences with:
+    input:
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+    output:
+        **table(
+            "f1_differences-{suite}",
+            caption="../report/f1_differences.rst",
+            **among_evidence("differences of F1", "Tests", model=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_f1_differences/{{suite}}.log",
+    params:
+        **tabulated_by("evidence.f1_differences"),
+        settings={
+            "reference": study.masks.reference,
+            "resamples": pick("scores.resamples"),
+        },
+
+
+use rule tabulate_answer_language as tabulate_null_distribution with:
+    input:
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+    output:
+        **table(
+            "null_distribution-{suite}",
+            caption="../report/null_distribution.rst",
+            **among_evidence("null distribution", "Null distribution", model=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_null_distribution/{{suite}}.log",
+    params:
+        **tabulated_by("evidence.null_distribution"),
+
+
+use rule tabulate_answer_language as tabulate_stability with:
+    input:
+        stability=f"{RESULTS}/stability.parquet",
+    output:
+        **table(
+            "stability",
+            caption="../report/stability.rst",
+            **among_evidence("stability (table)", "Stability", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_stability.log",
+    params:
+        **tabulated_by("stability.stability_table"),
+        labels=MASK_LABELS,
+        shards=pick("corpora.shards"),
+
+
+use rule tabulate_answer_language as tabulate_overlap with:
+    input:
+        overlap=f"{RESULTS}/overlap.parquet",
+    output:
+        **table(
+            "overlap",
+            caption="../report/overlap.rst",
+            **among_evidence("overlap (table)", "Stability", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_overlap.log",
+    params:
+        **tabulated_by("stability.overlap_table"),
+        labels=MASK_LABELS,
+
+
+use rule tabulate_answer_language as tabulate_published with:
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+        paper_scores="resources/published/scores.csv",
+        paper_f1="resources/published/langspec_f1.csv",
+    output:
+        **table(
+            "published-{model}-{suite}",
+            caption="../report/published.rst",
+            **among_evidence("paper and this run (table)", "Paper and this run"),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_published/{{model}}-{{suite}}.log",
+    params:
+        **tabulated_by("published.published_table"),
+        published=config.get("published", {}),

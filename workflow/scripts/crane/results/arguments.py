@@ -1,0 +1,61 @@
+"""From a rule to the function that it names: tables read, labels and settings handed over by name."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from crane.artefacts import read_jsonl, read_table
+from crane.results.labels import Labels
+
+NOT_HANDED_OVER = ("function", "code", "settings")
+"""Params that are not arguments: which function, the hash of its code, and a mapping of further arguments."""
+
+
+def named(function: str) -> Callable[..., Any]:
+    """Return a function by its dotted name, as in `crane.figures.drops.drop_heatmap`.
+
+    The rule gives that module to `code_version`, so that an edit of it reruns the rule.
+    """
+    module, _, name = function.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def read(paths: Any) -> Any:
+    """Read one table (.parquet, .csv), several as a dict by the stem of their name, or the records of JSONL files."""
+    if isinstance(paths, str):
+        if paths.endswith(".csv"):
+            return pd.read_csv(paths, keep_default_na=False)
+        return read_table(paths)
+    if paths and all(path.endswith(".jsonl") for path in paths):
+        return [record for path in paths for record in read_jsonl(path)]
+    return {Path(path).stem: read(str(path)) for path in paths}
+
+
+def arguments(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    wildcards: Mapping[str, str],
+    params: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the keyword arguments of a function that makes a table or a figure.
+
+    Args:
+        function: the function; of the wildcards it gets those that it has a parameter for.
+        inputs: name -> path or paths, each read by `read`.
+        wildcards: of the job.
+        params: of the rule; `labels` becomes `Labels`, `settings` further arguments.
+    """
+    accepted = inspect.signature(function).parameters
+    handed = {name: value for name, value in params.items() if name not in NOT_HANDED_OVER}
+    if "labels" in handed:
+        handed["labels"] = Labels(**handed["labels"])
+    return {
+        **{name: read(paths) for name, paths in inputs.items()},
+        **{name: value for name, value in wildcards.items() if name in accepted},
+        **handed,
+        **params.get("settings", {}),
+    }

@@ -1,0 +1,117 @@
+"""The files that a study starts from: texts, questions, benchmarks, and what is downloaded.
+
+Imported by the Snakefile on every node, so nothing heavy is imported here.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from crane.names import HALVES
+from crane.study.files import file_name
+from crane.study.ordering import key_sorted
+
+TASKS = Path(__file__).parents[3] / "tasks"
+
+
+class Inputs:
+    """Paths of a study's inputs.
+
+    Args:
+        config: the checked configuration.
+        results: the folder of the study's results.
+    """
+
+    def __init__(self, config: Mapping[str, Any], results: str) -> None:
+        self._config = config
+        self._results = results
+
+    # Files from the network -----------------------------------------------------------------------------
+
+    @cached_property
+    def downloads(self) -> dict[str, dict[str, str]]:
+        """Files that the study gives as `{url, sha256}`, by the name under which they are kept."""
+        given = [
+            *(self._config.get("open_questions", {}).get("files", {}).values()),
+            *(settings["file"] for settings in self._config["mask_sets"].values() if "file" in settings),
+        ]
+        return {Path(self.file(file)).name: key_sorted(file) for file in given if not isinstance(file, str)}
+
+    def file(self, file: str | Mapping[str, str]) -> str:
+        """Return the path of a file that the study gives as a path or as `{url, sha256}`."""
+        if isinstance(file, str):
+            return file
+        return f"{self._results}/downloads/{file['sha256'][:8]}-{file_name(file)}"
+
+    def corpus_files(self, language: str) -> dict[str, str]:
+        """Return the `repository`, `revision` and glob `files` of a language's corpus (source: hub)."""
+        corpora = self._config["corpora"]
+        files = corpora["files"][language]
+        if isinstance(files, str):
+            files = {"repository": corpora["repository"], "revision": corpora["revision"], "files": files}
+        return key_sorted(files)
+
+    # Texts and questions --------------------------------------------------------------------------------
+
+    def generated(self, language: str, name: str) -> str:
+        """Return the path of one of the demo's generated files."""
+        return f"{self._results}/generated/{language}/{name}.jsonl"
+
+    def documents(self, language: str) -> str:
+        """Return the file, or glob, of a language's corpus."""
+        corpora = self._config["corpora"]
+        if corpora["source"] == "generated":
+            return self.generated(language, "documents")
+        if corpora["source"] == "hub":
+            return f"{self._results}/datasets/corpus/{language}.parquet"
+        return corpora["files"][language]
+
+    def made_documents(self, language: str) -> str | list[str]:
+        """Return a language's corpus where a rule makes it, nothing where the files are the user's own."""
+        return [] if self._config["corpora"]["source"] == "local" else self.documents(language)
+
+    @property
+    def column(self) -> str:
+        """The field of a corpus file that holds the text."""
+        return self._config["corpora"]["column"] if self._config["corpora"]["source"] == "local" else "text"
+
+    @property
+    def halves(self) -> dict[str, list[int]]:
+        """The shards of each half of the texts; none where there is one shard only."""
+        shards = list(range(self._config["corpora"]["shards"]))
+        return {half: shards[start::2] for start, half in enumerate(HALVES)} if len(shards) > 1 else {}
+
+    def questions(self, language: str) -> str:
+        """Return the file of a language's open questions."""
+        asked = self._config["open_questions"]
+        return (
+            self.generated(language, "questions")
+            if asked["source"] == "generated"
+            else self.file(asked["files"][language])
+        )
+
+    # Benchmarks -----------------------------------------------------------------------------------------
+
+    def suite_settings(self, suite: str) -> dict[str, dict[str, Any]]:
+        """Return what decides a suite's answers, per benchmark: labels and chance levels do not."""
+        keys = ("cluster_by", "data", "fewshot", "stratify_by", "task")
+        settings = {}
+        for name in sorted(self._config["suites"][suite]):
+            benchmark = self._config["benchmarks"][name]
+            settings[name] = {key: benchmark[key] for key in keys if key in benchmark}
+            if benchmark.get("data") == "generated":
+                settings[name]["data"] = self.generated(benchmark["language"], "benchmark")
+            if "dataset" in benchmark:
+                settings[name]["dataset"] = f"{self._results}/datasets/{benchmark['dataset']}"
+        return settings
+
+    def suite_data(self, suite: str) -> list[str]:
+        """Return the files and folders that a suite's questions are read from, each once."""
+        settings = self.suite_settings(suite).values()
+        return sorted({s[key] for s in settings for key in ("data", "dataset") if key in s})
+
+    def task_files(self, suite: str) -> list[str]:
+        """Return this project's own task files that a suite uses, relative to `workflow`."""
+        tasks = {self._config["benchmarks"][name]["task"] for name in self._config["suites"][suite]}
+        return [f"tasks/{task}.yaml" for task in sorted(tasks) if (TASKS / f"{task}.yaml").exists()]

@@ -1,0 +1,165 @@
+"""The mask sets of a study: seeds and sweeps expanded, and what decides the neurons of each.
+
+Imported by the Snakefile on every node, so nothing heavy is imported here.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from crane.names import ORIGINAL
+from crane.study.ordering import key_sorted
+from crane.study.sweeps import SELECTION_FREE, Sweeps
+
+RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype")
+"""Settings of a relevance run that decide its result."""
+
+
+class MaskSets:
+    """Mask sets by name.
+
+    Args:
+        config: the checked configuration.
+        path_of: the path of a file that the configuration gives as a path or as `{url, sha256}`.
+    """
+
+    def __init__(self, config: Mapping[str, Any], path_of: Callable[[str | Mapping[str, str]], str]) -> None:
+        self._config = config
+        self._path_of = path_of
+
+    @cached_property
+    def shown(self) -> dict[str, dict[str, Any]]:
+        """Settings of every mask set of the tables; `random` expanded to one set per seed; each knows its `group`."""
+        expanded = {}
+        for name, settings in self._config["mask_sets"].items():
+            if settings["method"] == "random":
+                for seed in range(settings["seeds"]):
+                    expanded[f"{name}-{seed}"] = {**settings, "seed": seed, "group": name}
+            else:
+                expanded[name] = {**settings, "group": name}
+        return expanded
+
+    @cached_property
+    def sweeps(self) -> Sweeps:
+        """The sweeps, with the mask sets that they add."""
+        return Sweeps(self._config, self.shown)
+
+    @cached_property
+    def every(self) -> dict[str, dict[str, Any]]:
+        """Settings of the mask sets of the tables and, behind them, of those that only sweeps use."""
+        return {**self.shown, **self.sweeps.sets}
+
+    def by_method(self, *methods: str) -> list[str]:
+        """Return the names of the shown mask sets of some methods."""
+        return [name for name, settings in self.shown.items() if settings["method"] in methods]
+
+    def chosen_by(self, *methods: str) -> list[str]:
+        """Return the names of all sets, those of the sweeps included, whose neurons some methods choose."""
+        return [
+            name
+            for name, settings in self.every.items()
+            if settings["method"] in methods and "neurons" not in settings
+        ]
+
+    def with_neurons(self) -> list[str]:
+        """Return the names of the sets that the sweeps add and that have a file of neurons."""
+        return [name for name, settings in self.sweeps.sets.items() if "neurons" not in settings]
+
+    def selection(self, mask_set: str) -> dict[str, Any]:
+        """Return the settings that decide a mask set's neurons: its label decides nothing."""
+        settings = self.every[mask_set]
+        kept = {key: settings[key] for key in settings.keys() - set(SELECTION_FREE)}
+        if "file" in kept:
+            kept["file"] = self._path_of(kept["file"])
+        return key_sorted(kept)
+
+    @property
+    def reference(self) -> str | None:
+        """The mask set with which the others' LangSpec-F1 is compared: the first CRANE set, if there are others."""
+        return next(iter(self.by_method("crane")), None) if len(self.shown) > 1 else None
+
+    def neurons_of(self, mask_set: str) -> str:
+        """Return the mask set whose file holds a set's neurons: itself, but for an intervention of a sweep."""
+        return self.every[mask_set].get("neurons", mask_set)
+
+    def matched_by(self, mask_set: str) -> str | None:
+        """Return the mask set whose counts a set takes over, if it takes over any."""
+        settings = self.every[mask_set]
+        return settings.get("match") or settings.get("budget", {}).get("match")
+
+    def intervention(self, mask_set: str) -> dict[str, Any]:
+        """Return what is done to a set's neurons: `{"scale": a}`, `{"mean": True}`; nothing for a mask."""
+        if mask_set == ORIGINAL:
+            return {}
+        settings = self.every[mask_set].get("intervention", {})
+        return {key: value for key, value in settings.items() if value}
+
+    # Relevance runs that sets are chosen from -----------------------------------------------------------
+
+    def relevance(self, variant: str) -> dict[str, Any]:
+        """Return the settings of a relevance run, for `params`; the variant is "" or the name behind a hyphen."""
+        replaced = self._config["relevance_variants"][variant.removeprefix("-")] if variant else {}
+        settings = {**self._config["relevance"], **replaced}
+        return {f"relevance.{key}": settings[key] for key in sorted(RELEVANCE)}
+
+    def variant(self, mask_set: str) -> str:
+        """Return the ending of the relevance run that a mask set is chosen from."""
+        name = self.every[mask_set].get("relevance")
+        return f"-{name}" if name else ""
+
+    @property
+    def variants(self) -> list[str]:
+        """Endings of the folders of the relevance runs: none for the study's own, then a hyphen and the name."""
+        return ["", *(f"-{name}" for name in self._config.get("relevance_variants", {}))]
+
+    @property
+    def used_variants(self) -> list[str]:
+        """Endings of the variants of relevance that some mask set is chosen from."""
+        return sorted({self.variant(name) for name in self.every} - {""})
+
+    # For tables and figures -----------------------------------------------------------------------------
+
+    @property
+    def contrast(self) -> str | None:
+        """The mask set of the kurtosis figure: the first that a threshold on the layer's z chose, if any."""
+        for name in self.by_method("crane"):
+            settings = self.shown[name]
+            if settings["normalise"] == "layer" and settings["rule"] in ("contrast", "target_only"):
+                return name
+        return None
+
+    @property
+    def halved(self) -> list[str]:
+        """The sets that are chosen again on halves of the texts: those from the study's own relevance."""
+        chosen = self.by_method("crane", "dispersion", "lape", "lape_matched")
+        return [name for name in chosen if not self.variant(name)]
+
+    def methods(self) -> dict[str, str]:
+        """Return the method of every configured set."""
+        return {name: settings["method"] for name, settings in self._config["mask_sets"].items()}
+
+    def groups(self, mask_sets: list[str]) -> dict[str, dict[str, Any]]:
+        """Return group, method and intervention of some mask sets and of the unmasked model, for `params`."""
+        described = {
+            name: {
+                **{key: self.shown[name][key] for key in ("group", "method")},
+                "intervention": self.intervention(name),
+            }
+            for name in mask_sets
+        }
+        return key_sorted(
+            {**described, ORIGINAL: {"group": ORIGINAL, "method": ORIGINAL, "intervention": {}}}
+        )
+
+    def sweep_points(self, sweep: str) -> list[dict[str, Any]]:
+        """Return a sweep's points for `params`, with the method and the neurons' file of each set."""
+        return [
+            key_sorted(
+                {
+                    **point,
+                    "method": self.every[point["mask_set"]]["method"],
+                    "neurons_of": self.neurons_of(point["mask_set"]),
+                }
+            )
+            for point in self.sweeps.points[sweep]
+        ]

@@ -1,0 +1,31 @@
+"""Download a repository of the hub at a pinned revision: what is needed of it, and a manifest of the hashes."""
+
+from pathlib import Path
+from typing import Any
+
+from crane.downloads.repository import download, find_files
+from crane.models.folders import check_config, check_tokenizer
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `download_model` or `download_dataset`."""
+    pin, (target,) = snakemake.params.pin, snakemake.output
+    kind = snakemake.params.kind
+
+    def check_model(folder: Path) -> None:
+        check_tokenizer(folder)
+        check_config(folder, snakemake.wildcards.model, **snakemake.params.shape)
+
+    snapshot = find_files(pin["repository"], pin["revision"], kind, pin.get("files", ()))
+    print(
+        f"{pin['repository']} at {snapshot.commit}: {len(snapshot.files)} files, {snapshot.size / 1e9:.3f} GB"
+    )
+    manifest = download(snapshot, Path(target), check_model if kind == "model" else None)
+    for name, digest in manifest["sha256"].items():
+        print(f"{digest}  {name}")
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

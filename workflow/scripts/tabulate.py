@@ -1,0 +1,21 @@
+"""Write one table in all its forms: the function that the rule names, on the rule's inputs."""
+
+from pathlib import Path
+from typing import Any
+
+from crane.results.arguments import arguments, named
+from crane.tables.rendering import write_forms
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run a rule `tabulate_*`."""
+    function = named(snakemake.params.function)
+    parts = (dict(part.items()) for part in (snakemake.input, snakemake.wildcards, snakemake.params))
+    table = function(**arguments(function, *parts))
+    write_forms(table, Path(snakemake.output.csv).stem, snakemake.output)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)
