@@ -9,7 +9,7 @@ def table(name, **shown):
 def tabulated_by(function):
     """Return the function that makes a table, with the hash of its code, for `params`."""
     name = f"crane.tables.{function}"
-    return {"function": name, "code": code_version("tabulate.py", named=name)}
+    return {"function": name, "code": code_version("make_table.py", named=name)}
 
 
 # Scores, LangSpec-F1 and masks --------------------------------------------------------------------------
@@ -35,7 +35,7 @@ rule tabulate_answer_language:
         **tabulated_by("judges.language_table"),
         labels=LABELS,
     script:
-        "../scripts/tabulate.py"
+        "../scripts/make_table.py"
 
 
 use rule tabulate_answer_language as tabulate_scores with:

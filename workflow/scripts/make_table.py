@@ -1,4 +1,7 @@
-"""Write one table in all its forms: the function that the rule names, on the rule's inputs."""
+"""Write one table in all its forms: the function that the rule names, on the rule's inputs.
+
+Not called tabulate.py: the folder is on the path of every script, and pandas imports a package of that name.
+"""
 
 from pathlib import Path
 from typing import Any
