@@ -10,9 +10,9 @@ from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from crane.names import OPEN_SUITE, ORIGINAL, TABLE_FORMS
+from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, TABLE_FORMS
 from crane.provenance.code_version import code_version
-from crane.study import outputs
+from crane.study import evaluations, outputs
 from crane.study.check import ConfigError
 from crane.study.study import Study
 
@@ -33,6 +33,8 @@ SETS = [ORIGINAL, *study.masks.shown]
 SHARDS = range(config["corpora"]["shards"])
 LABELS = study.labels()
 MASK_LABELS = study.mask_labels()
+STORE = f"{RESULTS}/parts"
+"""Finished parts of long jobs, from which a job that runs again takes them; a cache."""
 EVALUATION = "vllm" if config["engine"] == "vllm" else "evaluation"
 """The conda environment of the rules that ask models."""
 
@@ -59,13 +61,15 @@ def pin(where, *more):
     return {key: pick(f"{where}.{key}") for key in ["repository", "revision", *more]}
 
 
-def mask_file(wildcards):
-    """Return the identification model's masks for every model; no file for the unmasked one."""
-    if wildcards.mask_set == ORIGINAL:
-        return []
-    return (
-        f"{RESULTS}/masks/{FIRST}/{study.masks.neurons_of(wildcards.mask_set)}.parquet"
-    )
+def neuron_files(mask_sets):
+    """Return the identification model's masks of some mask sets, each once; none for the unmasked model."""
+    masked = [name for name in mask_sets if name != ORIGINAL]
+    return mask_files(dict.fromkeys(map(study.masks.neurons_of, masked)))
+
+
+def group_members(wildcards):
+    """Return the mask sets of a group."""
+    return evaluations.groups(study, wildcards.model)[wildcards.group]
 
 
 def mask_files(mask_sets, ending="parquet"):
@@ -81,10 +85,10 @@ def statistics(model, variant=""):
     ]
 
 
-def mean_values(wildcards):
+def mean_values(mask_sets):
     """Return the tables with the mean values of neurons, for the interventions that set neurons to them."""
-    settings = study.masks.intervention(wildcards.mask_set)
-    return statistics(FIRST) if "mean" in settings else []
+    settings = [study.masks.intervention(name) for name in mask_sets]
+    return statistics(FIRST) if any("mean" in each for each in settings) else []
 
 
 def matched_set(wildcards):
@@ -98,44 +102,47 @@ def open_questions(_):
     return {lang: study.inputs.questions(lang) for lang in study.languages}
 
 
-def suite_answers(models, mask_sets, suites):
-    """Return the files of answers to benchmarks."""
+def answers(models, mask_sets, parts):
+    """Return the files of what models made of some parts (suites, open, perplexity) under some mask sets."""
+    groups = dict.fromkeys(evaluations.group_of(study, name) for name in mask_sets)
     return [
-        f"{RESULTS}/benchmarks/{model}/{mask_set}/{suite}.parquet"
+        f"{RESULTS}/evaluations/{model}/{group}/{part}.parquet"
         for model in models
-        for mask_set in mask_sets
-        for suite in suites
-    ]
-
-
-def judged_answers(judges):
-    """Return the files of judgements of all open answers."""
-    return [
-        f"{RESULTS}/judgements/{judge}/{model}/{mask_set}/{lang}.jsonl"
-        for judge in judges
-        for model in study.evaluated_models
-        for mask_set in SETS
-        for lang in study.languages
+        for group in groups
+        for part in parts
     ]
 
 
 def swept_answers(sweep):
     """Return the files of answers under the mask sets of a sweep."""
     sets = [ORIGINAL, *study.masks.sweeps.sets_of(sweep)]
-    return suite_answers([FIRST], sets, [config["sweeps"][sweep]["suite"]])
+    return answers([FIRST], sets, [config["sweeps"][sweep]["suite"]])
 
 
-def held_out_texts(model):
-    """Return the files of held-out documents, by language."""
-    return {
-        lang: f"{RESULTS}/held_out/{model}/{lang}.parquet" for lang in study.languages
-    }
+def judged_answers(judges):
+    """Return the files of judgements of all open answers."""
+    return expand(
+        f"{RESULTS}/judgements/{{judge}}/{{model}}.jsonl",
+        judge=judges,
+        model=study.evaluated_models,
+    )
 
 
 def among_evidence(result, subcategory, model="{model}", suite="{suite}"):
     """Return where the report shows a table or a figure of evidence."""
     labels = {"result": result, "model": model, "suite": suite}
     return {"category": "Evidence", "subcategory": subcategory, "labels": labels}
+
+
+def share_resources(of, name):
+    """Give a rule made in a loop the resources that a profile sets for the rule `of`; return its name."""
+    for settings in [
+        workflow.resource_settings.overwrite_resources,
+        workflow.resource_settings.overwrite_threads,
+    ]:
+        if of in settings:
+            settings[name] = settings[of]
+    return name
 
 
 def partitions(_):
@@ -153,9 +160,8 @@ def require_engine():
     """Stop before the first job, not hours later; a dry run, a plan and conda do without the engine."""
     asked = {job.rule.name for job in workflow.dag.needrun_jobs()}
     in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-    if (
-        asked & {"run_benchmarks", "generate_answers", "measure_perplexity"}
-        and EVALUATION == "vllm"
+    if EVALUATION == "vllm" and any(
+        rule.startswith("evaluate_masks") for rule in asked
     ):
         if not in_conda and find_spec("vllm") is None:
             raise WorkflowError(

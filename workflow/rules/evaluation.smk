@@ -1,110 +1,140 @@
-# Needs a model and a mask set; makes results/<study>/benchmarks/<model>/<mask_set>/<suite>.parquet,
-# results/<study>/generations/<model>/<mask_set>/<lang>.jsonl, results/<study>/perplexity/<model>/<mask_set>.parquet
-# One job loads its engine once and runs all languages' masks.
+# Needs models, questions and mask sets; makes tokenised prompts, results/<study>/prompts/<model>/<benchmark>.parquet and open.parquet,
+# and what every model made of them: results/<study>/evaluations/<model>/<group>/<part>.parquet (a group: a mask set with its
+# seeds; a part: a suite, `open`, or `perplexity`). One job opens one engine and asks everything under several mask sets; each
+# finished condition is at once in results/<study>/parts/, from which a job that runs again takes it.
+OF_EVALUATION = code_version("evaluate_masks.py")
+SPEED = config["evaluation"]
 
 
-rule run_benchmarks:
-    """Multiple-choice questions through lm-evaluation-harness, per-item results kept."""
+rule render_prompts:
+    """The questions of a benchmark as lm-evaluation-harness asks them, tokenised once for all masks."""
     input:
         model=f"{RESULTS}/models/{{model}}",
-        neurons=mask_file,
-        data=lambda wildcards: study.inputs.suite_data(wildcards.suite),
-        means=mean_values,
+        data=lambda wildcards: study.inputs.benchmark_data(wildcards.benchmark),
     output:
-        answers=f"{RESULTS}/benchmarks/{{model}}/{{mask_set}}/{{suite}}.parquet",
+        prompts=f"{RESULTS}/prompts/{{model}}/{{benchmark}}.parquet",
     log:
-        f"{RESULTS}/logs/run_benchmarks/{{model}}/{{mask_set}}/{{suite}}.log",
-    benchmark:
-        f"{RESULTS}/resources/run_benchmarks/{{model}}/{{mask_set}}/{{suite}}.tsv"
+        f"{RESULTS}/logs/render_prompts/{{model}}/{{benchmark}}.log",
+    wildcard_constraints:
+        benchmark=among(config.get("benchmarks", {})),
     conda:
-        f"../../envs/{EVALUATION}.yaml"
-    resources:
-        batch_size=config["evaluation"]["batch_size"],
-        gpu=config["evaluation"]["gpus"],
-        models_in_memory=1,
+        "../../envs/evaluation.yaml"
     params:
-        benchmarks=lambda wildcards: study.inputs.suite_settings(wildcards.suite),
-        intervention=lambda wildcards: study.masks.intervention(wildcards.mask_set),
-        engine=pick("engine"),
-        dtype=pick("evaluation.dtype"),
+        benchmark=lambda wildcards: study.inputs.benchmark(wildcards.benchmark),
         code=lambda wildcards: code_version(
-            "run_benchmarks.py", *study.inputs.task_files(wildcards.suite)
+            "render_prompts.py", *study.inputs.task_files(wildcards.benchmark)
         ),
     script:
-        "../scripts/run_benchmarks.py"
+        "../scripts/render_prompts.py"
 
 
-rule generate_answers:
-    """Greedy answers to the open questions under every language's mask."""
+rule render_open_questions:
+    """The open questions of all languages as prompts, tokenised once for all masks."""
     input:
         unpack(open_questions),
         model=f"{RESULTS}/models/{{model}}",
-        neurons=mask_file,
-        means=mean_values,
     output:
-        answers=expand(
-            f"{RESULTS}/generations/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
-            lang=study.languages,
-        ),
+        prompts=f"{RESULTS}/prompts/{{model}}/{OPEN_SUITE}.parquet",
     log:
-        f"{RESULTS}/logs/generate_answers/{{model}}/{{mask_set}}.log",
-    benchmark:
-        f"{RESULTS}/resources/generate_answers/{{model}}/{{mask_set}}.tsv"
+        f"{RESULTS}/logs/render_open_questions/{{model}}.log",
     conda:
-        f"../../envs/{EVALUATION}.yaml"
-    resources:
-        batch_size=config["evaluation"]["batch_size"],
-        gpu=config["evaluation"]["gpus"],
-        models_in_memory=1,
+        "../../envs/evaluation.yaml"
     params:
-        open_questions=lambda wildcards: pick(
+        asked=lambda wildcards: pick(
             *(
                 f"open_questions.{key}"
-                for key in [
-                    "style",
-                    "suffix",
-                    "chat_template",
-                    "max_new_tokens",
-                    "repetition_penalty",
-                    "context",
-                ]
+                for key in ["chat_template", "context", "style", "suffix"]
             )
         ),
         languages=study.languages,
-        intervention=lambda wildcards: study.masks.intervention(wildcards.mask_set),
-        engine=pick("engine"),
-        dtype=pick("evaluation.dtype"),
-        code=code_version("generate_answers.py"),
+        code=code_version("render_prompts.py"),
     script:
-        "../scripts/generate_answers.py"
+        "../scripts/render_prompts.py"
 
 
-rule measure_perplexity:
-    """Log-likelihood of the held-out documents of all languages under every language's mask."""
+for evaluated in study.evaluated_models:
+    for number, mask_sets in enumerate(evaluations.jobs(study, evaluated)):
+
+        rule:
+            name:
+                share_resources(
+                    "evaluate_masks", f"evaluate_masks_{evaluated}_{number}"
+                )
+            input:
+                model=f"{RESULTS}/models/{evaluated}",
+                masks=neuron_files(mask_sets),
+                means=mean_values(mask_sets),
+                prompts=[
+                    path
+                    for part in evaluations.job_parts(study, evaluated, mask_sets)
+                    for path in evaluations.prompt_files(study, evaluated, part)
+                ],
+            output:
+                # What was computed, by the keys of the parts; deleted when it has been collected.
+                temp(
+                    expand(
+                        f"{RESULTS}/receipts/{evaluated}/{{mask_set}}.json",
+                        mask_set=mask_sets,
+                    )
+                ),
+            log:
+                f"{RESULTS}/logs/evaluate_masks/{evaluated}/{number}.log",
+            benchmark:
+                f"{RESULTS}/resources/evaluate_masks/{evaluated}/{number}.tsv"
+            conda:
+                f"../../envs/{EVALUATION}.yaml"
+            resources:
+                batch_size=SPEED.get("batch_size", 256),
+                batch_tokens=SPEED.get("batch_tokens", 8192),
+                gpu=SPEED["gpus"],
+                models_in_memory=1,
+            params:
+                **evaluations.job_settings(study, evaluated, mask_sets),
+                engine=pick("engine"),
+                dtype=pick("evaluation.dtype"),
+                store=STORE,
+                code=OF_EVALUATION,
+            script:
+                "../scripts/evaluate_masks.py"
+
+
+rule collect_answers:
+    """What one model made of one suite, the open questions or the held-out texts under one group of masks."""
     input:
-        **held_out_texts("{model}"),
         model=f"{RESULTS}/models/{{model}}",
-        neurons=mask_file,
-        means=mean_values,
+        masks=lambda wildcards: neuron_files(group_members(wildcards)),
+        means=lambda wildcards: mean_values(group_members(wildcards)),
+        prompts=lambda wildcards: evaluations.prompt_files(
+            study, wildcards.model, wildcards.part
+        ),
+        receipts=lambda wildcards: expand(
+            f"{RESULTS}/receipts/{wildcards.model}/{{mask_set}}.json",
+            mask_set=group_members(wildcards),
+        ),
     output:
-        documents=f"{RESULTS}/perplexity/{{model}}/{{mask_set}}.parquet",
+        answers=f"{RESULTS}/evaluations/{{model}}/{{group}}/{{part}}.parquet",
     log:
-        f"{RESULTS}/logs/measure_perplexity/{{model}}/{{mask_set}}.log",
-    benchmark:
-        f"{RESULTS}/resources/measure_perplexity/{{model}}/{{mask_set}}.tsv"
+        f"{RESULTS}/logs/collect_answers/{{model}}/{{group}}/{{part}}.log",
     wildcard_constraints:
-        model=among(study.perplexity_models),
+        group=among(evaluations.groups(study, FIRST)),
+        part=among([*study.asked, PERPLEXITY]),
+    localrule: True
     conda:
-        f"../../envs/{EVALUATION}.yaml"
-    resources:
-        batch_size=config.get("perplexity", {}).get("batch_size", 1),
-        gpu=config["evaluation"]["gpus"],
-        models_in_memory=1,
+        "../../envs/analysis.yaml"
     params:
-        languages=study.languages,
-        intervention=lambda wildcards: study.masks.intervention(wildcards.mask_set),
+        # All that decides the receipts' content: they are gone when it changes.
+        interventions=lambda wildcards: evaluations.interventions(
+            study, wildcards.model, wildcards.group
+        ),
+        prompts=lambda wildcards: evaluations.prompt_names(study, wildcards.part),
+        answering=lambda wildcards: (
+            pick(*(f"open_questions.{key}" for key in evaluations.ANSWERING))
+            if wildcards.part == OPEN_SUITE
+            else {}
+        ),
         engine=pick("engine"),
         dtype=pick("evaluation.dtype"),
-        code=code_version("measure_perplexity.py"),
+        store=STORE,
+        code=[OF_EVALUATION, code_version("collect_answers.py")],
     script:
-        "../scripts/measure_perplexity.py"
+        "../scripts/collect_answers.py"

@@ -25,7 +25,7 @@ rule export_masked_model:
     """A model with one language's neurons masked, as a checkpoint that transformers and vLLM load."""
     input:
         model=f"{RESULTS}/models/{{model}}",
-        neurons=mask_file,
+        neurons=lambda wildcards: neuron_files([wildcards.mask_set]),
     output:
         model=directory(f"{RESULTS}/exports/{{model}}/{{mask_set}}/{{lang}}"),
     log:

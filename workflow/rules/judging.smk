@@ -1,22 +1,16 @@
-# Needs the open answers; makes what each judge replied, results/<study>/responses/<judge>/<model>/<mask_set>/<lang>.jsonl,
-# and the scores read from it, results/<study>/judgements/<judge>/<model>/<mask_set>/<lang>.jsonl
+# Needs the open answers of a model under all masks; makes what each judge replied, results/<study>/responses/<judge>/<model>.jsonl,
+# and the scores read from it, results/<study>/judgements/<judge>/<model>.jsonl
 # Replies of an endpoint are also in results/judgements.sqlite, shared by all studies.
 
 
 rule ask_judge:
     """Have a judge grade the open answers; what it replied before to the same answer is not asked again."""
     input:
-        answers=expand(
-            f"{RESULTS}/generations/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
-            lang=study.languages,
-        ),
+        answers=lambda wildcards: answers([wildcards.model], SETS, [OPEN_SUITE]),
     output:
-        responses=expand(
-            f"{RESULTS}/responses/{{{{judge}}}}/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
-            lang=study.languages,
-        ),
+        responses=f"{RESULTS}/responses/{{judge}}/{{model}}.jsonl",
     log:
-        f"{RESULTS}/logs/ask_judge/{{judge}}/{{model}}/{{mask_set}}.log",
+        f"{RESULTS}/logs/ask_judge/{{judge}}/{{model}}.log",
     # It asks again by itself. What ended it (a batch that was cancelled, a used-up quota) must not be paid for again.
     retries: 0
     # The machine that plans the study reaches the internet, GPU nodes often do not.
@@ -49,17 +43,11 @@ rule ask_judge:
 rule parse_judgements:
     """Read scores from 1 to 10 out of a judge's replies, and tell the language of each answer."""
     input:
-        responses=expand(
-            f"{RESULTS}/responses/{{{{judge}}}}/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
-            lang=study.languages,
-        ),
+        responses=f"{RESULTS}/responses/{{judge}}/{{model}}.jsonl",
     output:
-        judgements=expand(
-            f"{RESULTS}/judgements/{{{{judge}}}}/{{{{model}}}}/{{{{mask_set}}}}/{{lang}}.jsonl",
-            lang=study.languages,
-        ),
+        judgements=f"{RESULTS}/judgements/{{judge}}/{{model}}.jsonl",
     log:
-        f"{RESULTS}/logs/parse_judgements/{{judge}}/{{model}}/{{mask_set}}.log",
+        f"{RESULTS}/logs/parse_judgements/{{judge}}/{{model}}.log",
     localrule: True
     conda:
         "../../envs/analysis.yaml"

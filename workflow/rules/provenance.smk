@@ -7,16 +7,13 @@ SWEPT = [
     *(path for name in study.masks.used_variants for path in statistics(FIRST, name)),
 ]
 READ = [
-    path
-    for model in study.perplexity_models
-    for path in [
-        f"{RESULTS}/perplexity.parquet",
-        *held_out_texts(model).values(),
-        *expand(
-            f"{RESULTS}/perplexity/{model}/{{mask_set}}.parquet",
-            mask_set=[ORIGINAL, *study.perplexity_sets],
-        ),
-    ]
+    *answers(study.perplexity_models, [ORIGINAL, *study.perplexity_sets], [PERPLEXITY]),
+    *expand(
+        f"{RESULTS}/held_out/{{model}}/{{lang}}.parquet",
+        model=study.perplexity_models,
+        lang=study.languages,
+    ),
+    *([f"{RESULTS}/perplexity.parquet"] if study.perplexity_models else []),
 ]
 
 
@@ -41,7 +38,7 @@ rule record_provenance:
             f"{RESULTS}/stability/{FIRST}/{{half}}.parquet", half=study.inputs.halves
         ),
         stability=[f"{RESULTS}/stability.parquet", f"{RESULTS}/overlap.parquet"],
-        benchmarks=suite_answers(study.evaluated_models, SETS, study.suites),
+        answers=answers(study.evaluated_models, SETS, study.asked),
         judgements=judged_answers(study.judges.names[:1]),
         scores=SCORED if study.asked else [],
         sweeps=SWEPT,
@@ -66,7 +63,6 @@ rule record_provenance:
         settings=lambda wildcards, input: config,
         # JSON lines carry no record of their own; they are made anew whenever this code changes.
         code_of_lines={
-            "generate_answers": code_version("generate_answers.py"),
             "parse_judgements": code_version("parse_judgements.py"),
         },
         code=code_version("record_provenance.py"),

@@ -2,35 +2,45 @@
 # results/<study>/relevance/<model>/<lang>/<shard>.safetensors, results/<study>/kurtosis/<model>/layer-<k>.parquet;
 # of a variant of the relevance (relevance_variants): relevance-<name>/ and kurtosis-<name>/;
 # of half of the shards: results/<study>/stability/<model>/<half>.parquet
+# How many shards share a job is a matter of speed; each finished one is at once in results/<study>/parts/.
+SHARDS_PER_JOB = config["relevance"].get("shards_per_job", len(SHARDS))
 
 
-rule attribute_relevance:
-    """AttnLRP relevance of every neuron on one shard, reduced to moments and LAPE counters in one pass."""
-    input:
-        model=f"{RESULTS}/models/{{model}}",
-        corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
-    output:
-        shard=f"{RESULTS}/relevance{{variant}}/{{model}}/{{lang}}/{{shard}}.safetensors",
-    log:
-        f"{RESULTS}/logs/attribute_relevance/{{model}}{{variant}}/{{lang}}/{{shard}}.log",
-    benchmark:
-        f"{RESULTS}/resources/attribute_relevance/{{model}}{{variant}}/{{lang}}/{{shard}}.tsv"
-    conda:
-        "../../envs/relevance.yaml"
-    resources:
-        batch_size=config["relevance"]["batch_size"],
-        gpu=1,
-        models_in_memory=1,
-    params:
-        relevance=lambda wildcards: study.masks.relevance(wildcards.variant),
-        shards=pick("corpora.shards"),
-        code=code_version("attribute_relevance.py"),
-    script:
-        "../scripts/attribute_relevance.py"
+for number, first in enumerate(SHARDS[::SHARDS_PER_JOB]):
+
+    rule:
+        # AttnLRP relevance of every neuron on some shards, reduced to moments and LAPE counters in one pass.
+        name:
+            share_resources("attribute_relevance", f"attribute_relevance_{number}")
+        input:
+            model=f"{RESULTS}/models/{{model}}",
+            corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
+        output:
+            expand(
+                f"{RESULTS}/relevance{{{{variant}}}}/{{{{model}}}}/{{{{lang}}}}/{{shard}}.safetensors",
+                shard=SHARDS[first : first + SHARDS_PER_JOB],
+            ),
+        log:
+            f"{RESULTS}/logs/attribute_relevance/{{model}}{{variant}}/{{lang}}/{number}.log",
+        benchmark:
+            f"{RESULTS}/resources/attribute_relevance/{{model}}{{variant}}/{{lang}}/{number}.tsv"
+        conda:
+            "../../envs/relevance.yaml"
+        resources:
+            batch_size=config["relevance"]["batch_size"],
+            gpu=1,
+            models_in_memory=1,
+        params:
+            relevance=lambda wildcards: study.masks.relevance(wildcards.variant),
+            shards=pick("corpora.shards"),
+            store=STORE,
+            code=code_version("attribute_relevance.py"),
+        script:
+            "../scripts/attribute_relevance.py"
 
 
 rule reduce_kurtosis:
-    """Merge one layer of all shards (exactly) and score how concentrated each neuron's relevance is."""
+    """Merge all shards (exactly), layer by layer, and score how concentrated each neuron's relevance is."""
     input:
         **{
             lang: expand(
@@ -40,14 +50,16 @@ rule reduce_kurtosis:
             for lang in study.languages
         },
     output:
-        table=f"{RESULTS}/kurtosis{{variant}}/{{model}}/layer-{{layer}}.parquet",
+        tables=expand(
+            f"{RESULTS}/kurtosis{{{{variant}}}}/{{{{model}}}}/layer-{{layer}}.parquet",
+            layer=range(study.layers),
+        ),
     log:
-        f"{RESULTS}/logs/reduce_kurtosis/{{model}}{{variant}}/{{layer}}.log",
+        f"{RESULTS}/logs/reduce_kurtosis/{{model}}{{variant}}.log",
     conda:
         "../../envs/analysis.yaml"
     params:
         languages=study.languages,
-        layers=lambda wildcards: [int(wildcards.layer)],
         site=pick("relevance.site"),
         code=code_version("reduce_kurtosis.py"),
     script:
@@ -74,8 +86,8 @@ rule reduce_half:
         "../../envs/analysis.yaml"
     params:
         languages=study.languages,
-        layers=list(range(study.layers)),
+        layers=study.layers,
         site=pick("relevance.site"),
-        code=code_version("reduce_kurtosis.py"),
+        code=code_version("reduce_half.py"),
     script:
-        "../scripts/reduce_kurtosis.py"
+        "../scripts/reduce_half.py"

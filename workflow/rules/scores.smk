@@ -5,7 +5,7 @@
 rule score_masks:
     """Scores, drops and LangSpec-F1 with paired bootstrap intervals."""
     input:
-        benchmarks=suite_answers(study.evaluated_models, SETS, study.suites),
+        benchmarks=answers(study.evaluated_models, SETS, study.suites),
         judgements=judged_answers(study.judges.names[:1]),
         summaries=mask_files(study.masks.shown, "json"),
     output:
@@ -62,10 +62,8 @@ rule score_sweep:
 rule score_perplexity:
     """Perplexity of every mask on every language's texts, with paired bootstrap intervals over documents."""
     input:
-        documents=expand(
-            f"{RESULTS}/perplexity/{{model}}/{{mask_set}}.parquet",
-            model=study.perplexity_models,
-            mask_set=[ORIGINAL, *study.perplexity_sets],
+        documents=answers(
+            study.perplexity_models, [ORIGINAL, *study.perplexity_sets], [PERPLEXITY]
         ),
     output:
         table=f"{RESULTS}/perplexity.parquet",

@@ -1,8 +1,8 @@
-"""Ask one judge about all answers of one model under one mask set; keep everything that it replied."""
+"""Ask one judge about all answers of one model; keep everything that it replied."""
 
 from typing import Any
 
-from crane.artefacts import read_jsonl, write_jsonl
+from crane.artefacts import read_table, write_jsonl
 from crane.judging.asking import ask_about, responses
 from crane.judging.interface import Backend
 from crane.judging.store import JudgementStore
@@ -14,8 +14,9 @@ def main(snakemake: Any) -> None:
     settings = dict(snakemake.params.judge)
     kind = settings["kind"]
     speed = snakemake.resources
-    files = [read_jsonl(path) for path in snakemake.input.answers]
-    records = [record for file in files for record in file]
+    records = [
+        record for path in snakemake.input.answers for record in read_table(path).to_dict(orient="records")
+    ]
     if kind == "reference":
         from crane.judging.reference import ReferenceJudge
 
@@ -36,9 +37,7 @@ def main(snakemake: Any) -> None:
                 return BatchJudge(endpoint, store, speed.poll_seconds)
 
             replies = ask_about(records, snakemake.params.languages, settings, store, backend)
-    judged = responses(records, replies, snakemake.wildcards.judge)
-    for file, path in zip(files, snakemake.output.responses, strict=True):
-        write_jsonl([next(judged) for _ in file], path)
+    write_jsonl(responses(records, replies, snakemake.wildcards.judge), snakemake.output.responses)
 
 
 if __name__ == "__main__":

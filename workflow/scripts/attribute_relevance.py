@@ -1,12 +1,16 @@
-"""Measure the relevance of every neuron on one shard of one language's corpus."""
+"""Measure the relevance of every neuron on some shards of one language's corpus; finished shards are kept at once."""
 
+import shutil
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
-from crane.artefacts import read_table
+from crane.artefacts import atomic_file, read_table, sha256
 from crane.corpora.chunks import shard_rows
-from crane.models.folders import identity
+from crane.models.folders import identity, weights_identity
 from crane.models.loading import load_model
+from crane.parts import PartStore, part_key
 from crane.relevance.attribution import attribution
 from crane.relevance.collect import batches, collect
 from crane.relevance.selftest import self_test
@@ -19,32 +23,41 @@ PROBE_TOKENS = 128
 
 
 def main(snakemake: Any) -> None:
-    """Run the rule `attribute_relevance`."""
+    """Run a rule `attribute_relevance_*`."""
     torch.set_num_threads(snakemake.threads)
-    settings = {key.removeprefix("relevance."): value for key, value in snakemake.params.relevance.items()}
+    params = snakemake.params
+    settings = {key.removeprefix("relevance."): value for key, value in params.relevance.items()}
     model = load_model(snakemake.input.model, settings.pop("dtype"))
     corpus = read_table(snakemake.input.corpus, ["input_ids"])["input_ids"]
-    rows = shard_rows(len(corpus), int(snakemake.wildcards.shard), snakemake.params.shards)
-    samples = [torch.tensor(ids, dtype=torch.int64) for ids in corpus.iloc[rows]]
+    samples = [torch.tensor(ids, dtype=torch.int64) for ids in corpus]
 
     probes = [sample[:PROBE_TOKENS] for sample in samples[:PROBE_SAMPLES]]
     probe = next(batches(probes, PROBE_SAMPLES, model.device))
     measured = self_test(model, probe.input_ids, probe.attention_mask, **settings)
     for name, value in measured.items():
         print(f"self-test: {name}: {value}")
-    with attribution(model, **settings) as attribute:
-        statistics = collect(attribute, samples, snakemake.resources.batch_size)
-    write_shard(
-        statistics,
-        snakemake.output.shard,
-        provenance(
-            snakemake,
-            self_test=measured,
-            model=identity(snakemake.input.model),
-            dtype=str(model.dtype),
-            device=str(model.device),
-        ),
-    )
+    facts = {"dtype": str(model.dtype), "device": str(model.device)}
+    metadata = provenance(snakemake, self_test=measured, model=identity(snakemake.input.model), **facts)
+    deciding = {
+        **facts, **settings, "corpus": sha256(snakemake.input.corpus), "code": params.code,
+        "model": weights_identity(snakemake.input.model),
+    }  # fmt: skip
+    store = PartStore(params.store)
+    for path in snakemake.output:
+        shard = int(Path(path).stem)
+        rows = shard_rows(len(samples), shard, params.shards)
+        key = part_key({**deciding, "rows": [rows.start, rows.stop]})
+        kept = store.find(key)
+        if kept is None:
+            with attribution(model, **settings) as attribute:
+                statistics = collect(
+                    attribute, samples[rows.start : rows.stop], snakemake.resources.batch_size
+                )
+            kept = store.keep(key, ".safetensors", partial(write_shard, statistics, metadata=metadata))
+        else:
+            print(f"shard {shard}: from the store", flush=True)
+        with atomic_file(path) as copy:
+            shutil.copyfile(kept, copy)
 
 
 if __name__ == "__main__":

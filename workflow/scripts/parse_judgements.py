@@ -1,6 +1,8 @@
-"""Read the scores out of what one judge replied about one model under one mask set, and the language of each answer."""
+"""Read the scores out of what one judge replied about one model, and the language of each answer."""
 
 from collections import Counter
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from crane.artefacts import read_jsonl, write_jsonl
@@ -13,17 +15,18 @@ def main(snakemake: Any) -> None:
     """Run the rule `parse_judgements`."""
     reading = dict(snakemake.params.reading)
     identify = LanguageIdentifier(snakemake.params.languages)
-    for source, target in zip(snakemake.input.responses, snakemake.output.judgements, strict=True):
-        judgements = []
-        for record in read_jsonl(source):
-            verdict = read_replies(record["replies"], reading, record["output"])
-            language = identify(record["output"], record["language"])
-            judgements.append({**record, **verdict._asdict(), "answer_language": language})
-        write_jsonl(judgements, target)
-        scores = [j["score"] for j in judgements if j["score"] is not None]
-        missing = Counter(j["reason"] for j in judgements if j["score"] is None)
+    judgements = []
+    for record in read_jsonl(snakemake.input.responses):
+        verdict = read_replies(record["replies"], reading, record["output"])
+        language = identify(record["output"], record["language"])
+        judgements.append({**record, **verdict._asdict(), "answer_language": language})
+    write_jsonl(judgements, snakemake.output.judgements)
+    for mask_set, of_set in groupby(judgements, key=itemgetter("mask_set")):
+        judged = list(of_set)
+        scores = [j["score"] for j in judged if j["score"] is not None]
+        missing = Counter(j["reason"] for j in judged if j["score"] is None)
         print(
-            f"{target}: {len(scores)} of {len(judgements)} scored, mean {sum(scores) / max(len(scores), 1):.3f}; "
+            f"{mask_set}: {len(scores)} of {len(judged)} scored, mean {sum(scores) / max(len(scores), 1):.3f}; "
             f"without a score: {dict(missing)}"
         )
 

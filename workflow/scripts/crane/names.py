@@ -5,6 +5,8 @@ ORIGINAL = "original"
 NO_MASK = "none"
 OPEN_SUITE = "open"
 """The suite of the open-ended questions; its benchmarks are named open_<language>."""
+PERPLEXITY = "perplexity"
+"""What is asked of held-out texts: not a suite, their log-likelihood."""
 HALVES = ("even", "odd")
 """The halves of the texts, by the numbers of their shards."""
 TABLE_FORMS = ("csv", "md", "tex", "txt", "html")

@@ -1,4 +1,4 @@
-"""Multiple-choice benchmarks through lm-evaluation-harness, one record per question."""
+"""Multiple-choice benchmarks: their tasks as lm-evaluation-harness defines them, checked."""
 
 import tempfile
 from collections.abc import Mapping
@@ -6,8 +6,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import yaml
 
 from crane.errors import CraneError
@@ -27,7 +25,7 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         name: of the benchmark, for messages.
         settings: `task`: an lm-eval task or group, or one of `TASKS`; `fewshot`: number of examples; `data`:
             optional JSONL file that replaces the task's data set; `dataset`: optional folder that holds a copy of the
-            task's data set, in its own layout; `stratify_by`, `cluster_by`: as in `run`.
+            task's data set, in its own layout; `stratify_by`, `cluster_by`: as in `crane.evaluation.prompts`.
 
     Raises:
         BenchmarkError: unknown task, a question whose label is not one of its choices, or one without the field
@@ -102,45 +100,3 @@ def _check_fields(benchmark: str, name: str, task: Any, settings: Mapping[str, A
                     f"benchmark {benchmark!r}, task {name!r}, question {number}: no field {field!r} "
                     f"({setting}); there are: {there}"
                 )
-
-
-def run(lm: Any, tasks: dict[str, Any], settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Ask a model all questions of a loaded benchmark.
-
-    Args:
-        lm: lm-eval's `LM`.
-        tasks: from `load`.
-        settings: `stratify_by`, `cluster_by`: optional fields of a question for the bootstrap.
-
-    Returns:
-        One row per question: task, stratum, cluster, doc_id, doc_hash, correct (0 or 1), probability (of the
-        right choice among the choices), loglikelihoods (float32 list, in the order of the choices).
-    """
-    from lm_eval.evaluator import evaluate
-
-    # use_cache stays off: lm-eval's cache does not know about masks.
-    results = evaluate(lm, tasks, bootstrap_iters=0, log_samples=True)
-    rows = []
-    for task, samples in results["samples"].items():
-        leaf = tasks["tasks"][task]
-        for sample in samples:
-            doc = sample["doc"]
-            values = np.array([float(response[0]) for response in sample["filtered_resps"]])
-            label = sample["target"]
-            right = label if isinstance(label, int) else leaf.doc_to_choice(doc).index(label)
-            share = np.exp(values - values.max())
-            rows.append(
-                {
-                    "task": task,
-                    "stratum": str(doc[settings["stratify_by"]]) if settings.get("stratify_by") else task,
-                    "cluster": str(doc[settings["cluster_by"]])
-                    if settings.get("cluster_by")
-                    else f"{task}/{sample['doc_id']}",
-                    "doc_id": int(sample["doc_id"]),
-                    "doc_hash": sample["doc_hash"],
-                    "correct": int(sample["acc"]),
-                    "probability": float(share[right] / share.sum()),
-                    "loglikelihoods": values.astype(np.float32),
-                }
-            )
-    return pd.DataFrame(rows)

@@ -1,14 +1,13 @@
 """What every inference engine offers to the evaluations."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from crane.errors import CraneError
-from crane.names import NO_MASK
 from crane.neurons.neuron_set import NeuronSet
 
 log = logging.getLogger(__name__)
@@ -19,10 +18,29 @@ class EngineError(CraneError, RuntimeError):
 
 
 class Prompt(NamedTuple):
-    """A prompt and the strings that end its answer."""
+    """A tokenised prompt and the strings that end its answer."""
 
-    text: str
+    ids: list[int]
     stop: tuple[str, ...]
+
+
+class Question(NamedTuple):
+    """A tokenised multiple-choice question.
+
+    Choice i is read behind `contexts[i]`, or behind the only context where the choices share it.
+    """
+
+    contexts: list[list[int]]
+    choices: list[list[int]]
+
+    def pairs(self) -> list[tuple[list[int], list[int]]]:
+        """Return (context, choice) of every choice."""
+        contexts = self.contexts * len(self.choices) if len(self.contexts) == 1 else self.contexts
+        return list(zip(contexts, self.choices, strict=True))
+
+    def one_request(self) -> bool:
+        """Whether the next token behind one context tells everything: all choices are single tokens."""
+        return len(self.contexts) == 1 and all(len(choice) == 1 for choice in self.choices)
 
 
 class Generation(NamedTuple):
@@ -33,10 +51,8 @@ class Generation(NamedTuple):
     """`stop`: end of sequence or a stop string; `length`: the token limit."""
 
 
-def encode(
-    prompts: Sequence[Prompt], tokenizer: Any, context: int, limit: int
-) -> tuple[list[list[int]], int]:
-    """Tokenise prompts and return them with the context that holds: `context`, cut to the model's `limit`.
+def room(prompts: Sequence[Prompt], context: int, limit: int) -> int:
+    """Return the context that holds: `context`, cut to the model's `limit` with a warning.
 
     Raises:
         EngineError: a prompt leaves no room for an answer.
@@ -44,13 +60,10 @@ def encode(
     if context > limit:
         log.warning("context %d exceeds the model's own %d, which is used", context, limit)
         context = limit
-    encoded = [tokenizer(prompt.text).input_ids for prompt in prompts]
-    for prompt, ids in zip(prompts, encoded, strict=True):
-        if len(ids) >= context:
-            raise EngineError(
-                f"a prompt of {len(ids)} tokens leaves no room in a context of {context}: {prompt.text[:80]!r}"
-            )
-    return encoded, context
+    longest = max((len(prompt.ids) for prompt in prompts), default=0)
+    if longest >= context:
+        raise EngineError(f"a prompt of {longest} tokens leaves no room in a context of {context}")
+    return context
 
 
 def end_tokens(tokenizer: Any, generation_config: Any) -> set[int]:
@@ -65,7 +78,7 @@ def check_length(samples: Sequence[Sequence[int]], limit: int) -> None:
     Raises:
         EngineError: a sample is longer than `limit` tokens.
     """
-    longest = max(map(len, samples))
+    longest = max(map(len, samples), default=0)
     if longest > limit:
         raise EngineError(
             f"a text of {longest} tokens is longer than the {limit} that the model can read; lower max_tokens"
@@ -87,9 +100,6 @@ class Engine(Protocol):
 
     tokenizer: Any
 
-    def lm(self) -> Any:
-        """Return the model as lm-evaluation-harness's `LM`."""
-
     def masked(
         self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
     ) -> AbstractContextManager[Any]:
@@ -98,6 +108,9 @@ class Engine(Protocol):
         With `values` `[K, I]` the neurons are set to these instead.
         """
 
+    def score(self, questions: Sequence[Question]) -> list[np.ndarray]:
+        """Return the log-likelihood (nats) of every choice, float32, in the order of the questions."""
+
     def generate(
         self, prompts: Sequence[Prompt], *, max_new_tokens: int, repetition_penalty: float, context: int
     ) -> list[Generation]:
@@ -105,19 +118,3 @@ class Engine(Protocol):
 
     def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
         """Return the log-likelihood (nats) of each sample's tokens after the first, in the order of the samples."""
-
-
-def each_mask(
-    engine: Engine, neurons: str | None, *, scale: float = 0.0, values: np.ndarray | None = None
-) -> Iterator[str]:
-    """Yield the mask languages of a mask set file one after the other, each while its mask is in force.
-
-    Without a file the model stays unmasked and `NO_MASK` is yielded once. `scale` and `values` as in `Engine.masked`.
-    """
-    if neurons is None:
-        yield NO_MASK
-        return
-    masks = NeuronSet.read_parquet(neurons)
-    for language in masks:
-        with engine.masked(masks, language, scale=scale, values=values):
-            yield language

@@ -2,54 +2,69 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
+from transformers import LogitsProcessor, LogitsProcessorList
 
+from crane.evaluation.batching import TokenBudget
 from crane.evaluation.engine import (
-    EngineError,
     Generation,
     Prompt,
+    Question,
     check_length,
-    encode,
     end_tokens,
     read_answer,
+    room,
 )
 from crane.models.architectures import logit_cap
 from crane.models.loading import load_model, load_tokenizer
 from crane.neurons import interventions
 from crane.neurons.neuron_set import NeuronSet
 
+LOGIT_ROWS = 512
+"""Positions whose logits over the whole vocabulary exist at once."""
+
+
+class _Continuation(NamedTuple):
+    """Tokens to read, and the tokens to score behind its last positions."""
+
+    ids: list[int]
+    """Context, and the continuation without its last token."""
+    targets: list[list[int]]
+    """Token numbers to score at each of the last positions: the same number at each."""
+    places: list[tuple[int, int]]
+    """(question, choice) of each column of the targets."""
+
 
 class HuggingFaceEngine:
-    """A model folder loaded with transformers."""
+    """A model folder loaded with transformers.
+
+    Args:
+        folder: a Hugging Face model folder.
+        dtype: as of `crane.models.loading.load_model`.
+        device: likewise.
+        batch_tokens: tokens of a batch, padding included.
+
+    Raises:
+        ModelError: the folder has no readable model or tokenizer.
+    """
 
     def __init__(
-        self, folder: str | Path, *, dtype: str = "auto", device: str | None = None, batch_size: int = 32
+        self, folder: str | Path, *, dtype: str = "auto", device: str | None = None, batch_tokens: int = 8192
     ) -> None:
         self.tokenizer = load_tokenizer(folder)
         self.model = load_model(folder, dtype, device)
-        self.batch_size = batch_size
-
-    def lm(self) -> Any:
-        """Return the model as lm-evaluation-harness's `LM`; BOS is added to every context."""
-        # Imported here: evaluation alone needs lm-eval, and its import takes seconds.
-        from lm_eval.models.huggingface import HFLM
-
-        lm = HFLM(
-            pretrained=self.model,
-            tokenizer=self.tokenizer,
-            batch_size=self.batch_size,
-            add_bos_token=self.tokenizer.bos_token_id is not None,
-        )
-        bos = self.tokenizer.bos_token_id
-        if bos is not None and lm.tok_encode("a")[0] != bos:
-            raise EngineError(f"the tokenizer of {self.model.name_or_path} does not start with BOS ({bos})")
-        return lm
+        self.budget = TokenBudget(batch_tokens)
+        config = self.model.config.get_text_config()
+        self.limit: int | None = getattr(config, "max_position_embeddings", None)
+        self._cap = logit_cap(self.model.config)  # applied behind the output layer
 
     def masked(
         self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
@@ -59,6 +74,97 @@ class HuggingFaceEngine:
         With `values` `[K, I]` the neurons are set to these instead.
         """
         return interventions.masked(self.model, neurons, language, scale=scale, values=values)
+
+    # Log-likelihoods ------------------------------------------------------------------------------------
+
+    def _hidden(self, rows: Sequence[Sequence[int]]) -> Tensor:
+        """Return the last hidden states `[B, T, H]` of rows padded on the right.
+
+        Attention is causal: what stands behind a row changes nothing in it, and needs no mask.
+        """
+        ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True).to(self.model.device)
+        return self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+
+    def _logprobs(self, states: Tensor, targets: Tensor) -> Tensor:
+        """Return the log-probabilities `[N, C]` of tokens `[N, C]` behind states `[N, H]`."""
+        found = []
+        for part, wanted in zip(states.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), strict=True):
+            logits = self.model.get_output_embeddings()(part)
+            if self._cap:
+                logits = torch.tanh(logits / self._cap) * self._cap
+            found.append(logits.float().log_softmax(-1).gather(1, wanted))
+        return torch.cat(found)
+
+    @torch.inference_mode()
+    def score(self, questions: Sequence[Question]) -> list[np.ndarray]:
+        """Return the log-likelihood (nats) of every choice, float32, in the order of the questions.
+
+        Choices of one token behind one context take one row; the logits of all other positions are never computed.
+
+        Raises:
+            EngineError: a question is longer than the model can read.
+        """
+        scores = [np.zeros(len(question.choices), np.float32) for question in questions]
+        rows: list[_Continuation] = []
+        for number, question in enumerate(questions):
+            if question.one_request():
+                tokens = [choice[0] for choice in question.choices]
+                places = [(number, place) for place in range(len(tokens))]
+                rows.append(_Continuation(question.contexts[0], [tokens], places))
+                continue
+            for place, (context, choice) in enumerate(question.pairs()):
+                targets = [[token] for token in choice]
+                rows.append(_Continuation(context + choice[:-1], targets, [(number, place)]))
+        self._check([row.ids for row in rows])
+
+        def process(batch: list[_Continuation]) -> None:
+            hidden = self._hidden([row.ids for row in batch])
+            last = [
+                states[len(row.ids) - len(row.targets) : len(row.ids)]
+                for states, row in zip(hidden, batch, strict=True)
+            ]
+            widest = max(len(row.places) for row in batch)
+            targets = [
+                wanted + wanted[:1] * (widest - len(wanted)) for row in batch for wanted in row.targets
+            ]
+            logprobs = self._logprobs(torch.cat(last), torch.tensor(targets, device=hidden.device)).double()
+            of_rows = logprobs.split([len(row.targets) for row in batch])
+            for row, values in zip(batch, of_rows, strict=True):
+                for (number, place), value in zip(row.places, values.sum(0).tolist(), strict=False):
+                    scores[number][place] = value
+
+        with tqdm(total=len(rows), unit="row", mininterval=10) as bar:
+            self.budget.run(rows, lambda row: len(row.ids), process, done=bar.update)
+        return scores
+
+    @torch.inference_mode()
+    def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-likelihood (nats) of each sample's tokens after the first, in the order of the samples.
+
+        Args:
+            samples: token numbers of each, at least two, BOS included.
+
+        Raises:
+            EngineError: a sample is longer than the model can read.
+        """
+        self._check(samples)
+        found: dict[int, float] = {}
+
+        def process(batch: list[int]) -> None:
+            hidden = self._hidden([samples[i] for i in batch])
+            for i, states in zip(batch, hidden, strict=True):
+                targets = torch.tensor(samples[i][1:], device=states.device)[:, None]
+                logprobs = self._logprobs(states[: len(samples[i]) - 1], targets)
+                found[i] = float(logprobs.double().sum())
+
+        self.budget.run(range(len(samples)), lambda i: len(samples[i]), process)
+        return [found[i] for i in range(len(samples))]
+
+    def _check(self, samples: Sequence[Sequence[int]]) -> None:
+        if self.limit is not None:
+            check_length(samples, self.limit)
+
+    # Answers --------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
     def generate(
@@ -71,6 +177,9 @@ class HuggingFaceEngine:
     ) -> list[Generation]:
         """Answer greedily, in the order of the prompts.
 
+        Prompts of different lengths share a batch: they are padded on the left, and padding is neither attended to nor
+        penalised.
+
         Args:
             prompts: prompts with their stop strings.
             max_new_tokens: limit of each answer.
@@ -80,64 +189,62 @@ class HuggingFaceEngine:
         Raises:
             EngineError: a prompt leaves no room for an answer.
         """
-        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", context)
-        encoded, context = encode(prompts, self.tokenizer, context, limit)
+        context = room(prompts, context, self.limit or context)
         ends = end_tokens(self.tokenizer, self.model.generation_config)
         answers: dict[int, Generation] = {}
-        # Prompts of equal length share a batch, so that nothing is padded and a batch changes no answer.
-        order = sorted(range(len(prompts)), key=lambda i: (len(encoded[i]), prompts[i].stop))
-        with tqdm(total=len(prompts), unit="answer", mininterval=5) as bar:
-            while order:
-                first = order[0]
-                key = len(encoded[first]), prompts[first].stop
-                batch = [i for i in order[: self.batch_size] if (len(encoded[i]), prompts[i].stop) == key]
-                order = order[len(batch) :]
-                new = min(max_new_tokens, context - len(encoded[first]))
-                ids = torch.tensor([encoded[i] for i in batch], device=self.model.device)
-                output = self.model.generate(
-                    ids,
-                    attention_mask=torch.ones_like(ids),
-                    do_sample=False,
-                    max_new_tokens=new,
-                    repetition_penalty=repetition_penalty,
-                    stop_strings=list(key[1]) or None,
-                    tokenizer=self.tokenizer if key[1] else None,
-                    pad_token_id=self.tokenizer.pad_token_id,
+
+        def process(batch: list[int], *, stop: tuple[str, ...], new: int) -> None:
+            longest = max(len(prompts[i].ids) for i in batch)
+            pad = self.tokenizer.pad_token_id
+            ids = torch.tensor([[pad] * (longest - len(prompts[i].ids)) + prompts[i].ids for i in batch])
+            mask = torch.tensor(
+                [[0] * (longest - len(prompts[i].ids)) + [1] * len(prompts[i].ids) for i in batch]
+            )
+            output = self.model.generate(
+                ids.to(self.model.device),
+                attention_mask=mask.to(self.model.device),
+                do_sample=False,
+                max_new_tokens=new,
+                logits_processor=LogitsProcessorList([_RepetitionPenalty(repetition_penalty, mask)]),
+                stop_strings=list(stop) or None,
+                tokenizer=self.tokenizer if stop else None,
+                pad_token_id=pad,
+            )
+            for i, row in zip(batch, output[:, longest:].tolist(), strict=True):
+                answers[i] = read_answer(row, stop, self.tokenizer, ends)
+
+        # What shares a batch ends in the same way and has as much room.
+        groups: dict[tuple[tuple[str, ...], int], list[int]] = {}
+        for i, prompt in enumerate(prompts):
+            new = min(max_new_tokens, context - len(prompt.ids))
+            groups.setdefault((prompt.stop, new), []).append(i)
+        with tqdm(total=len(prompts), unit="answer", mininterval=10) as bar:
+            for (stop, new), numbers in groups.items():
+                self.budget.run(
+                    numbers,
+                    lambda i, new=new: len(prompts[i].ids) + new,
+                    partial(process, stop=stop, new=new),
+                    done=bar.update,
                 )
-                for i, row in zip(batch, output[:, ids.shape[1] :].tolist(), strict=True):
-                    answers[i] = read_answer(row, key[1], self.tokenizer, ends)
-                bar.update(len(batch))
         return [answers[i] for i in range(len(prompts))]
 
-    @torch.inference_mode()
-    def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
-        """Return the log-likelihood (nats) of each sample's tokens after the first, in the order of the samples.
 
-        Args:
-            samples: token numbers of each, at least two, BOS included.
+class _RepetitionPenalty(LogitsProcessor):
+    """The repetition penalty of transformers and vLLM (Keskar et al. 2019) on real tokens only.
 
-        Raises:
-            EngineError: a sample is longer than the model can read.
-        """
-        config = self.model.config.get_text_config()
-        check_length(samples, getattr(config, "max_position_embeddings", max(map(len, samples))))
-        head, device = self.model.get_output_embeddings(), self.model.device
-        cap = logit_cap(self.model.config)  # applied behind the output layer
-        found: dict[int, float] = {}
-        # Samples of similar length share a batch, the longest first: too large a batch fails at once.
-        order = sorted(range(len(samples)), key=lambda i: (-len(samples[i]), i))
-        for start in range(0, len(order), self.batch_size):
-            chosen = order[start : start + self.batch_size]
-            rows = [torch.tensor(samples[i], device=device) for i in chosen]
-            mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
-            hidden = self.model.base_model(
-                input_ids=pad_sequence(rows, batch_first=True), attention_mask=mask, use_cache=False
-            ).last_hidden_state
-            # Sample by sample: the logits of a batch over the whole vocabulary would not fit.
-            for i, row, states in zip(chosen, rows, hidden, strict=True):
-                logits = head(states[: len(row) - 1])
-                if cap:
-                    logits = torch.tanh(logits / cap) * cap
-                logprobs = logits.float().log_softmax(-1)
-                found[i] = float(logprobs.gather(1, row[1:, None]).double().sum())
-        return [found[i] for i in range(len(samples))]
+    transformers' own counts the padding, which is often the end token, as said before.
+    """
+
+    def __init__(self, penalty: float, prompt_mask: Tensor) -> None:
+        self._penalty = penalty
+        self._prompt = prompt_mask.bool()
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        if self._penalty == 1.0:
+            return scores
+        real = torch.ones_like(input_ids, dtype=torch.bool)
+        real[:, : self._prompt.shape[1]] = self._prompt.to(real.device)
+        said = torch.zeros(scores.shape, dtype=torch.int32, device=scores.device)
+        said.scatter_add_(1, input_ids, real.int())
+        penalised = torch.where(scores < 0, scores * self._penalty, scores / self._penalty)
+        return torch.where(said > 0, penalised, scores)

@@ -1,17 +1,18 @@
-"""Open questions: read from a file, and how one becomes a prompt."""
+"""Open questions: read from a file, and made into tokenised prompts once per model."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from crane.artefacts import read_jsonl
-from crane.errors import CraneError
 from crane.evaluation.engine import Prompt
+from crane.evaluation.prompts import PromptError
 
 STYLES = ("lape", "raw")
-
-
-class PromptError(CraneError, ValueError):
-    """A question cannot be asked."""
+COLUMNS = ["language", "question_id", "question", "reference", "prompt", "ids", "stop", "tokens"]
 
 
 def read_questions(path: str | Path) -> list[dict[str, Any]]:
@@ -41,8 +42,68 @@ def read_questions(path: str | Path) -> list[dict[str, Any]]:
     return records
 
 
-def open_question(question: str, style: str, suffix: str = "", tokenizer: Any = None) -> Prompt:
-    r"""Return the prompt of an open question (method, section 7).
+def render_questions(
+    questions: Mapping[str, Sequence[Mapping[str, Any]]],
+    tokenizer: Any,
+    *,
+    style: str,
+    suffix: Mapping[str, str],
+    chat_template: bool,
+    context: int,
+) -> pd.DataFrame:
+    """Return the tokenised open questions of all languages, one row per question.
+
+    Args:
+        questions: language -> questions, as from `read_questions`.
+        tokenizer: of the model; puts BOS before texts where it has one.
+        style: see `open_text`.
+        suffix: language -> text that asks for an answer in it.
+        chat_template: put the tokenizer's chat template around the question.
+        context: tokens that the model can read, prompt and answer together.
+
+    Returns:
+        language, question_id, question, reference (None without one), prompt, ids (int32), stop (list of strings),
+        tokens.
+
+    Raises:
+        PromptError: a prompt leaves no room for an answer or lacks BOS, or see `open_text`.
+    """
+    rows: list[dict[str, Any]] = []
+    for language, asked in questions.items():
+        for number, question in enumerate(asked):
+            template = tokenizer if chat_template else None
+            text, stop = open_text(question["question"], style, suffix[language], template)
+            ids = tokenizer(text).input_ids
+            where = f"open question {number} in {language!r}"
+            if tokenizer.bos_token_id is not None and ids[:1] != [tokenizer.bos_token_id]:
+                raise PromptError(f"{where}: the prompt does not begin with BOS ({tokenizer.bos_token_id})")
+            if len(ids) >= context:
+                raise PromptError(
+                    f"{where}: {len(ids)} tokens leave no room for an answer in {context}; shorten the question or "
+                    "raise open_questions.context"
+                )
+            rows.append(
+                {
+                    "language": language, "question_id": number, "question": question["question"],
+                    "reference": question.get("reference"), "prompt": text, "ids": np.array(ids, np.int32),
+                    "stop": list(stop), "tokens": len(ids),
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def prompts(rendered: pd.DataFrame) -> list[Prompt]:
+    """Return the rows of `render_questions`, as read from a file, for an engine."""
+    return [
+        Prompt([int(i) for i in ids], tuple(stop))
+        for ids, stop in zip(rendered["ids"], rendered["stop"], strict=True)
+    ]
+
+
+def open_text(
+    question: str, style: str, suffix: str = "", tokenizer: Any = None
+) -> tuple[str, tuple[str, ...]]:
+    r"""Return the prompt of an open question and what ends its answer (method, section 7).
 
     Args:
         question: the question.
@@ -66,7 +127,7 @@ def open_question(question: str, style: str, suffix: str = "", tokenizer: Any = 
         # Templates that write BOS themselves (LLaMA-2, LLaMA-3) meet tokenizers that add one.
         if tokenizer.bos_token and tokenizer(text).input_ids[:2] == [tokenizer.bos_token_id] * 2:
             text = text.removeprefix(tokenizer.bos_token)
-        return Prompt(text, ())
+        return text, ()
     if style == "lape":
-        return Prompt(f"Q: {asked}\nA:", ("\nQ:", "\nA:"))
-    return Prompt(asked, ())
+        return f"Q: {asked}\nA:", ("\nQ:", "\nA:")
+    return asked, ()

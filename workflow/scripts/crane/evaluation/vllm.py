@@ -15,17 +15,21 @@ from crane.evaluation.engine import (
     EngineError,
     Generation,
     Prompt,
+    Question,
     check_length,
-    encode,
     end_tokens,
     read_answer,
+    room,
 )
+from crane.evaluation.vllm_check import check_masks
 from crane.models.architectures import family_of
 from crane.models.loading import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
 
 SCRIPTS = Path(__file__).parents[2]
 EXTENSION = "crane.evaluation.vllm_worker.NeuronMask"
+MOST_CHOICES = 128
+"""vLLM's limit of `logprob_token_ids`."""
 
 
 def text_decoder(config: Any) -> Any:
@@ -40,7 +44,22 @@ def text_decoder(config: Any) -> Any:
 
 
 class VllmEngine:
-    """A model folder loaded in vLLM, with a mask on every MLP."""
+    """A model folder loaded in vLLM, with a mask on every MLP.
+
+    Args:
+        folder: a Hugging Face model folder.
+        dtype: `auto` (bfloat16 on a GPU, float32 on a CPU), `bfloat16` or `float32`.
+        batch_size: sequences in flight at once.
+        tensor_parallel_size: GPUs that share the model.
+        context: longest prompt and answer that will be asked for: vLLM keeps memory for so much, and a model of a
+            longer one may not start on a small card. The model's own limit by default.
+        gpu_memory: share of the GPU's memory that vLLM may take.
+
+    Raises:
+        ModelError: the folder has no readable tokenizer.
+        UnsupportedModelError: the model's family is unknown.
+        EngineError: vLLM cannot load the model, or cannot mask it.
+    """
 
     def __init__(
         self,
@@ -52,43 +71,30 @@ class VllmEngine:
         context: int | None = None,
         gpu_memory: float = 0.9,
     ) -> None:
-        """Load the folder.
-
-        Raises:
-            ModelError: the folder has no readable tokenizer.
-            UnsupportedModelError: the model's family is unknown.
-            EngineError: vLLM cannot load the model, or cannot mask it.
-        """
         self.tokenizer = load_tokenizer(folder)
         self._config = AutoConfig.from_pretrained(folder)
         sees = family_of(self._config).text is not None
         cpu = not torch.cuda.is_available()
-        # Workers are new processes; they must find this package.
-        paths = [str(SCRIPTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-        os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(p for p in paths if p))
-        if cpu:
-            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-            # The engine's loop in this process: one start of Python with vLLM less.
-            os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-            if tensor_parallel_size > 1:
-                cores = range(tensor_parallel_size)
-                os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "|".join(map(str, cores)))
+        _prepare_environment(cpu, tensor_parallel_size)
         if dtype == "auto":
             dtype = "float32" if cpu else "bfloat16"
+        limit = getattr(self._config.get_text_config(), "max_position_embeddings", None)
+        if context is not None and limit is not None:
+            context = min(context, limit)
 
-        from crane.evaluation.vllm_lm import SharedContextVLLM
+        from vllm import LLM
 
         try:
-            self._lm = SharedContextVLLM(
-                pretrained=str(folder),
+            self.llm = LLM(
+                model=str(folder),
                 dtype=dtype,
                 tensor_parallel_size=tensor_parallel_size,
-                add_bos_token=self.tokenizer.bos_token_id is not None,
                 max_model_len=context,
                 max_num_seqs=batch_size,
                 enable_prefix_caching=True,
                 enforce_eager=cpu,
                 gpu_memory_utilization=gpu_memory,
+                seed=0,
                 worker_extension_cls=EXTENSION,
                 # The compile cache does not know the extension: without a key of its own, a graph compiled without
                 # masks would be used again and every mask silently ignored.
@@ -102,16 +108,18 @@ class VllmEngine:
             raise EngineError(
                 f"vLLM cannot load {folder}, a {self._config.model_type}: {error}; use engine: hf"
             ) from error
-        self._llm = self._lm.model
+        self.limit = self.llm.llm_engine.model_config.max_model_len
         # Chat models name their several end tokens in generation_config.json, where they have one.
         has_own = (Path(folder) / "generation_config.json").exists()
         generation = GenerationConfig.from_pretrained(folder) if has_own else self._config
         self._ends = end_tokens(self.tokenizer, generation)
+        self.prompt_tokens = self.computed_tokens = 0
+        """Tokens of all prompts sent to score choices, and those of them that were not in the prefix cache."""
         self.layers, self.widths = self._check_layers()
-        self._check_masks_work()
+        check_masks(self, 1e-3 if dtype == "float32" else 0.1)
 
     def _check_layers(self) -> tuple[int, dict[str, int]]:
-        workers = self._llm.collective_rpc("neuron_mask_shape")
+        workers = self.llm.collective_rpc("neuron_mask_shape")
         config = self._config
         layers = config.get_text_config().num_hidden_layers
         for worker in workers:
@@ -126,36 +134,6 @@ class VllmEngine:
             "intermediate": sum(worker["width"] for worker in workers),
             "residual_write": workers[0]["output_width"],
         }
-
-    def _check_masks_work(self) -> None:
-        """Apply a large mask and see that log-probabilities change, and that they come back.
-
-        Raises:
-            EngineError: the mask is ignored.
-        """
-        half = np.arange(0, self.widths["intermediate"], 2)
-        large = NeuronSet({"check": dict.fromkeys(range(self.layers), half)}, layers=self.layers)
-        before = self._probe()
-        with self.masked(large, "check"):
-            during = self._probe()
-        after = self._probe()
-        if abs(during - before) < 1e-3 or abs(after - before) > 1e-3:
-            raise EngineError(
-                f"vLLM ignores the mask: log-probability {before:.5f} before, {during:.5f} under a mask of half of "
-                f"all neurons, {after:.5f} after it"
-            )
-
-    def _probe(self) -> float:
-        ids = self.tokenizer("The quick brown fox jumps over the lazy dog.").input_ids
-        (answer,) = self._lm._loglikelihood_tokens([(None, ids[:-1], ids[-1:])], disable_tqdm=True)
-        return answer[0]
-
-    def lm(self) -> Any:
-        """Return the model as lm-evaluation-harness's `LM`; BOS is added to every context."""
-        bos = self.tokenizer.bos_token_id
-        if bos is not None and self._lm.tok_encode("a")[0] != bos:
-            raise EngineError(f"the tokenizer does not start with BOS ({bos})")
-        return self._lm
 
     @contextmanager
     def masked(
@@ -199,16 +177,94 @@ class VllmEngine:
     def _set(
         self, neurons: dict[int, list[int]], scale: float, site: str, values: dict[int, list[float]]
     ) -> None:
-        owned = self._llm.collective_rpc("neuron_mask_set", args=(neurons, scale, site, values))
+        owned = self.llm.collective_rpc("neuron_mask_set", args=(neurons, scale, site, values))
         expected = sum(map(len, neurons.values()))
         found = sum(owned) if site == "intermediate" else owned[0]
         if found != expected:
             raise EngineError(f"the mask has {expected} neurons, vLLM's workers own {found} of them")
         # What is cached was computed under the former mask.
-        if not self._llm.reset_prefix_cache():
+        if not self.llm.reset_prefix_cache():
             raise EngineError(
                 "vLLM did not empty its prefix cache; answers under the new mask would be stale"
             )
+
+    # Log-likelihoods ------------------------------------------------------------------------------------
+
+    def score(self, questions: Sequence[Question]) -> list[np.ndarray]:
+        """Return the log-likelihood (nats) of every choice, float32, in the order of the questions.
+
+        Choices of one token behind one context are one request: their log-probabilities are those of the next token.
+        The requests are sorted, so that questions with the same examples meet them in the prefix cache.
+
+        Raises:
+            EngineError: a question is longer than the model can read.
+        """
+        scores = [np.zeros(len(question.choices), np.float32) for question in questions]
+        one: list[int] = []
+        pairs: list[tuple[int, int, list[int], list[int]]] = []
+        for number, question in enumerate(questions):
+            if question.one_request() and len({choice[0] for choice in question.choices}) <= MOST_CHOICES:
+                one.append(number)
+            else:
+                pairs += [(number, place, *pair) for place, pair in enumerate(question.pairs())]
+        self._score_next(questions, sorted(one, key=lambda i: questions[i].contexts[0]), scores)
+        likelihoods = self._token_logprobs([context + choice for _, _, context, choice in pairs])
+        for (number, place, _, choice), values in zip(pairs, likelihoods, strict=True):
+            scores[number][place] = sum(values[-len(choice) :])
+        return scores
+
+    def _score_next(self, questions: Sequence[Question], order: list[int], scores: list[np.ndarray]) -> None:
+        """Score the questions whose choices are single tokens."""
+        from vllm import SamplingParams, TokensPrompt
+
+        if not order:
+            return
+        # One token of the context is for the answer.
+        check_length([questions[i].contexts[0] for i in order], self.limit - 1)
+        params = [
+            SamplingParams(
+                temperature=0,
+                max_tokens=1,
+                detokenize=False,
+                logprob_token_ids=sorted({choice[0] for choice in questions[i].choices}),
+            )
+            for i in order
+        ]
+        prompts = [TokensPrompt(prompt_token_ids=questions[i].contexts[0]) for i in order]
+        for i, output in zip(order, self.llm.generate(prompts, params), strict=True):
+            self._count(output)
+            logprobs = output.outputs[0].logprobs[0]
+            scores[i][:] = [logprobs[choice[0]].logprob for choice in questions[i].choices]
+
+    def _count(self, output: Any) -> None:
+        self.prompt_tokens += len(output.prompt_token_ids)
+        self.computed_tokens += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
+
+    def _token_logprobs(self, samples: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Return the log-probability of each sample's tokens after the first."""
+        from vllm import SamplingParams, TokensPrompt
+
+        if not samples:
+            return []
+        # vLLM always generates: one token of the context is for that.
+        check_length(samples, self.limit - 1)
+        params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=0, detokenize=False)
+        outputs = self.llm.generate([TokensPrompt(prompt_token_ids=list(ids)) for ids in samples], params)
+        for output in outputs:
+            self._count(output)
+        return [
+            [
+                float(place[token].logprob)
+                for token, place in zip(ids[1:], output.prompt_logprobs[1:], strict=True)
+            ]
+            for ids, output in zip(samples, outputs, strict=True)
+        ]
+
+    def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
+        """Return the log-likelihood (nats) of each sample; arguments and errors as in the Hugging Face engine."""
+        return [sum(values) for values in self._token_logprobs(samples)]
+
+    # Answers --------------------------------------------------------------------------------------------
 
     def generate(
         self,
@@ -221,36 +277,34 @@ class VllmEngine:
         """Answer greedily, in the order of the prompts; arguments and errors as in the Hugging Face engine."""
         from vllm import SamplingParams, TokensPrompt
 
-        encoded, context = encode(prompts, self.tokenizer, context, self._lm.max_length)
+        context = room(prompts, context, self.limit)
         params = [
             SamplingParams(
                 temperature=0,
                 repetition_penalty=repetition_penalty,
-                max_tokens=min(max_new_tokens, context - len(ids)),
+                max_tokens=min(max_new_tokens, context - len(prompt.ids)),
                 stop=list(prompt.stop),
                 skip_special_tokens=True,
             )
-            for prompt, ids in zip(prompts, encoded, strict=True)
+            for prompt in prompts
         ]
         # vLLM's own text drops the bytes of an unfinished character, so that both engines decode the tokens.
-        outputs = self._llm.generate([TokensPrompt(prompt_token_ids=ids) for ids in encoded], params)
+        outputs = self.llm.generate([TokensPrompt(prompt_token_ids=prompt.ids) for prompt in prompts], params)
         return [
             read_answer(output.outputs[0].token_ids, prompt.stop, self.tokenizer, self._ends)
             for output, prompt in zip(outputs, prompts, strict=True)
         ]
 
-    def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
-        """Return the log-likelihood (nats) of each sample; arguments and errors as in the Hugging Face engine."""
-        from vllm import SamplingParams, TokensPrompt
 
-        # vLLM always generates: one token of the context is for that.
-        check_length(samples, self._lm.max_length - 1)
-        params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=0, detokenize=False)
-        outputs = self._llm.generate([TokensPrompt(prompt_token_ids=list(ids)) for ids in samples], params)
-        return [
-            sum(
-                float(place[token].logprob)
-                for token, place in zip(ids[1:], output.prompt_logprobs[1:], strict=True)
-            )
-            for ids, output in zip(samples, outputs, strict=True)
-        ]
+def _prepare_environment(cpu: bool, tensor_parallel_size: int) -> None:
+    """Set what vLLM's processes read from the environment."""
+    # Workers are new processes; they must find this package.
+    paths = [str(SCRIPTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
+    if cpu:
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+        # The engine's loop in this process: one start of Python with vLLM less.
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        if tensor_parallel_size > 1:
+            cores = range(tensor_parallel_size)
+            os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "|".join(map(str, cores)))

@@ -76,6 +76,17 @@ class NeuronMask:
             "quantisation": type(one.quant_method).__name__ if one is not None else "",
         }
 
+    def neuron_mask_runner(self) -> dict[str, Any]:
+        """Return the class of vLLM's model runner, whether it is the second version, and whether graphs are compiled."""
+        runner = self.model_runner  # type: ignore[attr-defined]   # of vLLM's worker
+        kind = type(runner)
+        compilation = runner.vllm_config.compilation_config
+        return {
+            "runner": f"{kind.__module__}.{kind.__name__}",
+            "v2": ".gpu.model_runner" in kind.__module__,
+            "compiled": not runner.vllm_config.model_config.enforce_eager and compilation.mode != 0,
+        }
+
     def neuron_mask_set(
         self, neurons: dict[int, list[int]], scale: float, site: str, values: dict[int, list[float]]
     ) -> int:

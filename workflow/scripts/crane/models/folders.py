@@ -1,5 +1,7 @@
 """Model folders: linked from the user's disk, checked, loaded."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +100,9 @@ def file_hashes(folder: Path) -> dict[str, str]:
         for path in files
         if path.name != "manifest.json" and not path.name.startswith(".")
     }
+
+
+def weights_identity(folder: str | Path) -> str:
+    """Return a hash of what a model computes: of its configuration, weights and tokenizer, by the manifest's hashes."""
+    hashes = read_json(Path(folder) / "manifest.json")["sha256"]
+    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()

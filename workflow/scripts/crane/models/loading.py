@@ -74,3 +74,9 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"{folder}: no readable model ({error})") from error
     return model.to(device).eval()
+
+
+def context_limit(folder: str | Path) -> int | None:
+    """Return how many tokens the model of a folder can read, None where it has no limit."""
+    config = AutoConfig.from_pretrained(folder).get_text_config()
+    return getattr(config, "max_position_embeddings", None)

@@ -10,14 +10,14 @@ from typing import NamedTuple
 from tabulate import tabulate
 
 from crane.errors import CraneError
-from crane.names import ORIGINAL
+from crane.names import OPEN_SUITE, ORIGINAL
 from crane.study.study import Study
 
 QUESTIONS = {"mmlu": 14042, "ceval-valid": 1346, "belebele": 900}
 """Questions of published tasks, by the beginning of their names."""
 CHOICES = 4
-STATISTICS_BYTES = 8 * 8
-"""Of one neuron in a shard: seven float64 moments and one int64 counter."""
+STATISTICS_BYTES = 9 * 8
+"""Of one neuron in a shard: seven moments and the sum of values in float64, and one int64 counter."""
 TABLE_BYTES = 110
 """Of one neuron and language in the tables of kurtosis, compressed; 109 on the demo."""
 ANSWER_BYTES = 50
@@ -124,8 +124,7 @@ def _models(study: Study, sizes: Mapping[str, float]) -> Stage:
 
 def _datasets(study: Study) -> Stage:
     """Cost the questions; the files that a study gives by their address are kilobytes."""
-    asked = [study.config["benchmarks"][name] for names in study.config["suites"].values() for name in names]
-    sets = {benchmark["dataset"] for benchmark in asked if "dataset" in benchmark}
+    sets = {b["dataset"] for b in study.config.get("benchmarks", {}).values() if "dataset" in b}
     size = DATASET_BYTES * len(sets)
     folders = ("downloads", *(f"datasets/{name}" for name in sorted(sets)))
     return Stage("data sets", len(sets) + len(study.inputs.downloads), folders, disk=size, transfer=size)
@@ -187,7 +186,8 @@ def _kurtosis(study: Study) -> Stage:
 
 def _benchmarks(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
     jobs, hours, disk = 0, 0.0, 0.0
-    for suite, names in study.config["suites"].items():
+    for suite in study.suites:
+        names = study.config["suites"][suite]
         tokens = _suite_tokens(study, suite, assumed)
         questions = sum(_questions(study, name) for name in names)
         for model in study.evaluated_models:
@@ -209,6 +209,8 @@ def _swept(study: Study, suite: str) -> set[str]:
 
 
 def _answers(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
+    if OPEN_SUITE not in study.asked:
+        return Stage("open answers", 0, ("generations",))
     questions = _open_questions(study, assumed)
     batch, longest = (
         study.config["evaluation"]["batch_size"],
@@ -298,7 +300,9 @@ def _open_questions(study: Study, assumed: Assumptions) -> dict[str, int]:
 
 def _judging(study: Study, assumed: Assumptions) -> Stage:
     """Cost the judges as if no two answers were equal and none had been judged before."""
-    sets, judges = _masks_per_set(study), len(study.config["judges"])
+    if not study.judges.names:
+        return Stage("judging", 0, ("responses", "judgements"))
+    sets, judges = _masks_per_set(study), len(study.judges.names)
     answers = len(study.evaluated_models) * sum(sets.values()) * sum(_open_questions(study, assumed).values())
     calls, total = 0, 0.0
     for name in study.judges.paid:

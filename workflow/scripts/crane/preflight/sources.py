@@ -90,9 +90,9 @@ def _local_files(pattern: str) -> str:
 def _files(study: Study) -> Iterator[Named]:
     """Return the checks of the files that a study names: questions, benchmark data, imported masks."""
     named: dict[str, str] = {}
-    if study.config["open_questions"]["source"] == "local":
+    if study.config.get("open_questions", {}).get("source") == "local":
         named |= {f"open_questions.files.{lang}": study.inputs.questions(lang) for lang in study.languages}
-    for name, benchmark in study.config["benchmarks"].items():
+    for name, benchmark in study.config.get("benchmarks", {}).items():
         if benchmark.get("data", "generated") != "generated":
             named[f"benchmarks.{name}.data"] = benchmark["data"]
     for name in study.masks.by_method("import"):

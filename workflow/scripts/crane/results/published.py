@@ -128,7 +128,7 @@ def heading(labels: Labels, mapping: Mapping[str, Any], model: str) -> list[str]
     """Return what must be said of the comparison: the models, and what stands for what; arguments as `comparison`."""
     sentence = f"{comparison(labels, mapping, model)}."
     if not mapping["same_model"]:
-        sentence += " The numbers are not expected to agree; they are beside each other to show the form of the comparison."
+        sentence += " The numbers are not expected to agree; they show the form of the comparison."
     pairs = [
         f"{labels.mask_sets[name]} for the paper's {METHODS[paper]}"
         for name, paper in mapping["mask_sets"].items()

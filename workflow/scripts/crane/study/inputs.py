@@ -93,25 +93,23 @@ class Inputs:
 
     # Benchmarks -----------------------------------------------------------------------------------------
 
-    def suite_settings(self, suite: str) -> dict[str, dict[str, Any]]:
-        """Return what decides a suite's answers, per benchmark: labels and chance levels do not."""
-        keys = ("cluster_by", "data", "fewshot", "stratify_by", "task")
-        settings = {}
-        for name in sorted(self._config["suites"][suite]):
-            benchmark = self._config["benchmarks"][name]
-            settings[name] = {key: benchmark[key] for key in keys if key in benchmark}
-            if benchmark.get("data") == "generated":
-                settings[name]["data"] = self.generated(benchmark["language"], "benchmark")
-            if "dataset" in benchmark:
-                settings[name]["dataset"] = f"{self._results}/datasets/{benchmark['dataset']}"
+    def benchmark(self, name: str) -> dict[str, Any]:
+        """Return what decides a benchmark's questions: labels and chance levels do not."""
+        keys = ("cluster_by", "data", "fewshot", "overlong", "stratify_by", "task")
+        benchmark = self._config["benchmarks"][name]
+        settings = {key: benchmark[key] for key in keys if key in benchmark}
+        if benchmark.get("data") == "generated":
+            settings["data"] = self.generated(benchmark["language"], "benchmark")
+        if "dataset" in benchmark:
+            settings["dataset"] = f"{self._results}/datasets/{benchmark['dataset']}"
         return settings
 
-    def suite_data(self, suite: str) -> list[str]:
-        """Return the files and folders that a suite's questions are read from, each once."""
-        settings = self.suite_settings(suite).values()
-        return sorted({s[key] for s in settings for key in ("data", "dataset") if key in s})
+    def benchmark_data(self, name: str) -> list[str]:
+        """Return the files and folders that a benchmark's questions are read from."""
+        settings = self.benchmark(name)
+        return [settings[key] for key in ("data", "dataset") if key in settings]
 
-    def task_files(self, suite: str) -> list[str]:
-        """Return this project's own task files that a suite uses, relative to `workflow`."""
-        tasks = {self._config["benchmarks"][name]["task"] for name in self._config["suites"][suite]}
-        return [f"tasks/{task}.yaml" for task in sorted(tasks) if (TASKS / f"{task}.yaml").exists()]
+    def task_files(self, name: str) -> list[str]:
+        """Return this project's own task files that a benchmark uses, relative to `workflow`."""
+        task = self._config["benchmarks"][name]["task"]
+        return [f"tasks/{task}.yaml"] if (TASKS / f"{task}.yaml").exists() else []

@@ -1,0 +1,40 @@
+"""Put what one model made of one suite, the open questions or the held-out texts under one group of masks together."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from crane.artefacts import read_json, read_table, write_table
+from crane.evaluation import collect
+from crane.models.folders import identity
+from crane.parts import PartStore
+from joblog import job_log, provenance
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `collect_answers`."""
+    store = PartStore(snakemake.params.store)
+    frames = []
+    for path in snakemake.input.receipts:
+        for mask_language, keys in read_json(path).items():
+            for prompts_path, (name, (kind, label)) in zip(
+                snakemake.input.prompts, snakemake.params.prompts.items(), strict=True
+            ):
+                frame = collect.TABLES[kind](read_table(prompts_path), store.read(keys[name]))
+                if kind == "choices":
+                    frame.insert(0, "benchmark", label)
+                elif kind == "texts":
+                    frame.insert(0, "language", label)
+                frame.insert(0, "mask_language", mask_language)
+                frame.insert(0, "mask_set", Path(path).stem)
+                frames.append(frame)
+    answers = pd.concat(frames, ignore_index=True)
+    answers.insert(0, "model", snakemake.wildcards.model)
+    write_table(
+        answers, snakemake.output.answers, provenance(snakemake, model=identity(snakemake.input.model))
+    )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

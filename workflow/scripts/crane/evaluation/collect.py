@@ -1,0 +1,44 @@
+"""From finished parts to the tables of a mask set: what was asked joined to what the model made of it."""
+
+import numpy as np
+import pandas as pd
+
+
+def choices(prompts: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per question of a benchmark under one mask.
+
+    Args:
+        prompts: of `crane.evaluation.prompts.render_benchmark`.
+        part: of `crane.evaluation.conditions.ask`.
+
+    Returns:
+        task, stratum, cluster, doc_id, doc_hash, correct (0 or 1: the most likely choice is right), probability (of the
+        right choices among the choices), loglikelihoods (float32 list, in the order of the choices).
+    """
+    correct, probability = [], []
+    for target, values in zip(prompts["target"], part["loglikelihoods"], strict=True):
+        share = np.exp(np.asarray(values, np.float64) - max(values))
+        correct.append(int(np.argmax(values) in target))
+        probability.append(float(share[list(target)].sum() / share.sum()))
+    return prompts[["task", "stratum", "cluster", "doc_id", "doc_hash"]].assign(
+        correct=correct, probability=probability, loglikelihoods=part["loglikelihoods"].to_numpy()
+    )
+
+
+def answers(prompts: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per open question under one mask: language, question_id, question, reference, prompt, output,
+    finish_reason.
+    """
+    asked = prompts[["language", "question_id", "question", "reference", "prompt"]]
+    return pd.concat([asked, part[["output", "finish_reason"]]], axis=1)
+
+
+def texts(prompts: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per held-out text under one mask: sample_id, text_sha256, tokens (predicted), log_likelihood."""
+    return prompts[["sample_id", "text_sha256"]].assign(
+        tokens=prompts["input_ids"].map(len) - 1, log_likelihood=part["log_likelihood"].to_numpy()
+    )
+
+
+TABLES = {"choices": choices, "open": answers, "texts": texts}
+"""Kind of prompts -> what joins prompts and part."""

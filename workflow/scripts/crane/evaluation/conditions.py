@@ -1,0 +1,164 @@
+"""One engine, many masks: every mask on every file of prompts, each finished condition kept at once.
+
+A condition is one mask (of one language of one mask set) on one file of prompts. What it gave goes into the store under
+the hash of all that decides it; what is there already is not computed again.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from crane.evaluation import open_questions
+from crane.evaluation.engine import Engine
+from crane.evaluation.prompts import questions
+from crane.names import NO_MASK
+from crane.neurons.neuron_set import NeuronSet
+from crane.parts import PartStore, part_key
+
+Receipt = dict[str, dict[str, str]]
+"""Mask language -> name of the prompts -> key of the part."""
+COLUMNS = {"choices": ["contexts", "choices"], "open": ["ids", "stop"], "texts": ["input_ids"]}
+"""Kind of prompts -> the columns that decide what a model makes of them."""
+
+
+class Prompts(NamedTuple):
+    """One file of prompts, ready to be asked."""
+
+    name: str
+    kind: str
+    """`choices` (multiple choice), `open` (to be answered) or `texts` (to be read)."""
+    frame: pd.DataFrame
+    settings: Mapping[str, Any]
+    """Arguments of `Engine.generate`; nothing for the other kinds."""
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what the model sees: two names of equal prompts have equal digests."""
+        digest = hashlib.sha256(self.kind.encode())
+        for row in self.frame[COLUMNS[self.kind]].itertuples(index=False):
+            digest.update(repr([_plain(value) for value in row]).encode())
+        return digest.hexdigest()
+
+    def longest(self) -> int:
+        """Return the tokens of the longest prompt with what stands behind it."""
+        if self.kind == "texts":
+            return int(self.frame["input_ids"].map(len).max())
+        longest = int(self.frame["tokens"].max())
+        if self.kind == "choices":
+            return longest
+        return min(longest + self.settings["max_new_tokens"], self.settings["context"])
+
+
+class MaskSet(NamedTuple):
+    """What is done to which neurons, and what is asked under it."""
+
+    name: str
+    neurons: NeuronSet | None
+    """None for the unmasked model."""
+    intervention: Mapping[str, Any]
+    """Arguments of `Engine.masked`: scale, or values `[K, I]`."""
+    asked: Sequence[str]
+    """Names of prompts."""
+
+    def languages(self) -> list[str]:
+        """Return the mask languages."""
+        return [NO_MASK] if self.neurons is None else list(self.neurons)
+
+    def deciding(self, language: str) -> dict[str, Any]:
+        """Return what decides the masked model, as JSON: the neurons, not what their set is called."""
+        if self.neurons is None:
+            return {}
+        layers = {str(layer): index.tolist() for layer, index in sorted(self.neurons[language].items())}
+        values = self.intervention.get("values")
+        how: dict[str, Any] = {"scale": self.intervention.get("scale", 0.0)}
+        if values is not None:
+            fixed = {layer: values[int(layer), index].tolist() for layer, index in layers.items()}
+            how = {"values": hashlib.sha256(repr(fixed).encode()).hexdigest()}
+        neurons = hashlib.sha256(repr(layers).encode()).hexdigest()
+        return {"neurons": neurons, "site": self.neurons.site, **how}
+
+    def masked(self, engine: Engine, language: str) -> AbstractContextManager[Any]:
+        """Return the context in which the engine's model is masked."""
+        if self.neurons is None:
+            return nullcontext()
+        return engine.masked(self.neurons, language, **self.intervention)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, (list, np.ndarray)) else value
+
+
+def evaluate(
+    mask_sets: Sequence[MaskSet],
+    prompts: Mapping[str, Prompts],
+    store: PartStore,
+    facts: Mapping[str, Any],
+    open_engine: Callable[[], Engine],
+) -> Iterator[tuple[str, Receipt]]:
+    """Ask all prompts under all masks and yield the receipt of every mask set as soon as it is complete.
+
+    The engine is opened when something is missing in the store, and then once. Progress goes to the standard output.
+
+    Args:
+        mask_sets: in the order in which they are evaluated.
+        prompts: by name.
+        store: of finished parts.
+        facts: all that decides a result beside prompts and mask: model, engine and its version, dtype, code.
+        open_engine: loads the model.
+    """
+    digests = {name: asked.digest() for name, asked in prompts.items()}
+    engine: Engine | None = None
+    total = sum(len(one.languages()) * len(one.asked) for one in mask_sets)
+    finished, computed, start = 0, 0, time.monotonic()
+    for mask_set in mask_sets:
+        receipt: Receipt = {}
+        for language in mask_set.languages():
+            keys, missing = {}, {}
+            for name in mask_set.asked:
+                deciding = {
+                    **facts, **mask_set.deciding(language), "prompts": digests[name],
+                    "settings": dict(prompts[name].settings),
+                }  # fmt: skip
+                keys[name] = part_key(deciding)
+                if keys[name] not in store:
+                    missing[name] = deciding
+            receipt[language] = keys
+            finished += len(keys) - len(missing)
+            if not missing:
+                continue
+            if engine is None:
+                engine = open_engine()
+                start = time.monotonic()
+            with mask_set.masked(engine, language):
+                for name, deciding in missing.items():
+                    store.write(keys[name], ask(engine, prompts[name]), deciding)
+                    finished, computed = finished + 1, computed + 1
+                    seconds = time.monotonic() - start
+                    left = seconds / computed * (total - finished)
+                    print(
+                        f"{mask_set.name}, mask {language}: {name} done; {finished} of {total} conditions, "
+                        f"{computed} computed in {seconds:.0f} s, about {left:.0f} s left",
+                        flush=True,
+                    )
+        yield mask_set.name, receipt
+    print(f"{total} conditions, {computed} computed, {total - computed} from the store", flush=True)
+
+
+def ask(engine: Engine, prompts: Prompts) -> pd.DataFrame:
+    """Return what a model makes of a file of prompts, a row per prompt in their order.
+
+    Returns:
+        `choices`: loglikelihoods (float32 list, one per choice); `open`: output, finish_reason; `texts`:
+        log_likelihood.
+    """
+    if prompts.kind == "choices":
+        return pd.DataFrame({"loglikelihoods": list(engine.score(questions(prompts.frame)))})
+    if prompts.kind == "open":
+        answers = engine.generate(open_questions.prompts(prompts.frame), **prompts.settings)
+        return pd.DataFrame(answers, columns=["output", "finish_reason"])
+    samples = [[int(i) for i in ids] for ids in prompts.frame["input_ids"]]
+    return pd.DataFrame({"log_likelihood": engine.log_likelihoods(samples)})

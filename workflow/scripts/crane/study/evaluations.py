@@ -1,0 +1,111 @@
+"""What is asked under which mask set, and which jobs ask it.
+
+Imported by the Snakefile on every node, so nothing heavy is imported here.
+"""
+
+from typing import Any
+
+from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
+from crane.study.study import Study
+
+SETS_PER_JOB = 4
+"""Mask sets of one job where `evaluation.sets_per_job` does not say."""
+ANSWERING = ("context", "max_new_tokens", "repetition_penalty")
+"""Settings of the open questions that decide an answer to a given prompt."""
+
+
+def prompt_names(study: Study, part: str) -> dict[str, tuple[str, str]]:
+    """Return the files of prompts of a suite, of the open questions or of the held-out texts.
+
+    Returns:
+        Name of the prompts -> kind (`choices`, `open`, `texts`) and what results call them (benchmark or language).
+    """
+    if part == OPEN_SUITE:
+        return {OPEN_SUITE: ("open", OPEN_SUITE)}
+    if part == PERPLEXITY:
+        return {f"{PERPLEXITY}_{language}": ("texts", language) for language in study.languages}
+    return {name: ("choices", name) for name in sorted(study.config["suites"][part])}
+
+
+def prompt_files(study: Study, model: str, part: str) -> list[str]:
+    """Return the paths of `prompt_names`."""
+    if part == PERPLEXITY:
+        return [f"{study.results}/held_out/{model}/{language}.parquet" for language in study.languages]
+    return [f"{study.results}/prompts/{model}/{name}.parquet" for name in prompt_names(study, part)]
+
+
+def groups(study: Study, model: str) -> dict[str, list[str]]:
+    """Return the mask sets evaluated on a model by the group whose results are one file.
+
+    A group is a configured mask set with all its seeds, the unmasked model, or a set that only sweeps use.
+    """
+    found: dict[str, list[str]] = {ORIGINAL: [ORIGINAL]}
+    for name, settings in study.masks.shown.items():
+        found.setdefault(settings["group"], []).append(name)
+    if model == study.identification_model:
+        found |= {name: [name] for name in study.masks.sweeps.evaluated()}
+    return found
+
+
+def group_of(study: Study, mask_set: str) -> str:
+    """Return the group that a mask set's results are in."""
+    return next(g for g, sets in groups(study, study.identification_model).items() if mask_set in sets)
+
+
+def parts(study: Study, model: str, mask_set: str) -> list[str]:
+    """Return what is asked under a mask set: suites, the open questions, the held-out texts."""
+    if mask_set != ORIGINAL and mask_set not in study.masks.shown:
+        sweeps = study.masks.sweeps
+        suites = {
+            study.config["sweeps"][sweep]["suite"]
+            for sweep in sweeps.points
+            if mask_set in sweeps.sets_of(sweep)
+        }
+        return [suite for suite in study.suites if suite in suites]
+    asked = list(study.asked)
+    if model in study.perplexity_models and mask_set in [ORIGINAL, *study.perplexity_sets]:
+        asked.append(PERPLEXITY)
+    return asked
+
+
+def jobs(study: Study, model: str) -> list[list[str]]:
+    """Return the mask sets of every job on a model.
+
+    How many share a job is a matter of speed, and nothing that a rule tracks depends on it.
+    """
+    sets = [
+        name for members in groups(study, model).values() for name in members if parts(study, model, name)
+    ]
+    size = study.config["evaluation"].get("sets_per_job", SETS_PER_JOB)
+    return [sets[start : start + size] for start in range(0, len(sets), size)]
+
+
+def job_parts(study: Study, model: str, mask_sets: list[str]) -> list[str]:
+    """Return all that is asked under some mask sets, each part once."""
+    asked = {part for name in mask_sets for part in parts(study, model, name)}
+    return [part for part in [*study.asked, PERPLEXITY] if part in asked]
+
+
+def job_settings(study: Study, model: str, mask_sets: list[str]) -> dict[str, Any]:
+    """Return the params of a job: what is done to which neurons and what is asked under it, and how answers are made."""
+    asked = study.config.get("open_questions", {})
+    answering = {key: asked[key] for key in ANSWERING if key in asked}
+    prompts = {
+        name: {"kind": kind, "settings": answering if kind == "open" else {}}
+        for part in job_parts(study, model, mask_sets)
+        for name, (kind, _) in prompt_names(study, part).items()
+    }
+    sets = {
+        mask_set: {
+            "neurons": "" if mask_set == ORIGINAL else study.masks.neurons_of(mask_set),
+            "intervention": study.masks.intervention(mask_set),
+            "asked": [name for part in parts(study, model, mask_set) for name in prompt_names(study, part)],
+        }
+        for mask_set in mask_sets
+    }
+    return {"mask_sets": sets, "prompts": prompts}
+
+
+def interventions(study: Study, model: str, group: str) -> dict[str, Any]:
+    """Return what is done to the neurons of every mask set of a group, for `params`."""
+    return {name: study.masks.intervention(name) for name in groups(study, model)[group]}

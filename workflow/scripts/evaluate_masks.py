@@ -1,0 +1,60 @@
+"""Ask one model all its prompts under several mask sets, in one engine; finished conditions are kept at once."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from crane.artefacts import read_table, write_json
+from crane.evaluation.conditions import MaskSet, Prompts, evaluate
+from crane.evaluation.engine import Engine
+from crane.evaluation.loading import engine_facts, open_engine
+from crane.models.folders import weights_identity
+from crane.neurons.mean_values import intervention
+from crane.neurons.neuron_set import NeuronSet
+from crane.parts import PartStore
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run a rule `evaluate_masks_*`."""
+    torch.set_num_threads(snakemake.threads)
+    params, speed = snakemake.params, snakemake.resources
+    files = {Path(path).stem: path for path in snakemake.input.masks}
+    mask_sets = [
+        MaskSet(
+            name,
+            NeuronSet.read_parquet(files[settings["neurons"]]) if settings["neurons"] else None,
+            intervention(settings["intervention"], snakemake.input.means),
+            settings["asked"],
+        )
+        for name, settings in params.mask_sets.items()
+    ]
+    prompts = {
+        name: Prompts(name, settings["kind"], read_table(path), settings["settings"])
+        for (name, settings), path in zip(params.prompts.items(), snakemake.input.prompts, strict=True)
+    }
+    facts = {
+        "model": weights_identity(snakemake.input.model),
+        "code": params.code,
+        **engine_facts(params.engine, params.dtype),
+    }
+
+    def opened() -> Engine:
+        return open_engine(
+            params.engine,
+            snakemake.input.model,
+            dtype=params.dtype,
+            batch_tokens=speed.batch_tokens,
+            batch_size=speed.batch_size,
+            gpus=speed.gpu,
+            context=max(asked.longest() for asked in prompts.values()) + 1,
+        )
+
+    receipts = {Path(path).stem: path for path in snakemake.output}
+    for name, receipt in evaluate(mask_sets, prompts, PartStore(params.store), facts, opened):
+        write_json(receipt, receipts[name])
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)

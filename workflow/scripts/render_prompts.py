@@ -1,0 +1,31 @@
+"""Make the tokenised prompts of one benchmark, or of the open questions, for one model."""
+
+from typing import Any
+
+from crane.artefacts import write_table
+from crane.evaluation import benchmarks
+from crane.evaluation.open_questions import read_questions, render_questions
+from crane.evaluation.prompts import render_benchmark
+from crane.models.loading import context_limit, load_tokenizer
+from joblog import job_log, provenance
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `render_prompts` or `render_open_questions`."""
+    tokenizer, limit = load_tokenizer(snakemake.input.model), context_limit(snakemake.input.model)
+    if snakemake.rule == "render_prompts":
+        name, settings = snakemake.wildcards.benchmark, snakemake.params.benchmark
+        frame = render_benchmark(name, benchmarks.load(name, settings), settings, tokenizer, limit)
+    else:
+        asked = {key.removeprefix("open_questions."): value for key, value in snakemake.params.asked.items()}
+        context = min(asked.pop("context"), limit or asked["context"])
+        questions = {code: read_questions(snakemake.input[code]) for code in snakemake.params.languages}
+        frame = render_questions(questions, tokenizer, **asked, context=context)
+    dropped = frame.attrs.get("dropped", 0)
+    print(f"{len(frame)} prompts of at most {frame['tokens'].max()} tokens, {dropped} left out as too long")
+    write_table(frame, snakemake.output.prompts, provenance(snakemake, dropped=dropped))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)
