@@ -10,7 +10,7 @@ from typing import Any
 
 from crane.names import HALVES, OPEN_SUITE, ORIGINAL
 from crane.study.check import check
-from crane.study.contradictions import file_name
+from crane.study.file_names import file_name
 from crane.study.judges import describe, reading, request, speed
 from crane.study.sweeps import SELECTION_FREE, Sweeps
 
