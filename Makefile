@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/local --configfile config/demo.yaml
 DEMO := results/demo
 
-.PHONY: demo preflight plan install docs-demo vllm vllm-cpu slurm-packages test test-vllm test-slurm test-report lint figures rulegraph bench bench-bootstrap bench-judge bench-planning bench-vllm lock clean-demo
+.PHONY: demo preflight plan install docs-demo vllm vllm-cpu slurm-packages schema test test-vllm test-slurm test-report lint figures rulegraph bench bench-bootstrap bench-judge bench-planning bench-vllm lock clean-demo
 
 demo: $(INSTALLED)
 	$(SNAKEMAKE)
@@ -71,6 +71,10 @@ lint: $(INSTALLED)
 STUDY := config/config.yaml
 preflight plan: $(INSTALLED)
 	@$(BIN)/snakemake $@ --profile slurm --quiet all --configfile $(STUDY)
+
+# The JSON schema of a study, for editors, from the models that check it; a test holds it fresh.
+schema: $(INSTALLED)
+	PYTHONPATH=workflow/scripts $(BIN)/python -m crane.study.schema.json_schema
 
 figures: $(INSTALLED)
 	$(SNAKEMAKE) figures

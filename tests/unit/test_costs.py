@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from crane.preflight.plan import Assumptions, CostError, estimate, parameters, render
-from crane.study.check import SCHEMA
+from crane.study.schema.json_schema import SCHEMA
 from crane.study.study import Study
 
 ROOT = SCHEMA.parents[2]

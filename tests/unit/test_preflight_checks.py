@@ -17,7 +17,7 @@ from crane.preflight import sources as preflight
 from crane.preflight.checks import Check, PreflightError, make, read_checks, render, write_checks
 from crane.preflight.environment import environment
 from crane.preflight.machine import gpu, gpu_loads, partitions
-from crane.study.check import SCHEMA
+from crane.study.schema.json_schema import SCHEMA
 from crane.study.study import Study
 
 

@@ -253,9 +253,9 @@ def test_lape_equals_the_published_rule(seed, top, cut, bar):
     expected = lape_as_published(active, tokens, top, cut, bar)
     if not expected.any((1, 2)).all():
         with pytest.raises(SelectionError, match="LAPE selects no neuron"):
-            lape(active, tokens, LANGUAGES, top=top, filter=cut, bar=bar)
+            lape(active, tokens, LANGUAGES, top_rate=top, filter_rate=cut, activation_bar_ratio=bar)
         return
-    found = lape(active, tokens, LANGUAGES, top=top, filter=cut, bar=bar)
+    found = lape(active, tokens, LANGUAGES, top_rate=top, filter_rate=cut, activation_bar_ratio=bar)
     np.testing.assert_array_equal(flags(found, active.shape), expected)
 
 
@@ -273,7 +273,7 @@ def test_lape_without_a_neuron_names_the_language():
     with pytest.raises(
         SelectionError, match=r"'zh': LAPE selects no neuron.*highest activation probability is 0\.0"
     ):
-        lape(active, tokens, LANGUAGES, top=0.1)
+        lape(active, tokens, LANGUAGES, top_rate=0.1)
 
 
 def entropies(active, tokens):
@@ -288,9 +288,11 @@ def test_matched_lape_has_the_counts_and_follows_the_entropy(seed):
     active, tokens = activations(seed)
     p, entropy = entropies(active, tokens)
     at = np.sort(p, axis=None)[round(0.9 * p.size) - 1]
-    candidates = p > at  # filter and bar are the same quantile here
+    candidates = p > at  # both rates are the same quantile here
     counts = {"en": 5, "zh": int(candidates[1].sum()), "vi": int(candidates[2].sum()) + 40}
-    neurons, beyond = lape_matched(active, tokens, LANGUAGES, counts, filter=0.9, bar=0.9)
+    neurons, beyond = lape_matched(
+        active, tokens, LANGUAGES, counts, filter_rate=0.9, activation_bar_ratio=0.9
+    )
     chosen = flags(neurons, active.shape)
     assert {name: neurons.total(name) for name in LANGUAGES} == counts
     assert beyond == {"en": 0, "zh": 0, "vi": 40}

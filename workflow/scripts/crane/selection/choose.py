@@ -45,7 +45,11 @@ def choose(
     """
     method = settings["method"]
     if method in ("lape", "lape_matched"):
-        quantiles = {key: settings[key] for key in ("top", "filter", "bar") if key in settings}
+        quantiles = {
+            key: settings[key]
+            for key in ("top_rate", "filter_rate", "activation_bar_ratio")
+            if key in settings
+        }
         counters = activations(table, languages)
         if method == "lape":
             return lape(*counters, languages, **quantiles), {}

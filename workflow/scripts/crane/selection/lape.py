@@ -27,9 +27,9 @@ class _Lape:
         # A neuron that never fires prefers no language: the highest entropy, where 0/0 would count as the lowest.
         self.entropy = np.where(total[0] > 0, entropy, np.log(len(self.probability)))
 
-    def ranked(self, filter: float) -> np.ndarray:
+    def ranked(self, filter_rate: float) -> np.ndarray:
         """Entropy with infinity for neurons that no language activates often enough."""
-        often = (self.probability > _kth(self.probability, filter)).any(0)
+        often = (self.probability > _kth(self.probability, filter_rate)).any(0)
         return np.where(often, self.entropy, np.inf)
 
 
@@ -38,37 +38,39 @@ def lape(
     tokens: Tensor,
     languages: Sequence[str],
     *,
-    top: float = 0.01,
-    filter: float = 0.95,
-    bar: float = 0.95,
+    top_rate: float = 0.01,
+    filter_rate: float = 0.95,
+    activation_bar_ratio: float = 0.95,
 ) -> NeuronSet:
     """Language Activation Probability Entropy, the published rule.
 
     p = active / tokens; entropy of p normalised over the languages; neurons where no language's p exceeds the
-    `filter` quantile of all p are dropped; the share `top` of all neurons with the lowest entropy is kept; a kept
-    neuron belongs to every language whose p exceeds the `bar` quantile of all p.
+    `filter_rate` quantile of all p are dropped; the share `top_rate` of all neurons with the lowest entropy is kept; a
+    kept neuron belongs to every language whose p exceeds the `activation_bar_ratio` quantile of all p. Names and
+    defaults are those of LAPE's own code.
 
     Args:
         active: int64 `[L, K, I]`, tokens with a positive activation.
         tokens: int64 `[L]`.
         languages: names of the L languages.
-        top: share of all neurons to keep.
-        filter: quantile that at least one language must exceed.
-        bar: quantile that a language must exceed to own the neuron.
+        top_rate: share of all neurons to keep.
+        filter_rate: quantile that at least one language must exceed.
+        activation_bar_ratio: quantile that a language must exceed to get the neuron.
 
     Raises:
         SelectionError: a language gets no neuron.
     """
     measure = _Lape(active, tokens)
-    entropy = measure.ranked(filter)
-    kept = highest_ranked(-entropy, round(top * entropy.size)) & np.isfinite(entropy)
-    flags = kept & (measure.probability > _kth(measure.probability, bar))
+    entropy = measure.ranked(filter_rate)
+    kept = highest_ranked(-entropy, round(top_rate * entropy.size)) & np.isfinite(entropy)
+    flags = kept & (measure.probability > _kth(measure.probability, activation_bar_ratio))
     for row, language in enumerate(languages):
         if not flags[row].any():
             highest = measure.probability[row].max()
             raise SelectionError(
-                f"language {language!r}: LAPE selects no neuron (top {top}, filter {filter}, bar {bar}); its highest "
-                f"activation probability is {highest:.4g}. Raise `top` or lower `filter` and `bar`."
+                f"language {language!r}: LAPE selects no neuron (top_rate {top_rate}, filter_rate {filter_rate}, "
+                f"activation_bar_ratio {activation_bar_ratio}); its highest activation probability is {highest:.4g}. "
+                "Raise `top_rate` or lower `filter_rate` and `activation_bar_ratio`."
             )
     scores = np.broadcast_to(-entropy, flags.shape)
     return NeuronSet.from_flags(flags, languages, scores=scores)
@@ -80,20 +82,22 @@ def lape_matched(
     languages: Sequence[str],
     counts: Mapping[str, int],
     *,
-    filter: float = 0.95,
-    bar: float = 0.95,
+    filter_rate: float = 0.95,
+    activation_bar_ratio: float = 0.95,
 ) -> tuple[NeuronSet, dict[str, int]]:
     """LAPE's ranking, cut to a given number of neurons per language.
 
     The published rule has no candidates beyond its quantiles, so a large budget is filled in this order: neurons
-    that pass `filter` and whose p exceeds `bar` for the language; then those whose p is highest in the language;
-    then the others; by ascending entropy within each.
+    that pass `filter_rate` and whose p exceeds `activation_bar_ratio` for the language; then those whose p is highest
+    in the language; then the others; by ascending entropy within each.
 
     Returns:
         The set, and per language how many neurons lie beyond the published rule's quantiles.
     """
     measure = _Lape(active, tokens)
-    published = np.isfinite(measure.ranked(filter)) & (measure.probability > _kth(measure.probability, bar))
+    published = np.isfinite(measure.ranked(filter_rate)) & (
+        measure.probability > _kth(measure.probability, activation_bar_ratio)
+    )
     flags = np.zeros(published.shape, bool)
     beyond = {}
     for row, language in enumerate(languages):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crane.names import HALVES
-from crane.study.files import file_name
+from crane.study.file_names import file_name
 from crane.study.ordering import key_sorted
 
 TASKS = Path(__file__).parents[3] / "tasks"

@@ -51,7 +51,8 @@ def _name(settings: Mapping[str, Any]) -> str:
     if settings["method"] == "random":
         return f"random-{settings['seed']}-as-{settings['match']}"
     if settings["method"] == "lape_matched":
-        return f"lape-filter{text(settings['filter'])}-bar{text(settings['bar'])}-as-{settings['match']}"
+        quantiles = f"filter{text(settings['filter_rate'])}-bar{text(settings['activation_bar_ratio'])}"
+        return f"lape-{quantiles}-as-{settings['match']}"
     parts = [settings.get("statistic", "kurtosis"), settings["normalise"], settings["rule"]]
     if "threshold" in settings:
         parts.append(f"above{text(settings['threshold'])}")

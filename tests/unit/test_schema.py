@@ -1,0 +1,355 @@
+"""The models of a study's configuration: their errors' messages, their documentation, and what they leave alone."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from crane.study import check as checking
+from crane.study.check import ConfigError, check
+from crane.study.schema import json_schema
+from crane.study.schema.fields import Given
+from crane.study.schema.messages import RENAMED
+from crane.study.schema.places import locate
+from crane.study.schema.relevance import Relevance
+from crane.study.schema.root import StudyConfig
+from crane.study.schema.section import Section
+from crane.study.study import Study
+from jsonschema import Draft202012Validator
+from pydantic import Field, ValidationError
+from test_study import GPT, HUB_CORPUS, HUB_FILES, PINNED, REMOVE, changed, messages
+
+ROOT = json_schema.SCHEMA.parents[2]
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "config" / "demo.yaml").read_text(encoding="utf-8"))
+
+
+# Optional sections --------------------------------------------------------------------------------------
+
+NO_BENCHMARKS = {"benchmarks": REMOVE, "suites": REMOVE, "sweeps": REMOVE}
+NO_QUESTIONS = {"open_questions": REMOVE, "judges": REMOVE}
+REST = {"published": REMOVE}
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        NO_BENCHMARKS,
+        NO_QUESTIONS,
+        {**NO_BENCHMARKS, "perplexity": REMOVE},
+        {**NO_QUESTIONS, "perplexity": REMOVE},
+        {**NO_BENCHMARKS, **NO_QUESTIONS},
+    ],
+    ids=lambda edits: "without " + ", ".join(edits),
+)
+def test_a_study_without_some_evaluations_passes(config: dict[str, Any], edits: dict[str, Any]) -> None:
+    check(changed(config, **edits, **REST))
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        ({"judges": REMOVE}, "judges: missing; open_questions and judges need each other"),
+        ({"open_questions": REMOVE}, "open_questions: missing; judges and open_questions need each other"),
+        ({"suites": REMOVE, "sweeps": REMOVE}, "suites: missing; benchmarks and suites need each other"),
+        ({"benchmarks": REMOVE}, "benchmarks: missing; suites and benchmarks need each other"),
+        (
+            {**NO_BENCHMARKS, **NO_QUESTIONS, "perplexity": REMOVE},
+            "(top level): nothing to evaluate; give benchmarks and suites, open_questions and judges, or perplexity",
+        ),
+        (
+            {"benchmarks": REMOVE, "suites": REMOVE},
+            "sweeps: a sweep evaluates a suite; give benchmarks and suites",
+        ),
+        (
+            {**NO_BENCHMARKS, "datasets": {"mmlu": {**PINNED, "files": ["*"]}}},
+            "datasets: used by benchmarks only; give benchmarks and suites",
+        ),
+    ],
+)
+def test_sections_that_need_others(config: dict[str, Any], edits: dict[str, Any], expected: str) -> None:
+    (line,) = messages(changed(config, **edits, **REST))
+    assert line.strip().startswith(expected)
+
+
+def test_published_benchmarks_exist(config: dict[str, Any]) -> None:
+    lines = messages(changed(config, **NO_QUESTIONS))
+    assert [line.split(":")[0].strip() for line in lines] == [
+        f"published.benchmarks.open_{language}" for language in ("en", "zh", "vi")
+    ]
+
+
+# Messages -----------------------------------------------------------------------------------------------
+
+
+def test_all_contradictions_are_reported_at_once(config: dict[str, Any]) -> None:
+    lines = messages(
+        changed(
+            config,
+            demo__pretraining__heads=3,  # inside a section
+            mask_sets__crane_threshold__threshold=REMOVE,
+            evaluation__gpus=2,  # between sections
+            perplexity__documents=9999,
+        )
+    )
+    keys = {line.split(":")[0].strip() for line in lines}
+    assert {"demo.pretraining.heads", "mask_sets.crane_threshold.threshold", "evaluation.gpus",
+            "perplexity.documents"} <= keys  # fmt: skip
+
+
+def test_contradictions_wait_until_every_key_is_valid(config: dict[str, Any]) -> None:
+    (line,) = messages(changed(config, relevance__rules="lrp", evaluation__gpus=2))
+    assert "relevance.rules" in line
+
+
+def test_renamed_keys_name_the_present_one(config: dict[str, Any]) -> None:
+    former = {"label": "L", "method": "lape", "top": 0.01, "filter": 0.95, "bar": 0.95}
+    matched = {"label": "L", "method": "lape_matched", "match": "crane", "filter": 0.95, "bar": 0.95}
+    lines = messages(changed(config, mask_sets__lape=former, mask_sets__lape_matched=matched))
+    assert [line.strip() for line in lines] == [
+        f"{section}.{tag}: key {old!r} is now {new!r}" for (section, tag, old), new in RENAMED.items()
+    ]
+
+
+def test_a_missing_key_is_still_reported_beside_a_renamed_one(config: dict[str, Any]) -> None:
+    lines = messages(
+        changed(config, mask_sets__lape={"label": "L", "method": "lape", "top": 0.01, "bar": 0.9})
+    )
+    assert any("mask_sets.lape: missing key filter_rate" in line for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("edits", "parts"),
+    [
+        ({"sweeps": None}, ["sweeps: null is not a value"]),
+        ({"relevance__batch_size": None}, ["relevance.batch_size: null is not a value"]),
+        ({"mask_sets__crane__relevance": None}, ["mask_sets.crane.relevance: null is not a value"]),
+        ({"demo__pretraining__learning_rate": "3e-3"}, ["'3e-3'", "a number", "point before the exponent"]),
+        ({"corpora__documents": "5000"}, ["must be an integer, not '5000'; remove the quotes"]),
+        ({"corpora__documents": 5000.0}, ["must be an integer, not 5000.0"]),
+        ({"corpora__seed": True}, ["corpora.seed: must be an integer, not true"]),
+        ({"figures__width": float("nan")}, ["figures.width", "not a finite number"]),
+        ({"mask_sets__lape__intervention": {"mean": 1}}, ["mask_sets.lape.intervention.mean", "boolean", "not 1"]),
+        ({"relevance": "attnlrp"}, ["relevance: expected keys and values, found a string"]),
+        ({"mask_sets": []}, ["mask_sets: expected keys and values, found a list"]),
+        ({"mask_sets__lape": {}}, ["mask_sets.lape: missing key method"]),
+        ({"mask_sets__crane__budget": {"mach": "lape"}}, ["mask_sets.crane.budget", "'mach'", "did you mean 'match'?"]),
+        ({"mask_sets__random__method": "randm"}, ["mask_sets.random.method", "did you mean 'random'?"]),
+        ({"mask_sets__crane__crane": 1}, ["mask_sets.crane: unknown key 'crane'"]),  # a tag's name as a key
+        ({"models__base__label": 3}, ["models.base.label: must be a string, not 3"]),
+        ({"datasets": {"mmlu": {**PINNED, "files": [""]}}}, ["datasets.mmlu.files.0: must not be empty"]),
+        (
+            {"corpora": {**HUB_CORPUS, **PINNED, "files": {**HUB_FILES, "vi": {**PINNED, "file": "x"}}}},
+            ["corpora.files.vi: unknown key 'file'; allowed: files, repository, revision", "did you mean 'files'?"],
+        ),
+        ({"evaluation__gpus": 2}, ["evaluation.gpus", "'hf'", "not 2"]),
+        ({"corpora__shards": 1001}, ["corpora.shards", "1001", "1000"]),
+        ({"demo__pretraining__heads": 3}, ["demo.pretraining.heads", "3", "128"]),
+        ({"sweeps": {}}, ["sweeps: no sweep", "budget, threshold, ablation, intervention"]),
+    ],
+)  # fmt: skip
+def test_more_wrong_configurations(config: dict[str, Any], edits: dict[str, Any], parts: list[str]) -> None:
+    lines = messages(changed(config, **edits))
+    assert any(all(part in line for part in parts) for line in lines), lines
+
+
+def test_names_that_yaml_reads_as_something_else(config: dict[str, Any]) -> None:
+    config["languages"] |= yaml.safe_load("no: {name: Norwegian}")
+    assert any("the name false is not a string; put it in quotes" in line for line in messages(config))
+
+
+def test_sets_that_match_each_other_in_a_circle_are_reported(config: dict[str, Any]) -> None:
+    circle = {"label": "C", "method": "lape_matched", "filter_rate": 0.9, "activation_bar_ratio": 0.9}
+    wrong = changed(
+        config,
+        mask_sets__a={**circle, "match": "b"},
+        mask_sets__b={**circle, "match": "a"},
+        sweeps__budget__mask_sets=["a"],
+    )
+    assert any("mask_sets.a.match: 'b' is itself matched" in line for line in messages(wrong))
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        {**GPT, "key_variable": "sk-123abc"},
+        {**GPT, "key_variable": {"key": "sk-123abc"}},
+        {**GPT, "base_url": "https://me:sk-123abc@host/v1", "key_variable": None},
+        {**GPT, "base_url": ["sk-123abc"], "key_variable": None},
+        {**GPT, "api_key": "sk-123abc"},
+        {**GPT, "price": "sk-123abc"},
+        {**GPT, "temperature": {"key": "sk-123abc"}},
+        {"kind": "reference", "label": "R", "char_order": 6, "word_order": 0, "key_variable": "sk-123abc"},
+        "sk-123abc",
+        ["sk-123abc"],
+    ],
+)
+def test_no_secret_is_repeated(config: dict[str, Any], judge: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check(changed(config, judges__gpt=judge))
+    error: BaseException | None = caught.value
+    assert "judges.gpt" in str(error)
+    while error is not None:  # nor by a traceback, which shows the errors behind an error
+        assert "123abc" not in str(error) and "123abc" not in repr(error.args)
+        error = error.__cause__ or error.__context__
+    with pytest.raises(ValidationError) as hidden:
+        StudyConfig.model_validate(changed(config, judges__gpt=judge))
+    assert "123abc" not in str(hidden.value)
+
+
+def test_the_tags_of_unions_are_not_part_of_a_path() -> None:
+    place = locate(StudyConfig, ("mask_sets", "crane", "crane", "budget", "match"))
+    assert place.path == ("mask_sets", "crane", "budget", "match") and place.type is str
+    place = locate(StudyConfig, ("corpora", "hub", "files", "vi", "mapping", "revision"))
+    assert place.path == ("corpora", "files", "vi", "revision")
+    assert "40 hexadecimal digits" in place.description
+
+
+# What rules get -----------------------------------------------------------------------------------------
+
+
+class _WiderRelevance(Relevance):
+    temperature: float = Field(default=1, description="A new key with a default.")
+    note: Given[str] = Field(default=None, description="A new optional key.")
+
+
+class _WiderStudy(StudyConfig):
+    relevance: _WiderRelevance
+
+
+def test_a_new_optional_key_changes_no_params(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handed_out() -> dict[str, Any]:
+        study = Study(config)
+        assert study.config is config
+        return {
+            "relevance": study.relevance(""),
+            "variant": study.relevance("-logprob"),
+            "pick": study.pick("relevance", "corpora", "mask_sets"),
+            "selections": {name: study.selection(name) for name in study.every_set},
+            "suite": study.suite_settings("quiz"),
+            "judge": study.judge_request("reference"),
+        }
+
+    before = json.dumps(handed_out())  # numbers as written: 1 is not 1.0
+    monkeypatch.setattr(checking, "StudyConfig", _WiderStudy)
+    assert check(config).relevance.temperature == 1
+    assert json.dumps(handed_out()) == before
+
+
+# Documentation ------------------------------------------------------------------------------------------
+
+
+def properties(
+    schema: dict[str, Any], root: dict[str, Any], where: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str]]:
+    """Yield (dotted key, description) of every property; names given by the user are <name>."""
+    schema = {**_resolved(schema, root), **schema}
+    for key, value in schema.get("properties", {}).items():
+        yield ".".join((*where, key)), {**_resolved(value, root), **value}.get("description", "")
+        yield from properties(value, root, (*where, key))
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from properties(schema["additionalProperties"], root, (*where, "<name>"))
+    for member in schema.get("oneOf", []):
+        yield from properties(member, root, where)
+
+
+def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    return root["$defs"][schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+
+
+EDITORS = json.loads(json_schema.SCHEMA.read_text(encoding="utf-8"))
+KEYS = list(dict.fromkeys(properties(EDITORS, EDITORS)))
+README = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_editors_schema_is_fresh() -> None:
+    assert json_schema.SCHEMA.read_text(encoding="utf-8") == json_schema.rendered(), "run `make schema`"
+
+
+def test_the_walk_reaches_everything() -> None:
+    assert {"study", "models.<name>.layers", "mask_sets.<name>.budget.fraction", "mask_sets.<name>.seeds",
+            "demo.pretraining.seed", "languages.<name>.name", "corpora.files.<name>.revision",
+            "judges.<name>.price.input", "open_questions.files.<name>.sha256",
+            "sweeps.ablation.rules"} <= dict(KEYS).keys()  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "description"), KEYS)
+def test_every_key_is_described(key: str, description: str) -> None:
+    assert len(description) > 10, f"{key} has no description"
+    assert description.endswith("."), f"{key}: {description}"
+
+
+def test_the_config_readme_explains_every_key() -> None:
+    explained = set(re.findall(r"`([^`\n]+)`", README))
+    explained |= {part for text in explained for part in text.split(".")}
+    missing = [key for key, _ in KEYS if key.rsplit(".", 1)[-1] not in explained]
+    assert not missing, f"config/README.md does not mention {missing}"
+
+
+def test_the_config_readme_explains_nothing_else() -> None:
+    keys = {key.replace("<name>", "x") for key, _ in KEYS}
+    rows = [row for table in README.split("\n| key |")[1:] for row in table.split("\n\n")[0].splitlines()[2:]]
+    documented = [key for row in rows for key in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    assert len(documented) > 100
+    for name in documented:
+        pattern = re.compile(r"(.*\.)?" + re.escape(name).replace(r"\*", r"[^.]+"))
+        assert any(pattern.fullmatch(key) for key in keys), (
+            f"config/README.md explains `{name}`, which is no key"
+        )
+
+
+def _objects(schema: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        if schema.get("type") == "object":
+            yield schema
+        for value in schema.values():
+            yield from _objects(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _objects(value)
+
+
+def test_the_schema_is_closed() -> None:
+    assert EDITORS["additionalProperties"] is False
+    for found in _objects(EDITORS):
+        extra = found["additionalProperties"]
+        assert extra is False if "properties" in found else isinstance(extra, dict), found
+
+
+def _sections(section: type[Section]) -> Iterator[type[Section]]:
+    for inner in section.__subclasses__():
+        yield inner
+        yield from _sections(inner)
+
+
+def test_every_section_is_closed_and_strict() -> None:
+    sections = list(_sections(Section))
+    assert len(sections) > 40
+    for section in sections:
+        assert section.model_config["extra"] == "forbid" and section.model_config["strict"], section
+        assert section.model_config["hide_input_in_errors"], section
+
+
+def test_editors_accept_the_presets_and_refuse_typing_errors(config: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(EDITORS)
+    validator = Draft202012Validator(EDITORS)
+    for path in (ROOT / "config").glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        if text.startswith("# yaml-language-server: $schema=../workflow/schemas/config.schema.json\n"):
+            assert list(validator.iter_errors(yaml.safe_load(text))) == [], path
+        else:
+            assert " on top of config.yaml" in text, (
+                f"{path} is a whole study; name its schema in the first line"
+            )
+    for edits in (
+        {"relevance__objectiv": "x"}, {"mask_sets__crane__rule": "best"}, {"judges": REMOVE}, {"sweeps": None},
+        {"mask_sets__original": config["mask_sets"]["crane"]}, {"suites__quiz": ["quiz_en", "quiz_en"]},
+    ):  # fmt: skip
+        assert not validator.is_valid(changed(config, **edits)), edits

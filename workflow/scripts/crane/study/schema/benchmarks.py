@@ -1,0 +1,96 @@
+"""Multiple-choice benchmarks, the data sets of their questions, and the suites that are evaluated together."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from crane.study.schema.fields import Given, Repository, Revision
+from crane.study.schema.section import Problem, Section, unless_known
+
+
+class Dataset(Section):
+    """A data set of the Hugging Face Hub."""
+
+    repository: Repository
+    revision: Revision
+    files: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=1,
+        description="Globs of the files needed; README.md, which lists the data set's parts, is always added.",
+    )
+
+
+class Benchmark(Section):
+    """A multiple-choice benchmark in one language."""
+
+    label: str = Field(description="Column head in tables and figures.")
+    language: str = Field(description="Language of the questions.")
+    task: str = Field(
+        description="An lm-eval task or group, or a file of workflow/tasks without its extension."
+    )
+    data: Given[str] = Field(
+        default=None,
+        description="JSONL file that replaces the task's data set; generated: the demo's questions.",
+    )
+    dataset: Given[str] = Field(
+        default=None, description="One of `datasets`: the pinned copy of the task's own data set."
+    )
+    fewshot: int = Field(ge=0, description="Solved examples before each question.")
+    chance: float = Field(ge=0, lt=1, description="Accuracy of guessing.")
+    stratify_by: Given[str] = Field(
+        default=None,
+        description="Field of a question; the bootstrap resamples within its values (default: the lm-eval task).",
+    )
+    cluster_by: Given[str] = Field(
+        default=None,
+        description="Field of a question; questions that share its value are resampled together.",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield two sources for the same questions."""
+        if self.data is not None and self.dataset is not None:
+            yield Problem("", "data and dataset exclude each other; remove one")
+
+
+Suites = Mapping[str, Sequence[str]]
+
+
+def benchmark_problems(
+    benchmarks: Mapping[str, Benchmark],
+    datasets: Collection[str],
+    languages: Collection[str],
+) -> Iterator[Problem]:
+    """Yield names that benchmarks use and the study lacks, and data sets that no benchmark uses."""
+    for name, benchmark in benchmarks.items():
+        yield from unless_known(f"benchmarks.{name}.language", benchmark.language, languages, "language")
+        if benchmark.dataset is not None:
+            yield from unless_known(f"benchmarks.{name}.dataset", benchmark.dataset, datasets, "data set")
+    used = {benchmark.dataset for benchmark in benchmarks.values()}
+    for name in datasets:
+        if name not in used:
+            yield Problem(f"datasets.{name}", "no benchmark takes its questions from it; remove it")
+
+
+def suite_problems(
+    suites: Suites, benchmarks: Mapping[str, Benchmark], languages: Collection[str]
+) -> Iterator[Problem]:
+    """Yield suites without exactly one benchmark per language, and benchmarks that are not in exactly one suite."""
+    suite_of: dict[str, str] = {}
+    for suite, names in suites.items():
+        key = f"suites.{suite}"
+        for name in names:
+            yield from unless_known(key, name, benchmarks, "benchmark")
+            if name in suite_of:
+                yield Problem(key, f"{name!r} is already in suite {suite_of[name]!r}")
+            suite_of[name] = suite
+        found = [benchmarks[name].language for name in names if name in benchmarks]
+        for language in languages:
+            if found.count(language) != 1:
+                yield Problem(
+                    key,
+                    f"{found.count(language)} benchmarks in language {language!r}; LangSpec-F1 needs exactly one "
+                    "per language",
+                )
+    for name in benchmarks:
+        if name not in suite_of:
+            yield Problem(f"benchmarks.{name}", "in no suite; add it to one or remove it")

@@ -1,0 +1,127 @@
+"""The corpora: the texts on which relevance is measured."""
+
+from collections.abc import Collection, Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from crane.corpora.sampling import with_surplus
+from crane.study.schema.fields import Given, Repository, Revision, Seed, TextOr
+from crane.study.schema.section import Problem, Section, unless_known
+
+
+class RepositoryFiles(Section):
+    """Files of a repository that one language has to itself."""
+
+    repository: Repository
+    revision: Revision
+    files: str = Field(description="Glob of the repository's files.")
+
+
+class _Corpora(Section):
+    documents: int = Field(ge=2, description="Samples per language; 5000 in the paper's study.")
+    max_tokens: int = Field(
+        ge=2, description="A sample is cut to this number of tokens; 2048 in the paper's study."
+    )
+    seed: Seed
+    shards: int = Field(ge=1, description="Relevance jobs per language.")
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield a number of shards that leaves some without a document."""
+        if self.shards > self.documents:
+            yield Problem("shards", f"{self.shards} shards cannot share {self.documents} documents")
+
+
+class GeneratedCorpora(_Corpora):
+    """The demo's generated texts."""
+
+    source: Literal["generated"] = Field(description="generated: the demo's texts.")
+
+
+class LocalCorpora(_Corpora):
+    """Files on this machine."""
+
+    source: Literal["local"] = Field(description="local: files on this machine.")
+    files: dict[str, TextOr[RepositoryFiles]] = Field(
+        description="Language -> glob of .txt (one document per line), .jsonl, .jsonl.gz, .json.gz or .parquet files."
+    )
+    column: str = Field(description="Field or column that holds the text.")
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield languages whose files are those of a repository."""
+        yield from super().problems()
+        for language, files in self.files.items():
+            if not isinstance(files, str):
+                yield Problem(
+                    f"files.{language}", "a repository needs source: hub; with source: local, give a glob"
+                )
+
+
+class HubCorpora(_Corpora):
+    """Files of data set repositories on the Hugging Face Hub."""
+
+    source: Literal["hub"] = Field(description="hub: files of data set repositories on the Hugging Face Hub.")
+    repository: Given[Repository] = Field(
+        default=None, description="Repository, as owner/name, of the languages that name none themselves."
+    )
+    revision: Given[Revision] = Field(
+        default=None,
+        description="Commit of that repository: all 40 hexadecimal digits, or refs/pr/<n>. A branch could move.",
+    )
+    files: dict[str, TextOr[RepositoryFiles]] = Field(
+        description="Language -> glob of the repository's files, or {repository, revision, files} for a language "
+        "with its own repository."
+    )
+    column: str = Field(description="Field or column that holds the text.")
+    max_files: int = Field(ge=1, description="Number of files read per language, drawn with the seed.")
+    pool: int = Field(
+        ge=2, description="Documents kept per language out of those read; at least 5% more than `documents`."
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield languages without a repository."""
+        yield from super().problems()
+        for language, files in self.files.items():
+            if isinstance(files, str):
+                for key in ("repository", "revision"):
+                    if getattr(self, key) is None:
+                        yield Problem(
+                            key, f"missing; the files of language {language!r} do not name one themselves"
+                        )
+
+
+Corpora = Annotated[GeneratedCorpora | LocalCorpora | HubCorpora, Field(discriminator="source")]
+
+
+def language_table_problems(
+    key: str, table: Collection[str], languages: Collection[str]
+) -> Iterator[Problem]:
+    """Yield languages of the study that a table leaves out, and entries for other languages."""
+    for language in languages:
+        if language not in table:
+            yield Problem(key, f"no entry for language {language!r}")
+    for language in table:
+        yield from unless_known(key, language, languages, "language")
+
+
+def corpus_problems(
+    corpora: Corpora, languages: Collection[str], held_out_documents: int
+) -> Iterator[Problem]:
+    """Yield what the corpora lack.
+
+    Args:
+        corpora: the section.
+        languages: the study's languages.
+        held_out_documents: documents per language that perplexity needs beyond the samples.
+    """
+    if isinstance(corpora, GeneratedCorpora):
+        return
+    yield from language_table_problems("corpora.files", corpora.files, languages)
+    if isinstance(corpora, HubCorpora):
+        needed = with_surplus(corpora.documents + held_out_documents)
+        if corpora.pool < needed:
+            yield Problem(
+                "corpora.pool",
+                f"{corpora.pool} is too small for {corpora.documents} documents (plus those of perplexity), some of "
+                f"which will be too short to use; at least {needed}",
+            )

@@ -1,0 +1,240 @@
+"""Mask sets: how the neurons to mask are chosen."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from crane.study.file_names import file_name
+from crane.study.schema.fields import File, Fraction, Given, Label, OnlyTrue
+from crane.study.schema.section import Problem, Section, unless_known
+
+Normalisation = Literal["layer", "global", "rank", "minmax", "none"]
+Quantile = Annotated[float, Field(ge=0, le=1)]
+
+
+class Budget(Section):
+    """A number of neurons per language, given in one of three ways."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    match: Given[str] = Field(default=None, description="Mask set whose counts per language are used.")
+    fraction: Given[Fraction] = Field(default=None, description="Share of all neurons, per language.")
+    count: Given[Annotated[int, Field(ge=1)]] = Field(default=None, description="Neurons per language.")
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield a budget given in no way or in several."""
+        if len(self.model_fields_set) != 1:
+            given = ", ".join(sorted(self.model_fields_set)) or "none"
+            yield Problem("", f"needs exactly one of: match, fraction, count (found: {given})")
+
+
+class Intervention(Section):
+    """What replaces zeroing the neurons' outputs, given in one of two ways."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    scale: Given[Annotated[float, Field(ge=0)]] = Field(
+        default=None, description="Factor; 0 masks, below 1 dampens, above 1 amplifies."
+    )
+    mean: Given[OnlyTrue] = Field(
+        default=None,
+        description="Set each neuron to its mean value over the tokens of all languages, on the identification model.",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield an intervention given in no way or in both."""
+        if len(self.model_fields_set) != 1:
+            given = ", ".join(sorted(self.model_fields_set)) or "none"
+            yield Problem("", f"needs exactly one of: scale, mean (found: {given})")
+
+
+class _MaskSet(Section):
+    label: Label
+    intervention: Given[Intervention] = Field(
+        default=None, description="What is done to the neurons' outputs; without it they are set to zero."
+    )
+
+
+class _RankedMaskSet(_MaskSet):
+    """Settings of the methods that rank all neurons by a statistic of their relevance."""
+
+    relevance: Given[str] = Field(
+        default=None, description="One of relevance_variants; without it, the study's own relevance."
+    )
+    normalise: Normalisation = Field(
+        description="Scale of the statistic: z-score within each layer (the paper), global z-score, rank, minmax, none."
+    )
+    rule: Literal["contrast", "target_only", "margin"] = Field(
+        description="contrast: above the threshold in the language and below it in all others; target_only: above it; "
+        "margin: difference to the highest other language."
+    )
+    threshold: Given[float] = Field(
+        default=None, description="On the normalised statistic (contrast, target_only) or on the margin."
+    )
+    budget: Given[Budget] = Field(
+        default=None,
+        description="Keep only the neurons of highest margin; without it, all that the rule selects.",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield a rule without what it needs."""
+        if self.rule != "margin" and self.threshold is None:
+            yield Problem("threshold", f"missing; rule {self.rule!r} needs it")
+        if self.rule == "margin" and self.threshold is None and self.budget is None:
+            yield Problem("", "rule 'margin' needs a threshold or a budget, or it selects every neuron")
+
+
+class CraneMaskSet(_RankedMaskSet):
+    """The paper's method: kurtosis of relevance."""
+
+    method: Literal["crane"] = Field(description="crane: kurtosis of relevance, the paper's method.")
+
+
+class DispersionMaskSet(_RankedMaskSet):
+    """This project's own criterion, another statistic of the same relevances; never called CRANE."""
+
+    method: Literal["dispersion"] = Field(
+        description="dispersion: another statistic of the same relevances, this project's own criterion."
+    )
+    statistic: Literal["std", "mean_abs", "mean", "fourth_root", "skewness"] = Field(
+        description="Statistic of the relevance distribution."
+    )
+
+
+class _LapeMaskSet(_MaskSet):
+    filter_rate: Quantile = Field(
+        description="Quantile of all activation probabilities that at least one language must exceed."
+    )
+    activation_bar_ratio: Quantile = Field(
+        description="Quantile of all activation probabilities that a language must exceed to get the neuron."
+    )
+
+
+class LapeMaskSet(_LapeMaskSet):
+    """Language Activation Probability Entropy, the published rule (Tang et al. 2024)."""
+
+    method: Literal["lape"] = Field(description="lape: lowest activation probability entropy, as published.")
+    top_rate: Fraction = Field(description="Share of all neurons to keep, those of lowest entropy.")
+
+
+class LapeMatchedMaskSet(_LapeMaskSet):
+    """LAPE's ranking, cut to another mask set's counts."""
+
+    method: Literal["lape_matched"] = Field(
+        description="lape_matched: LAPE's ranking, cut to the counts of another mask set."
+    )
+    match: str = Field(description="Mask set whose counts per language are used.")
+
+
+class RandomMaskSet(_MaskSet):
+    """Random neurons, as many per layer and language as another mask set has."""
+
+    method: Literal["random"] = Field(
+        description="random: random neurons, as many per layer and language as another mask set has."
+    )
+    match: str = Field(description="Mask set whose counts per layer and language are used.")
+    seeds: int = Field(ge=1, description="Number of draws; the sets are named <name>-0, <name>-1, ...")
+
+
+class ImportMaskSet(_MaskSet):
+    """Masks from a file."""
+
+    method: Literal["import"] = Field(description="import: masks from a file.")
+    file: File = Field(
+        description="A .pth as published with LAPE, or a .parquet of this workflow; a path or {url, sha256}."
+    )
+    languages: Given[list[str]] = Field(
+        default=None, description="Languages of the lists in a .pth file, in their order."
+    )
+
+    @property
+    def file_name(self) -> str:
+        """Name of the file, without folders."""
+        return file_name(self.file if isinstance(self.file, str) else {"url": self.file.url})
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield a file of a kind that cannot be read."""
+        if not self.file_name.endswith((".pth", ".parquet")):
+            yield Problem(
+                "file",
+                f"{self.file_name!r} is neither a .pth as published with LAPE nor a .parquet of this workflow",
+            )
+
+
+RankedMaskSet = CraneMaskSet | DispersionMaskSet
+MatchedMaskSet = LapeMatchedMaskSet | RandomMaskSet
+MaskSet = Annotated[
+    CraneMaskSet | DispersionMaskSet | LapeMaskSet | LapeMatchedMaskSet | RandomMaskSet | ImportMaskSet,
+    Field(discriminator="method"),
+]
+
+
+def mask_set_problems(
+    sets: Mapping[str, MaskSet],
+    *,
+    site: str,
+    neurons: int | None,
+    variants: Collection[str],
+    languages: Collection[str],
+) -> Iterator[Problem]:
+    """Yield what mask sets say that other mask sets or sections contradict.
+
+    Args:
+        sets: the mask sets.
+        site: relevance.site.
+        neurons: number of neurons of the identification model, None if there is no such model.
+        variants: names of the relevance variants.
+        languages: the study's languages.
+    """
+    for name, settings in sets.items():
+        key = f"mask_sets.{name}"
+        if site != "intermediate":
+            yield from _site_problems(key, settings)
+        if isinstance(settings, RankedMaskSet):
+            if settings.relevance is not None:
+                known = unless_known(f"{key}.relevance", settings.relevance, variants, "relevance variant")
+                yield from known
+            yield from _budget_problems(f"{key}.budget", settings.budget or Budget(), sets, neurons)
+        if isinstance(settings, MatchedMaskSet):
+            yield from _match_problems(f"{key}.match", settings, sets)
+        if isinstance(settings, ImportMaskSet) and settings.file_name.endswith(".pth"):
+            for language in languages:
+                if language not in (settings.languages or ()):
+                    yield Problem(f"{key}.languages", f"no entry for language {language!r}")
+
+
+def _site_problems(key: str, settings: MaskSet) -> Iterator[Problem]:
+    """Yield what is not possible if neurons are outputs of the down projection."""
+    if isinstance(settings, LapeMaskSet | LapeMatchedMaskSet):
+        yield Problem(
+            f"{key}.method",
+            f"{settings.method!r} counts activations, which exist at relevance.site intermediate only",
+        )
+    if isinstance(settings, ImportMaskSet) and settings.intervention and settings.intervention.mean:
+        yield Problem(
+            f"{key}.intervention",
+            "means are measured at relevance.site, but imported neurons are intermediate",
+        )
+
+
+def _budget_problems(
+    key: str, budget: Budget, sets: Mapping[str, MaskSet], neurons: int | None
+) -> Iterator[Problem]:
+    if budget.match is not None:
+        yield from unless_known(f"{key}.match", budget.match, sets, "mask set")
+        other = sets.get(budget.match)
+        ranked_by_match = isinstance(other, RankedMaskSet) and other.budget and other.budget.match is not None
+        if isinstance(other, MatchedMaskSet) or ranked_by_match:
+            yield Problem(f"{key}.match", f"{budget.match!r} is itself matched to another set; name that one")
+    if budget.count is not None and neurons is not None and budget.count > neurons:
+        yield Problem(f"{key}.count", f"{budget.count} exceeds the model's {neurons} neurons")
+
+
+def _match_problems(key: str, settings: MatchedMaskSet, sets: Mapping[str, MaskSet]) -> Iterator[Problem]:
+    yield from unless_known(key, settings.match, sets, "mask set")
+    other = sets.get(settings.match)
+    # Random masks may match LAPE's ranking: its counts per language are borrowed, but those per layer are its own.
+    both_lape = isinstance(other, LapeMatchedMaskSet) and isinstance(settings, LapeMatchedMaskSet)
+    if isinstance(other, RandomMaskSet) or both_lape:
+        yield Problem(key, f"{settings.match!r} is itself matched to another set; name that one")

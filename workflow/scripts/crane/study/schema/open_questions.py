@@ -1,0 +1,44 @@
+"""Open-ended questions: which they are, and how models answer them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from crane.study.schema.fields import File
+from crane.study.schema.section import Section
+
+
+class _OpenQuestions(Section):
+    style: Literal["lape", "raw"] = Field(
+        description='lape: "Q: {question}{suffix}\\nA:", stopped at the next turn; raw: the question alone.'
+    )
+    suffix: dict[str, str] = Field(
+        description="Language -> text after the question that asks for an answer in that language; may be empty."
+    )
+    chat_template: bool = Field(description="Apply the tokenizer's chat template to the question.")
+    max_new_tokens: int = Field(
+        ge=1, description="Maximum length of an answer, in tokens; 2048 in the paper."
+    )
+    repetition_penalty: float = Field(gt=0, description="As in transformers and vLLM; 1.1 in the paper.")
+    context: int = Field(
+        ge=2, description="Maximum length of prompt and answer together, cut to the model's own limit."
+    )
+
+
+class GeneratedOpenQuestions(_OpenQuestions):
+    """The demo's generated questions."""
+
+    source: Literal["generated"] = Field(description="generated: the demo's questions.")
+
+
+class LocalOpenQuestions(_OpenQuestions):
+    """Questions from files."""
+
+    source: Literal["local"] = Field(description="local: files on this machine, or files to download.")
+    files: dict[str, File] = Field(
+        description="Language -> JSONL file of {question, reference}, or .txt file of one question per line; "
+        "a path or {url, sha256}."
+    )
+
+
+OpenQuestions = Annotated[GeneratedOpenQuestions | LocalOpenQuestions, Field(discriminator="source")]
