@@ -161,7 +161,7 @@ def require_engine():
     asked = {job.rule.name for job in workflow.dag.needrun_jobs()}
     in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     if EVALUATION == "vllm" and any(
-        rule.startswith("evaluate_masks") for rule in asked
+        name.startswith("evaluate_masks") for name in asked
     ):
         if not in_conda and find_spec("vllm") is None:
             raise WorkflowError(

@@ -135,6 +135,6 @@ rule collect_answers:
         engine=pick("engine"),
         dtype=pick("evaluation.dtype"),
         store=STORE,
-        code=[OF_EVALUATION, code_version("collect_answers.py")],
+        code=f"{OF_EVALUATION}-{code_version('collect_answers.py')}",
     script:
         "../scripts/collect_answers.py"

@@ -31,26 +31,32 @@ rule select_neurons:
         "../scripts/select_neurons.py"
 
 
-rule draw_random_neurons:
-    """Random neurons, as many per language and layer as the matched mask set has."""
-    input:
-        match=matched_set,
-        kurtosis=f"{RESULTS}/kurtosis/{{model}}/layer-0.parquet",
-    output:
-        neurons=f"{MASKS}.parquet",
-        summary=f"{MASKS}.json",
-    log:
-        f"{RESULTS}/logs/draw_random_neurons/{{model}}/{{mask_set}}.log",
-    wildcard_constraints:
-        mask_set=among(study.masks.chosen_by("random")),
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        seed=lambda wildcards: study.masks.every[wildcards.mask_set]["seed"],
-        code=code_version("draw_random_neurons.py"),
-    script:
-        "../scripts/draw_random_neurons.py"
+for group, seeds in study.masks.drawn():
+
+    rule:
+        # Random neurons, as many per language and layer as the matched mask set has; one set per seed.
+        name:
+            f"draw_random_neurons_{group}"
+        input:
+            match=f"{RESULTS}/masks/{{model}}/{study.masks.matched_by(next(iter(seeds)))}.parquet",
+            kurtosis=f"{RESULTS}/kurtosis/{{model}}/layer-0.parquet",
+        output:
+            neurons=expand(
+                f"{RESULTS}/masks/{{{{model}}}}/{{mask_set}}.parquet", mask_set=seeds
+            ),
+            summaries=expand(
+                f"{RESULTS}/masks/{{{{model}}}}/{{mask_set}}.json", mask_set=seeds
+            ),
+        log:
+            f"{RESULTS}/logs/draw_random_neurons/{{model}}/{group}.log",
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        params:
+            seeds=list(seeds.values()),
+            code=code_version("draw_random_neurons.py"),
+        script:
+            "../scripts/draw_random_neurons.py"
 
 
 rule import_neurons:

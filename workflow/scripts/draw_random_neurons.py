@@ -1,4 +1,4 @@
-"""Draw random neurons, as many per language and layer as another mask set has."""
+"""Draw random neurons, as many per language and layer as another mask set has, once per seed."""
 
 from typing import Any
 
@@ -10,11 +10,12 @@ from joblog import job_log, provenance
 
 
 def main(snakemake: Any) -> None:
-    """Run the rule `draw_random_neurons`."""
+    """Run a rule `draw_random_neurons_*`."""
     model = NeuronSet.read_parquet(snakemake.input.match)
     width = int(read_table(snakemake.input.kurtosis, ["neuron"])["neuron"].max()) + 1
-    neurons = random_like(model, width, snakemake.params.seed)
-    write_mask_set(neurons, snakemake.output.neurons, snakemake.output.summary, provenance(snakemake))
+    draws = zip(snakemake.params.seeds, snakemake.output.neurons, snakemake.output.summaries, strict=True)
+    for seed, neurons, summary in draws:
+        write_mask_set(random_like(model, width, seed), neurons, summary, provenance(snakemake))
 
 
 if __name__ == "__main__":

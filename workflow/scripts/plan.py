@@ -3,7 +3,7 @@
 from typing import Any
 
 from crane.artefacts import write_text
-from crane.preflight.plan import estimate, render
+from crane.preflight.plan import render
 from crane.study.study import Study
 
 BESIDES = (
@@ -13,7 +13,7 @@ BESIDES = (
 
 def main(snakemake: Any) -> None:
     """Run the rule `plan`."""
-    report = f"{render(estimate(Study(snakemake.params.config)))}\n{BESIDES}"
+    report = f"{render(Study(snakemake.params.config))}\n{BESIDES}"
     write_text(report + "\n", snakemake.log[0])
     print(report)
 

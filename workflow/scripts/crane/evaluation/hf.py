@@ -222,11 +222,16 @@ class HuggingFaceEngine:
             for (stop, new), numbers in groups.items():
                 self.budget.run(
                     numbers,
-                    lambda i, new=new: len(prompts[i].ids) + new,
+                    partial(_grown, prompts, new),
                     partial(process, stop=stop, new=new),
                     done=bar.update,
                 )
         return [answers[i] for i in range(len(prompts))]
+
+
+def _grown(prompts: Sequence[Prompt], new: int, number: int) -> int:
+    """Return the tokens of a prompt and its longest answer."""
+    return len(prompts[number].ids) + new
 
 
 class _RepetitionPenalty(LogitsProcessor):

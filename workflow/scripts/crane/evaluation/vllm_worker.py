@@ -77,7 +77,7 @@ class NeuronMask:
         }
 
     def neuron_mask_runner(self) -> dict[str, Any]:
-        """Return the class of vLLM's model runner, whether it is the second version, and whether graphs are compiled."""
+        """Return the class of vLLM's model runner, whether it is version 2, and whether graphs are compiled."""
         runner = self.model_runner  # type: ignore[attr-defined]   # of vLLM's worker
         kind = type(runner)
         compilation = runner.vllm_config.compilation_config

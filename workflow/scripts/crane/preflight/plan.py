@@ -4,18 +4,23 @@ Every figure is an estimate from counts and assumed speeds, never a measurement;
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from tabulate import tabulate
 
 from crane.errors import CraneError
-from crane.names import OPEN_SUITE, ORIGINAL
+from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
+from crane.preflight.assumptions import Assumptions, decoding_bytes, hidden_width
+from crane.preflight.token_counts import (
+    benchmark_tokens,
+    held_out_tokens,
+    open_question_counts,
+    question_count,
+    sample_tokens,
+)
+from crane.study import evaluations
 from crane.study.study import Study
 
-QUESTIONS = {"mmlu": 14042, "ceval-valid": 1346, "belebele": 900}
-"""Questions of published tasks, by the beginning of their names."""
-CHOICES = 4
 STATISTICS_BYTES = 9 * 8
 """Of one neuron in a shard: seven moments and the sum of values in float64, and one int64 counter."""
 TABLE_BYTES = 110
@@ -30,28 +35,6 @@ DATASET_BYTES = 10e6
 
 class CostError(CraneError, ValueError):
     """The study's costs cannot be estimated."""
-
-
-class Assumptions(NamedTuple):
-    """What is assumed where nothing is known; the optional section `plan` of a study overrides each."""
-
-    gpu_tflops: float = 312.0
-    """Peak of one GPU in bfloat16, TFLOP/s (A100)."""
-    gpu_bandwidth: float = 2.0
-    """Memory bandwidth of one GPU, TB/s (A100 80 GB)."""
-    utilisation: float = 0.4
-    """Share of either peak that is reached."""
-    start_minutes: float = 3.0
-    """Start of a GPU job: Python, engine, weights."""
-    tokens_per_question: float = 200.0
-    """Of a multiple-choice question or a solved example."""
-    open_questions: int = 70
-    """Per language, where the file is not there yet (MVicuna has 70)."""
-    gigabytes_per_file: float = 0.4
-    """Of one file of a corpus on the hub (Wikipedia's are 0.2 to 0.4)."""
-    judge_tokens_in: float = 700.0
-    """Of one judge call; prompt, question and answer."""
-    judge_tokens_out: float = 150.0
 
 
 class Stage(NamedTuple):
@@ -93,15 +76,24 @@ def parameters(study: Study, model: str) -> float:
     )
 
 
-def estimate(study: Study) -> list[Stage]:
+def assumptions(study: Study) -> Assumptions:
+    """Return what the study's plan assumes."""
+    return Assumptions(**study.config.get("plan", {}))
+
+
+def estimate(study: Study, assumed: Assumptions | None = None) -> list[Stage]:
     """Return the cost of every stage of a whole study, as if nothing had been made yet.
 
     Scores, tables, figures and the record are none of them: local jobs of seconds.
 
+    Args:
+        study: the study.
+        assumed: by default as the study says.
+
     Raises:
         CostError: a model's size is not known.
     """
-    assumed = Assumptions(**study.config.get("plan", {}))
+    assumed = assumptions(study) if assumed is None else assumed
     sizes = {model: parameters(study, model) for model in study.config["models"]}
     return [
         _models(study, sizes),
@@ -109,9 +101,8 @@ def estimate(study: Study) -> list[Stage]:
         _corpora(study, assumed),
         _relevance(study, assumed, sizes),
         _kurtosis(study),
-        _benchmarks(study, assumed, sizes),
-        _answers(study, assumed, sizes),
-        _perplexity(study, assumed, sizes),
+        _prompts(study),
+        _evaluation(study, assumed, sizes),
         _judging(study, assumed),
     ]
 
@@ -131,37 +122,31 @@ def _datasets(study: Study) -> Stage:
 
 
 def _corpora(study: Study, assumed: Assumptions) -> Stage:
-    corpora = study.config["corpora"]
-    tokens = len(study.languages) * corpora["documents"] * corpora["max_tokens"]
-    jobs, disk, transfer = len(study.languages), 4.0 * tokens, 0.0
+    corpora, languages = study.config["corpora"], study.languages
+    tokens = sum(sample_tokens(study, language, assumed) for language in languages)
+    for model in study.perplexity_models:
+        tokens += sum(held_out_tokens(study, model, language, assumed) for language in languages)
+    jobs, disk, transfer = len(languages) * (1 + len(study.perplexity_models)), 4.0 * tokens, 0.0
     if corpora["source"] == "hub":
-        jobs += len(study.languages)
-        transfer = len(study.languages) * corpora["max_files"] * assumed.gigabytes_per_file * 1e9
-        disk += len(study.languages) * corpora["pool"] * TEXT_BYTES + assumed.gigabytes_per_file * 1e9
-    return Stage("corpora", jobs, ("corpora", "datasets/corpus"), disk=disk, transfer=transfer)
-
-
-def _flops(assumed: Assumptions) -> float:
-    return assumed.gpu_tflops * 1e12 * assumed.utilisation
+        jobs += len(languages)
+        transfer = len(languages) * corpora["max_files"] * assumed.gigabytes_per_file * 1e9
+        disk += len(languages) * corpora["pool"] * TEXT_BYTES + assumed.gigabytes_per_file * 1e9
+    folders = ("corpora", "held_out", "datasets/corpus")
+    return Stage("corpora", jobs, folders, disk=disk, transfer=transfer)
 
 
 def _relevance(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
-    corpora = study.config["corpora"]
-    runs = len(study.languages) * _relevance_runs(study)
-    jobs, tokens = runs * corpora["shards"], runs * corpora["documents"] * corpora["max_tokens"]
-    seconds = tokens * 4 * sizes[study.identification_model] / _flops(assumed)
-    return Stage(
-        "relevance",
-        jobs,
-        ("relevance*",),
-        gpu_jobs=jobs,
-        gpu_hours=seconds / 3600 + jobs * assumed.start_minutes / 60,
-        disk=jobs * _neurons(study) * STATISTICS_BYTES,
+    """Cost a forward and a backward pass of 2P each per token: parameters are frozen."""
+    runs, shards = 1 + len(study.masks.used_variants), study.config["corpora"]["shards"]
+    each = study.config["relevance"].get("shards_per_job", shards)
+    jobs = len(study.languages) * runs * -(-shards // each)
+    tokens = runs * sum(sample_tokens(study, language, assumed) for language in study.languages)
+    seconds = (
+        assumed.compute(4 * sizes[study.identification_model] * tokens) + 60 * jobs * assumed.start_minutes
     )
-
-
-def _relevance_runs(study: Study) -> int:
-    return 1 + len(study.masks.used_variants)
+    size = len(study.languages) * runs * shards * _neurons(study) * STATISTICS_BYTES
+    # Every shard is also in the store of parts.
+    return Stage("relevance", jobs, ("relevance*",), gpu_jobs=jobs, gpu_hours=seconds / 3600, disk=2 * size)
 
 
 def _neurons(study: Study) -> int:
@@ -172,164 +157,148 @@ def _neurons(study: Study) -> int:
 def _kurtosis(study: Study) -> Stage:
     """Cost the tables of statistics of every relevance run and of both halves of the texts, and the masks."""
     table = _neurons(study) * len(study.languages) * TABLE_BYTES
-    masks = sum("neurons" not in settings for settings in study.masks.every.values())
+    runs, halves = 1 + len(study.masks.used_variants), len(study.inputs.halves)
+    drawn = study.masks.drawn()
+    masks = len(study.masks.chosen_by("crane", "dispersion", "lape", "lape_matched", "import")) + len(drawn)
     return Stage(
         "kurtosis and masks",
-        study.layers * _relevance_runs(study)
-        + len(study.inputs.halves)
-        + 1
-        + masks,  # 1: what compares the halves
+        runs + halves + 1 + masks,  # 1: what compares the halves
         ("kurtosis*", "stability", "masks"),
-        disk=table * (_relevance_runs(study) + len(study.inputs.halves)),
+        disk=table * (runs + halves),
     )
 
 
-def _benchmarks(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
-    jobs, hours, disk = 0, 0.0, 0.0
-    for suite in study.suites:
-        names = study.config["suites"][suite]
-        tokens = _suite_tokens(study, suite, assumed)
-        questions = sum(_questions(study, name) for name in names)
-        for model in study.evaluated_models:
-            seconds = tokens * 2 * sizes[model] / _flops(assumed)
-            swept = _swept(study, suite) if model == study.identification_model else set()
-            for masks in [*_masks_per_set(study).values(), *[len(study.languages)] * len(swept)]:
-                jobs += 1
-                hours += masks * seconds / 3600 + _start(study, assumed)
-                disk += masks * questions * ANSWER_BYTES
-    return Stage("benchmarks", jobs, ("benchmarks",), gpu_jobs=jobs, gpu_hours=hours, disk=disk)
+def _prompts(study: Study) -> Stage:
+    """Cost what lm-eval does, once per model, without a GPU."""
+    names = len(study.config.get("benchmarks", {})) + (OPEN_SUITE in study.asked)
+    return Stage("prompts", names * len(study.evaluated_models), ("prompts",))
 
 
-def _swept(study: Study, suite: str) -> set[str]:
-    """Return the mask sets that only sweeps use, of one suite."""
-    sweeps = [name for name, sweep in study.config.get("sweeps", {}).items() if sweep["suite"] == suite]
-    return {name for sweep in sweeps for name in study.masks.sweeps.sets_of(sweep)} & set(
-        study.masks.sweeps.sets
-    )
-
-
-def _answers(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
-    if OPEN_SUITE not in study.asked:
-        return Stage("open answers", 0, ("generations",))
-    questions = _open_questions(study, assumed)
-    batch, longest = (
-        study.config["evaluation"]["batch_size"],
-        study.config["open_questions"]["max_new_tokens"],
-    )
-    steps = sum(longest * -(-count // batch) for count in questions.values())
-    jobs, hours, disk = 0, 0.0, 0.0
+def _evaluation(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
+    """Cost every condition, each mask on each file of prompts once, and the start of every job."""
+    gpus, gpu_jobs, seconds, disk, collected = study.config["evaluation"]["gpus"], 0, 0.0, 0.0, 0
     for model in study.evaluated_models:
-        # A step of decoding reads all weights, two bytes each, whatever the batch.
-        seconds = steps * 2 * sizes[model] / (assumed.gpu_bandwidth * 1e12 * assumed.utilisation)
-        for masks in _masks_per_set(study).values():
-            jobs += 1
-            hours += masks * seconds / 3600 + _start(study, assumed)
-            disk += masks * sum(questions.values()) * TEXT_BYTES
-    return Stage("open answers", jobs, ("generations",), gpu_jobs=jobs, gpu_hours=hours, disk=disk)
-
-
-def _perplexity(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
-    folders = ("held_out", "perplexity")
-    asked = study.config.get("perplexity")
-    if not asked:
-        return Stage("perplexity", 0, folders)
-    tokens = len(study.languages) * asked["documents"] * asked["max_tokens"]
-    jobs, hours = 0, 0.0
-    for model in study.perplexity_models:
-        seconds = tokens * 2 * sizes[model] / _flops(assumed)
-        for masks in [1, *[len(study.languages)] * len(study.perplexity_sets)]:
-            jobs += 1
-            hours += masks * seconds / 3600 + _start(study, assumed)
-    held_out = len(study.languages) * len(study.perplexity_models)
+        once = {part: _part(study, model, part, assumed, sizes[model]) for part in [*study.asked, PERPLEXITY]}
+        for mask_sets in evaluations.jobs(study, model):
+            gpu_jobs += 1
+            seconds += gpus * 60 * assumed.start_minutes
+            for mask_set in mask_sets:
+                masks = 1 if mask_set == ORIGINAL else len(study.languages)
+                parts = evaluations.parts(study, model, mask_set)
+                shared = _shared_seconds(study, model, parts, assumed, sizes[model])
+                seconds += masks * (sum(once[part][0] for part in parts) - shared)
+                disk += masks * sum(once[part][1] for part in parts)
+        groups = evaluations.groups(study, model).values()
+        collected += sum(len(evaluations.parts(study, model, members[0])) for members in groups)
+    folders = ("prompts", "parts", "evaluations")
     return Stage(
-        "perplexity",
-        jobs + held_out,
+        "evaluation",
+        gpu_jobs + collected,
         folders,
-        gpu_jobs=jobs,
-        gpu_hours=hours,
-        disk=4.0 * tokens * len(study.perplexity_models),
+        gpu_jobs=gpu_jobs,
+        gpu_hours=seconds / 3600,
+        disk=2 * disk,
     )
 
 
-def _start(study: Study, assumed: Assumptions) -> float:
-    """Return the GPU hours that the start of an evaluation job takes."""
-    return study.config["evaluation"]["gpus"] * assumed.start_minutes / 60
+def _part(study: Study, model: str, part: str, assumed: Assumptions, size: float) -> tuple[float, float]:
+    """Return the GPU seconds and the bytes of one mask on a suite, the open questions or the held-out texts."""
+    if part == OPEN_SUITE:
+        counts = open_question_counts(study, assumed)
+        answers, longest = sum(counts.values()), study.config["open_questions"]["max_new_tokens"]
+        shape = study.config["models"][model]
+        hidden = hidden_width(size, shape["layers"], shape["intermediate_size"])
+        prompt = assumed.tokens_per_question / 4
+        read = decoding_bytes(answers, prompt, longest, size, 4 * shape["layers"] * hidden, assumed)
+        batches = _batches(study, answers, prompt + longest)
+        weights = (batches - 1) * longest * 2 * size
+        return assumed.read(read + weights), answers * TEXT_BYTES
+    if part == PERPLEXITY:
+        if model not in study.perplexity_models:
+            return 0.0, 0.0
+        tokens = sum(held_out_tokens(study, model, language, assumed) for language in study.languages)
+        documents = study.config["perplexity"]["documents"] * len(study.languages)
+        return assumed.compute(2 * size * tokens), documents * ANSWER_BYTES
+    names = study.config["suites"][part]
+    tokens = sum(benchmark_tokens(study, model, name, assumed) for name in names)
+    return assumed.compute(2 * size * tokens), sum(question_count(study, n) for n in names) * ANSWER_BYTES
 
 
-def _masks_per_set(study: Study) -> dict[str, int]:
-    return {ORIGINAL: 1, **dict.fromkeys(study.masks.shown, len(study.languages))}
+def _batches(study: Study, answers: int, longest: float) -> int:
+    """Return how many batches the answers of one mask take, one after the other."""
+    settings = study.config["evaluation"]
+    if study.config["engine"] == "vllm":
+        rows = settings.get("batch_size", 256)
+    else:
+        rows = max(1, int(settings.get("batch_tokens", 8192) // longest))
+    return -(-answers // rows)
 
 
-def _questions(study: Study, name: str) -> int:
-    benchmark = study.config["benchmarks"][name]
-    if benchmark.get("data") == "generated":
-        return study.config["demo"]["data"]["benchmark"]
-    if "data" in benchmark and Path(benchmark["data"]).exists():
-        with Path(benchmark["data"]).open(encoding="utf-8") as lines:
-            return sum(1 for line in lines if line.strip())
-    return next((n for task, n in QUESTIONS.items() if benchmark["task"].startswith(task)), 1000)
-
-
-def _suite_tokens(study: Study, suite: str, assumed: Assumptions) -> float:
-    """Return the prompt tokens that are computed for all questions of a suite.
-
-    With vLLM a question is sent once and its shared examples come from the prefix cache; otherwise every choice is a
-    prompt of its own.
-    """
-    total = 0.0
-    for name in study.config["suites"][suite]:
-        fewshot = study.config["benchmarks"][name]["fewshot"]
-        computed = 1 if study.config["engine"] == "vllm" else CHOICES * (1 + fewshot)
-        total += _questions(study, name) * computed * assumed.tokens_per_question
-    return total
-
-
-def _open_questions(study: Study, assumed: Assumptions) -> dict[str, int]:
-    counts = {}
-    for language in study.languages:
-        path = Path(study.inputs.questions(language))
-        if study.config["open_questions"]["source"] == "generated":
-            counts[language] = study.config["demo"]["data"]["questions"]
-        elif path.exists():
-            with path.open(encoding="utf-8") as lines:
-                counts[language] = sum(1 for line in lines if line.strip())
-        else:
-            counts[language] = assumed.open_questions
-    return counts
+def _shared_seconds(study: Study, model: str, parts: list[str], assumed: Assumptions, size: float) -> float:
+    """Return the seconds of benchmarks that several suites name: they are asked once."""
+    known: set[str] = set()
+    tokens = 0.0
+    for part in parts:
+        for name in study.config.get("suites", {}).get(part, ()):
+            key = repr(sorted(study.inputs.benchmark(name).items()))
+            if key in known:
+                tokens += benchmark_tokens(study, model, name, assumed)
+            known.add(key)
+    return assumed.compute(2 * size * tokens)
 
 
 def _judging(study: Study, assumed: Assumptions) -> Stage:
     """Cost the judges as if no two answers were equal and none had been judged before."""
-    if not study.judges.names:
-        return Stage("judging", 0, ("responses", "judgements"))
-    sets, judges = _masks_per_set(study), len(study.judges.names)
-    answers = len(study.evaluated_models) * sum(sets.values()) * sum(_open_questions(study, assumed).values())
+    folders, judges = ("responses", "judgements"), len(study.judges.names)
+    if not judges:
+        return Stage("judging", 0, folders)
+    masks = 1 + len(study.languages) * len(study.masks.shown)
+    answers = len(study.evaluated_models) * masks * sum(open_question_counts(study, assumed).values())
     calls, total = 0, 0.0
     for name in study.judges.paid:
-        price = study.config["judges"][name].get("price", {"input": 0.0, "output": 0.0})
+        price = study.judges.prices().get(name, {"input": 0.0, "output": 0.0})
         each = assumed.judge_tokens_in * price["input"] + assumed.judge_tokens_out * price["output"]
         calls += answers
         total += answers * each / 1e6
+    jobs = 2 * judges * len(study.evaluated_models)  # one asks, one reads
     return Stage(
-        "judging",
-        2 * judges * len(study.evaluated_models) * len(sets),  # one asks, one reads
-        ("responses", "judgements"),
-        calls=calls,
-        price=total,
-        disk=float(judges * answers * TEXT_BYTES),
+        "judging", jobs, folders, calls=calls, price=total, disk=float(judges * answers * TEXT_BYTES)
     )
 
 
-def render(stages: list[Stage]) -> str:
-    """Return the estimate as a table for a terminal, with its total."""
+def render(study: Study) -> str:
+    """Return the estimate as a table for a terminal, with its total and the range of the GPU hours."""
+    assumed = assumptions(study)
+    stages = estimate(study, assumed)
+    fast, slow = (estimate(study, one) for one in (assumed.fast(), assumed.slow()))
     rows = [
-        (s.jobs, s.gpu_jobs, s.gpu_hours, s.disk / 1e9, s.transfer / 1e9, s.calls, s.price) for s in stages
+        (
+            s.name, s.jobs, s.gpu_jobs, s.gpu_hours, _range(low.gpu_hours, high.gpu_hours), s.disk / 1e9,
+            s.transfer / 1e9, s.calls, s.price,
+        )
+        for s, low, high in zip(stages, fast, slow, strict=True)
+    ]  # fmt: skip
+    sums = [sum(column) for column in zip(*(row[1:4] + row[5:] for row in rows), strict=True)]
+    hours = _range(sum(s.gpu_hours for s in fast), sum(s.gpu_hours for s in slow))
+    heads = [
+        "stage",
+        "jobs",
+        "GPU jobs",
+        "GPU hours",
+        "range",
+        "disk, GB",
+        "transfer, GB",
+        "judge calls",
+        "price",
     ]
-    total = [sum(column) for column in zip(*rows, strict=True)]
-    heads = ["stage", "jobs", "GPU jobs", "GPU hours", "disk, GB", "transfer, GB", "judge calls", "price"]
     return tabulate(
-        [(s.name, *row) for s, row in zip(stages, rows, strict=True)] + [("total", *total)],
+        [*rows, ("total", *sums[:3], hours, *sums[3:])],
         heads,
-        floatfmt=("", "", "", ",.1f", ",.2f", ",.1f", "", ",.2f"),
+        floatfmt=("", "", "", ",.1f", "", ",.2f", ",.1f", "", ",.2f"),
         intfmt=",",
+        colalign=("left", *["right"] * (len(heads) - 1)),
     )
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.1f} to {high:.1f}" if high else ""

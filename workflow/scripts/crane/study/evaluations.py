@@ -62,10 +62,10 @@ def parts(study: Study, model: str, mask_set: str) -> list[str]:
             if mask_set in sweeps.sets_of(sweep)
         }
         return [suite for suite in study.suites if suite in suites]
-    asked = list(study.asked)
+    all_asked = list(study.asked)
     if model in study.perplexity_models and mask_set in [ORIGINAL, *study.perplexity_sets]:
-        asked.append(PERPLEXITY)
-    return asked
+        all_asked.append(PERPLEXITY)
+    return all_asked
 
 
 def jobs(study: Study, model: str) -> list[list[str]]:
@@ -87,7 +87,7 @@ def job_parts(study: Study, model: str, mask_sets: list[str]) -> list[str]:
 
 
 def job_settings(study: Study, model: str, mask_sets: list[str]) -> dict[str, Any]:
-    """Return the params of a job: what is done to which neurons and what is asked under it, and how answers are made."""
+    """Return the params of a job: what is done to which neurons, what is asked under it, and how answers are made."""
     asked = study.config.get("open_questions", {})
     answering = {key: asked[key] for key in ANSWERING if key in asked}
     prompts = {

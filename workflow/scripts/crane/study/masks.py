@@ -61,6 +61,14 @@ class MaskSets:
             if settings["method"] in methods and "neurons" not in settings
         ]
 
+    def drawn(self) -> list[tuple[str, dict[str, int]]]:
+        """Return the random sets that one job draws: a name, and mask set -> seed, all matched to the same set."""
+        groups: dict[str, dict[str, int]] = {}
+        for name in self.chosen_by("random"):
+            group = self.every[name]["group"] if name in self.shown else name
+            groups.setdefault(group, {})[name] = self.every[name]["seed"]
+        return list(groups.items())
+
     def with_neurons(self) -> list[str]:
         """Return the names of the sets that the sweeps add and that have a file of neurons."""
         return [name for name, settings in self.sweeps.sets.items() if "neurons" not in settings]

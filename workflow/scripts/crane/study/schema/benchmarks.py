@@ -1,7 +1,7 @@
 """Multiple-choice benchmarks, the data sets of their questions, and the suites that are evaluated together."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,11 @@ class Benchmark(Section):
         default=None, description="One of `datasets`: the pinned copy of the task's own data set."
     )
     fewshot: int = Field(ge=0, description="Solved examples before each question.")
+    overlong: Given[Literal["refuse", "drop"]] = Field(
+        default=None,
+        description="Questions longer than the model can read: refuse (default) stops; drop leaves them out, and every "
+        "table says how many.",
+    )
     chance: float = Field(ge=0, lt=1, description="Accuracy of guessing.")
     stratify_by: Given[str] = Field(
         default=None,

@@ -24,7 +24,9 @@ class _Corpora(Section):
         ge=2, description="A sample is cut to this number of tokens; 2048 in the paper's study."
     )
     seed: Seed
-    shards: int = Field(ge=1, description="Relevance jobs per language.")
+    shards: int = Field(
+        ge=1, description="Parts of a language's sample that are measured, kept and merged one by one."
+    )
 
     def problems(self) -> Iterator[Problem]:
         """Yield a number of shards that leaves some without a document."""

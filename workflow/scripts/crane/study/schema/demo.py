@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from crane.study.schema.fields import Seed
+from crane.study.schema.fields import Given, Seed
 from crane.study.schema.section import Problem, Section
 
 
@@ -57,5 +57,9 @@ class Demo(Section):
     """The generated texts and the training of the demo's models."""
 
     data: DemoData = Field(description="Amounts of generated text, per language.")
-    pretraining: Pretraining = Field(description="Size and training of the base model.")
-    finetuning: Finetuning = Field(description="Training of the chat model from the base model.")
+    pretraining: Given[Pretraining] = Field(
+        default=None, description="Size and training of the base model (source: train_demo)."
+    )
+    finetuning: Given[Finetuning] = Field(
+        default=None, description="Training of the chat model from the base model (source: finetune_demo)."
+    )

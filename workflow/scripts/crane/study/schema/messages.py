@@ -16,6 +16,7 @@ RENAMED = {
     ("mask_sets", "lape", "bar"): "activation_bar_ratio",
     ("mask_sets", "lape_matched", "filter"): "filter_rate",
     ("mask_sets", "lape_matched", "bar"): "activation_bar_ratio",
+    ("perplexity", "", "batch_size"): "evaluation.batch_tokens",
 }
 """Former keys: (section of the study, value of its discriminator or "", former key) -> present key."""
 SECRET = {

@@ -55,8 +55,21 @@ class Evaluation(Section):
     """How the engine runs."""
 
     dtype: Dtype
-    batch_size: int = Field(
-        ge=1, description="Requests per forward pass; affects speed and memory only, and reruns nothing."
+    sets_per_job: Given[int] = Field(
+        default=None,
+        ge=1,
+        description="Mask sets that one job evaluates with one engine (default 4); affects speed only.",
+    )
+    batch_tokens: Given[int] = Field(
+        default=None,
+        ge=1,
+        description="Tokens per forward pass of engine hf, padding included (default 8192); affects speed and memory "
+        "only, and is halved when memory runs out.",
+    )
+    batch_size: Given[int] = Field(
+        default=None,
+        ge=1,
+        description="Sequences in flight of engine vllm (default 256); affects speed and memory only.",
     )
     gpus: int = Field(
         ge=1,

@@ -35,6 +35,11 @@ class Relevance(Section):
         ge=1,
         description="Samples per forward and backward pass; affects speed and memory only, and reruns nothing.",
     )
+    shards_per_job: Given[int] = Field(
+        default=None,
+        ge=1,
+        description="Shards of a language that one job measures (default: all); affects speed only.",
+    )
 
 
 class RelevanceVariant(Section):

@@ -26,7 +26,7 @@ class Figures(Section):
 
 
 class Plan(Section):
-    """Assumptions of `snakemake plan` that replace those in crane.preflight.plan.Assumptions; they change no result."""
+    """Assumptions of `snakemake plan` that replace the defaults of crane.preflight.assumptions; they change no result."""
 
     gpu_tflops: Given[PositiveAmount] = Field(
         default=None, description="Peak throughput of one GPU in bfloat16, in TFLOP/s."
@@ -35,10 +35,23 @@ class Plan(Section):
         default=None, description="Memory bandwidth of one GPU, in TB/s."
     )
     utilisation: Given[Annotated[float, Field(gt=0, le=1)]] = Field(
-        default=None, description="Share of both peaks that is reached."
+        default=None, description="Share of the peak that forward and backward passes reach."
+    )
+    bandwidth_share: Given[Annotated[float, Field(gt=0, le=1)]] = Field(
+        default=None, description="Share of the memory bandwidth that decoding reaches."
     )
     start_minutes: Given[Amount] = Field(
         default=None, description="Minutes to start a GPU job: Python, engine, weights."
+    )
+    sample_share: Given[Annotated[float, Field(gt=0, le=1)]] = Field(
+        default=None,
+        description="Mean length of a sample, as a share of max_tokens, while the corpora do not exist yet.",
+    )
+    answer_tokens: Given[PositiveAmount] = Field(
+        default=None, description="Mean tokens of an open answer that ends by itself."
+    )
+    endless_answers: Given[Annotated[float, Field(ge=0, le=1)]] = Field(
+        default=None, description="Share of open answers that run on to max_new_tokens."
     )
     tokens_per_question: Given[PositiveAmount] = Field(
         default=None, description="Tokens of a multiple-choice question or a solved example."

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from crane.names import OPEN_SUITE, ORIGINAL
+from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
 from crane.study.schema.benchmarks import Benchmark, Dataset, benchmark_problems, suite_problems
 from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
 from crane.study.schema.demo import Demo
@@ -30,8 +30,8 @@ LanguageCode = Annotated[
 ]
 MaskSetName = Annotated[Name, Reserved(f"^{ORIGINAL}$")]
 DatasetName = Annotated[Name, Reserved("^corpus$")]
-BenchmarkName = Annotated[Name, Reserved(f"^{OPEN_SUITE}_")]
-SuiteName = Annotated[Name, Reserved(f"^{OPEN_SUITE}$")]
+BenchmarkName = Annotated[Name, Reserved(f"^({OPEN_SUITE}|{PERPLEXITY})(_|$)")]
+SuiteName = Annotated[Name, Reserved(f"^({OPEN_SUITE}|{PERPLEXITY})$")]
 
 
 class Language(Section):
@@ -103,7 +103,7 @@ class StudyConfig(Section):
         ]
     ] = Field(
         default=None,
-        description="Benchmarks that one job evaluates, one per language; LangSpec-F1 is computed within a suite.",
+        description="Benchmarks that belong together, one per language; LangSpec-F1 is computed within a suite.",
     )
     open_questions: Given[OpenQuestions] = Field(
         default=None,
@@ -198,6 +198,10 @@ class StudyConfig(Section):
             or isinstance(self.open_questions, GeneratedOpenQuestions)
             or any(benchmark.data == "generated" for benchmark in (self.benchmarks or {}).values())
         )
+        for source, key in (("train_demo", "pretraining"), ("finetune_demo", "finetuning")):
+            trained = [name for name, model in self.models.items() if model.source == source]
+            if trained and self.demo is not None and getattr(self.demo, key) is None:
+                yield Problem(f"demo.{key}", f"missing; model {trained[0]!r} is trained (source: {source})")
         if generated and self.demo is None:
             yield Problem(
                 "demo", "missing; a model, a corpus, a benchmark or the open questions are generated"

@@ -114,9 +114,6 @@ class Perplexity(Section):
         description="Documents per language: those that follow the relevance sample in the same random order.",
     )
     max_tokens: int = Field(ge=2, description="A document is cut to this number of tokens.")
-    batch_size: int = Field(
-        ge=1, description="Documents per forward pass; affects speed and memory only, and reruns nothing."
-    )
 
 
 def sweep_problems(

@@ -1,0 +1,93 @@
+"""Tokens that a study reads: counted in the files that exist, assumed where they do not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from crane.artefacts import read_table
+from crane.preflight.assumptions import Assumptions
+from crane.study.study import Study
+
+QUESTIONS = {"mmlu": 14042, "ceval-valid": 1346, "belebele": 900}
+"""Questions of published tasks, by the beginning of their names."""
+CHOICES = 4
+BLOCK = 16
+"""Tokens of a block of vLLM's prefix cache on a GPU: prefixes are shared in whole blocks."""
+
+
+def sample_tokens(study: Study, language: str, assumed: Assumptions) -> float:
+    """Return the tokens of a language's relevance sample."""
+    path = Path(f"{study.results}/corpora/{study.identification_model}/{language}.parquet")
+    corpora = study.config["corpora"]
+    if path.exists():
+        return float(read_table(path, ["input_ids"])["input_ids"].map(len).sum())
+    return corpora["documents"] * corpora["max_tokens"] * assumed.sample_share
+
+
+def held_out_tokens(study: Study, model: str, language: str, assumed: Assumptions) -> float:
+    """Return the tokens of a language's held-out texts."""
+    path = Path(f"{study.results}/held_out/{model}/{language}.parquet")
+    if path.exists():
+        return float(read_table(path, ["input_ids"])["input_ids"].map(len).sum())
+    asked = study.config["perplexity"]
+    return asked["documents"] * asked["max_tokens"] * assumed.sample_share
+
+
+def question_count(study: Study, name: str) -> int:
+    """Return the number of a benchmark's questions."""
+    benchmark = study.config["benchmarks"][name]
+    if benchmark.get("data") == "generated":
+        return study.config["demo"]["data"]["benchmark"]
+    if "data" in benchmark and Path(benchmark["data"]).exists():
+        with Path(benchmark["data"]).open(encoding="utf-8") as lines:
+            return sum(1 for line in lines if line.strip())
+    return next((n for task, n in QUESTIONS.items() if benchmark["task"].startswith(task)), 1000)
+
+
+def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) -> float:
+    """Return the tokens that are computed for all questions of a benchmark under one mask.
+
+    vLLM sends a question once and finds its examples in the prefix cache; `hf` computes each prompt whole.
+    """
+    cached = study.config["engine"] == "vllm"
+    path = Path(f"{study.results}/prompts/{model}/{name}.parquet")
+    if path.exists():
+        prompts = read_table(path, ["contexts", "choices"])
+        contexts, tokens = [], 0
+        for question, choices in zip(prompts["contexts"], prompts["choices"], strict=True):
+            if len(question) == 1 and all(len(choice) == 1 for choice in choices):
+                contexts.append(question[0].tolist())
+            else:
+                shared = list(question) * len(choices) if len(question) == 1 else list(question)
+                tokens += sum(len(c) + len(choice) for c, choice in zip(shared, choices, strict=True))
+        return float(tokens + (computed_tokens(contexts) if cached else sum(map(len, contexts))))
+    fewshot = study.config["benchmarks"][name]["fewshot"]
+    each = 1 if cached else 1 + fewshot
+    return question_count(study, name) * each * assumed.tokens_per_question
+
+
+def computed_tokens(contexts: Sequence[Sequence[int]]) -> int:
+    """Return the tokens that are not in the prefix cache, of contexts that are sent sorted."""
+    total = 0
+    before: list[int] = []
+    for context in sorted(map(list, contexts)):
+        shared = next((i for i, (a, b) in enumerate(zip(before, context, strict=False)) if a != b), None)
+        if shared is None:
+            shared = min(len(before), len(context))
+        total += len(context) - shared // BLOCK * BLOCK
+        before = context
+    return total
+
+
+def open_question_counts(study: Study, assumed: Assumptions) -> dict[str, int]:
+    """Return the number of open questions per language."""
+    counts = {}
+    for language in study.languages:
+        path = Path(study.inputs.questions(language))
+        if study.config["open_questions"]["source"] == "generated":
+            counts[language] = study.config["demo"]["data"]["questions"]
+        elif path.exists():
+            with path.open(encoding="utf-8") as lines:
+                counts[language] = sum(1 for line in lines if line.strip())
+        else:
+            counts[language] = assumed.open_questions
+    return counts
