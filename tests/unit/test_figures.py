@@ -6,9 +6,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from crane.figures import drops, random_band, transfer
+from crane.figures.drops import drop_heatmap
 from crane.figures.kurtosis_contrast import MAX_LAYERS, kurtosis_contrast
+from crane.figures.random_band import random_band
 from crane.figures.style import COLOURS, GREY, Style, looks, save
+from crane.figures.transfer import transfer
 from crane.results.labels import Labels, ResultsError
 from crane.scores.null_distribution import COLUMNS, against_random
 from test_tables import BASE, CHAT, LANGUAGES, labels, published, study
@@ -64,7 +66,7 @@ def test_kurtosis_contrast_colours_the_given_neurons_and_chooses_layers():
 @pytest.mark.parametrize("suite", ["exam", "open"])
 def test_heatmap_equals_the_drops(suite: str):
     scores, f1 = published()
-    figure = figures.drop_heatmap(scores, f1, EVERY, BASE, suite)
+    figure = drop_heatmap(scores, f1, EVERY, BASE, suite)
     heat, bars = figure.axes[:2]
     benchmarks = EVERY.benchmarks_of(suite)
     drops = scores[(scores["model"] == BASE) & (scores["suite"] == suite)].pivot(
@@ -83,7 +85,7 @@ def test_heatmap_equals_the_drops(suite: str):
 
 def test_transfer_draws_base_and_chat_under_the_benchmarks_own_mask():
     scores, _ = published()
-    figure = figures.transfer(scores, labels("lape", "crane"), "exam")
+    figure = transfer(scores, labels("lape", "crane"), "exam")
     assert len(figure.axes) == 3
     scored = scores.set_index(["model", "method", "mask_language", "benchmark"])["score"]
     for axes, (benchmark, code) in zip(
@@ -109,7 +111,7 @@ def test_random_band_shows_each_mask_its_own_random_sets():
     f1[COLUMNS] = against_random(f1, layers)
     sets = {**EVERY.mask_sets, "wide": "Random as LAPE"}
     chosen = Labels(LANGUAGES, EVERY.benchmarks, sets, {BASE: "Base"})
-    figure = figures.random_band(f1, chosen, "exam")
+    figure = random_band(f1, chosen, "exam")
     for axes, (code, language) in zip(figure.axes, LANGUAGES.items(), strict=True):
         here = f1.query(f"suite == 'exam' and mask_language == '{code}'")
         seeds = {label: rows["f1"] for label, rows in here[here["method"] == "random"].groupby("label")}
@@ -127,12 +129,12 @@ def test_random_band_shows_each_mask_its_own_random_sets():
         crane = next(line for line in axes.lines if len(line.get_xdata()) == 1 and line.get_ydata()[0] == 1)
         assert crane.get_markerfacecolor() == crane.get_color()
     assert "p is at least 0.25" in figure.get_supxlabel()
-    column = figures.random_band(f1, chosen, "exam", Style(width=3.3))
+    column = random_band(f1, chosen, "exam", Style(width=3.3))
     assert [axes.get_title(loc="right") for axes in column.axes] == [
         f"Base: {name}, n = 120" for name in LANGUAGES.values()
     ]
     with pytest.raises(ResultsError, match="none of the mask sets lape, crane is random"):
-        figures.random_band(f1[f1["method"] != "random"], labels("lape", "crane"), "exam")
+        random_band(f1[f1["method"] != "random"], labels("lape", "crane"), "exam")
 
 
 def test_a_mask_set_keeps_its_look_whatever_the_order_of_the_results():
@@ -148,16 +150,16 @@ def test_a_mask_set_keeps_its_look_whatever_the_order_of_the_results():
 def test_what_is_missing_is_named():
     scores, f1 = published()
     with pytest.raises(ResultsError, match="scores: no row for model 'llama2-7b-chat', label 'random'"):
-        figures.transfer(scores, EVERY, "exam")
+        transfer(scores, EVERY, "exam")
     with pytest.raises(ResultsError, match="benchmark 'mmlu'"):
-        figures.drop_heatmap(scores[scores["benchmark"] != "mmlu"], f1, EVERY, BASE, "exam")
+        drop_heatmap(scores[scores["benchmark"] != "mmlu"], f1, EVERY, BASE, "exam")
 
 
 def test_two_runs_write_the_same_bytes_and_change_no_setting(tmp_path: Path):
     before = dict(mpl.rcParams)
     scores, _ = published()
     for run in ("first", "second"):
-        figure = figures.transfer(scores, labels("lape", "crane"), "exam")
+        figure = transfer(scores, labels("lape", "crane"), "exam")
         save(figure, tmp_path / f"{run}.pdf", tmp_path / f"{run}.png")
     for ending in ("pdf", "png"):
         assert (tmp_path / f"first.{ending}").read_bytes() == (tmp_path / f"second.{ending}").read_bytes()

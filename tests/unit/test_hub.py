@@ -20,7 +20,6 @@ from crane.artefacts import read_json, read_metadata
 from crane.corpora.documents import read_documents
 from crane.corpora.pool import download_pool, draw_files, merge_pool
 from crane.corpora.sampling import sample
-from crane.downloads import repository as hub
 from crane.downloads import transfer
 from crane.downloads.repository import check_access, download, find_files
 from crane.downloads.transfer import DownloadError, check_url, download_url, online
@@ -32,7 +31,7 @@ from hub_server import TOKEN, HubServer
 from huggingface_hub import constants
 
 MODEL, DATASET = "maker/tiny", "maker/texts"
-SCRIPTS = Path(hub.__file__).parents[1]
+SCRIPTS = Path(transfer.__file__).parents[2]
 
 
 @pytest.fixture
@@ -259,7 +258,7 @@ def test_a_killed_download_goes_on_where_it_was(server, model, tmp_path):
     code = f"""
 import sys; sys.path.insert(0, {str(SCRIPTS)!r})
 from pathlib import Path
-from crane.hub import download, find_files
+from crane.downloads.repository import download, find_files
 download(find_files({MODEL!r}, {commit()!r}, "model"), Path({str(tmp_path / "mine")!r}))
 """
     environment = {

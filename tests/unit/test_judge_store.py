@@ -83,7 +83,7 @@ def test_claims_end_with_the_job(path):
 CLAIMER = """
 import sys, time
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
-from crane.judges.store import JudgementStore
+from crane.judging.store import JudgementStore
 from test_judge_store import requests
 with JudgementStore(sys.argv[3]) as store:
     print(len(store.claim(requests(*range(10)))), flush=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stock_tokenizers
 import torch
-from crane.models import folders as models
+from crane.models import loading
 from crane.models.architectures import UnsupportedModelError
 from crane.models.folders import ModelError, identity, link_folder
 from crane.models.loading import load_model, load_tokenizer
@@ -128,6 +128,6 @@ def test_a_tokenizer_that_cannot_add_its_bos_is_told(tmp_path: Path, monkeypatch
             return type("Encoded", (), {"input_ids": [5]})
 
     stock_tokenizers.write("plain", tmp_path)
-    monkeypatch.setattr(models.AutoTokenizer, "from_pretrained", lambda _: Stubborn())
+    monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda _: Stubborn())
     with pytest.raises(ModelError, match=r"does not put its BOS '<s>' before texts; save a tokenizer\.json"):
         load_tokenizer(tmp_path)

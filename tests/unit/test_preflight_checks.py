@@ -13,10 +13,9 @@ import pytest
 import torch
 import yaml
 from crane.artefacts import write_json, write_table
-from crane.preflight import sources as preflight
+from crane.preflight import machine, sources
 from crane.preflight.checks import Check, PreflightError, make, read_checks, render, write_checks
 from crane.preflight.environment import environment
-from crane.preflight.machine import gpu, gpu_loads, partitions
 from crane.study.check import SCHEMA
 from crane.study.study import Study
 
@@ -52,11 +51,11 @@ def paper() -> dict[str, Any]:
 
 
 def _failed(config: dict[str, Any]) -> dict[str, str]:
-    return {check.name: check.text for check in make(preflight.sources(Study(config))) if not check.passed}
+    return {check.name: check.text for check in make(sources.sources(Study(config))) if not check.passed}
 
 
 def test_what_is_there_passes(local: dict[str, Any]) -> None:
-    checks = make(preflight.sources(Study(local)))
+    checks = make(sources.sources(Study(local)))
     assert all(check.passed for check in checks), render(checks)
     assert {check.name for check in checks} >= {"models.base", "corpora.vi", "open_questions.files.zh"}
 
@@ -113,13 +112,13 @@ def offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Whose access was checked, in an empty folder; every repository has 2.5 GB."""
     asked: list[str] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(preflight, "check_access", lambda repository, *_: asked.append(repository) or 2.5e9)
-    monkeypatch.setattr(preflight, "check_url", lambda url: asked.append(url) or 1000)
+    monkeypatch.setattr(sources, "check_access", lambda repository, *_: asked.append(repository) or 2.5e9)
+    monkeypatch.setattr(sources, "check_url", lambda url: asked.append(url) or 1000)
     return asked
 
 
 def _text(config: dict[str, Any], name: str) -> str:
-    return dict(preflight.sources(Study(config)))[name]()
+    return dict(sources.sources(Study(config)))[name]()
 
 
 def test_what_was_downloaded_is_believed_at_its_own_pin_only(
@@ -193,7 +192,7 @@ def test_a_judge_without_a_key_fails(local: dict[str, Any], monkeypatch: pytest.
         "gpt": {"kind": "openai", "label": "GPT", "model": "m", "prompt": "crane", "output": "text",
                 "max_tokens": 10, "attempts": 1, "key_variable": "OPENAI_API_KEY", "base_url": "http://127.0.0.1:9/v1"}
     }  # fmt: skip
-    (check,) = make(preflight.judges(Study(local)))
+    (check,) = make(sources.judges(Study(local)))
     assert not check.passed and "OPENAI_API_KEY is not set" in check.text
 
 
@@ -201,7 +200,7 @@ def test_a_judge_that_does_not_answer_is_not_waited_for(
     local: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none-of-your-business")
-    monkeypatch.setattr(preflight, "PATIENCE", 0.2)
+    monkeypatch.setattr(sources, "PATIENCE", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         local["judges"] = {
             "gpt": {"kind": "openai", "label": "GPT", "model": "m", "prompt": "crane", "output": "text",
@@ -209,7 +208,7 @@ def test_a_judge_that_does_not_answer_is_not_waited_for(
                     "base_url": f"http://127.0.0.1:{silent.getsockname()[1]}/v1"}
         }  # fmt: skip
         start = time.monotonic()
-        (check,) = make(preflight.judges(Study(local)))
+        (check,) = make(sources.judges(Study(local)))
     assert not check.passed and "no reply within 0.2 s" in check.text
     assert time.monotonic() - start < 10  # six more attempts would take longer: their pauses grow
 
@@ -222,10 +221,10 @@ def test_modules_that_cannot_be_imported_are_named() -> None:
 
 def test_a_full_disk_fails(local: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "GB free" in preflight.disk(Study(local))
+    assert "GB free" in machine.disk(Study(local))
     local["corpora"]["documents"] = 10**12
     with pytest.raises(PreflightError, match="free some space"):
-        preflight.disk(Study(local))
+        machine.disk(Study(local))
 
 
 def test_what_a_stage_has_written_need_not_find_room_again(
@@ -233,14 +232,14 @@ def test_what_a_stage_has_written_need_not_find_room_again(
 ) -> None:
     def free(gigabytes: float) -> None:
         monkeypatch.setattr(
-            preflight.shutil, "disk_usage", lambda _: SimpleNamespace(free=int(gigabytes * 1e9))
+            machine.shutil, "disk_usage", lambda _: SimpleNamespace(free=int(gigabytes * 1e9))
         )
 
     monkeypatch.chdir(tmp_path)
     study = Study(paper)
     free(20)
     with pytest.raises(PreflightError, match=r"20 GB free, about 28\.9 GB still needed"):
-        preflight.disk(study)
+        machine.disk(study)
     for path, gigabytes in {
         "models/base/model.safetensors": 13.48,
         "models/.chat.f5db.download/.model.safetensors.download": 3.0,
@@ -252,20 +251,20 @@ def test_what_a_stage_has_written_need_not_find_room_again(
         with file.open("wb") as sparse:
             sparse.truncate(int(gigabytes * 1e9))
     (Path(study.results) / "models" / "linked").symlink_to(tmp_path / study.results / "logs" / "large.log")
-    assert preflight.disk(study) == "20 GB free, about 11.8 GB still needed"
+    assert machine.disk(study) == "20 GB free, about 11.8 GB still needed"
     free(11)
     with pytest.raises(PreflightError, match="free some space"):
-        preflight.disk(study)
+        machine.disk(study)
 
 
 def test_a_controller_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(*_: Any, **__: Any) -> None:
         raise subprocess.TimeoutExpired("sinfo", 30)
 
-    monkeypatch.setattr(preflight.shutil, "which", lambda _: "sinfo")
-    monkeypatch.setattr(preflight.subprocess, "run", hang)
+    monkeypatch.setattr(machine.shutil, "which", lambda _: "sinfo")
+    monkeypatch.setattr(machine.subprocess, "run", hang)
     with pytest.raises(PreflightError, match="sinfo does not answer within 30 s"):
-        partitions({"run_benchmarks": "gpu"})
+        machine.partitions({"run_benchmarks": "gpu"})
 
 
 # GPU ----------------------------------------------------------------------------------------------------
@@ -288,19 +287,19 @@ def test_a_gpu_must_hold_the_weights_of_every_stage(
     paper: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bfloat16 = 2 * 6.74e9
-    assert gpu_loads(Study(paper)) == {
+    assert machine.gpu_loads(Study(paper)) == {
         "relevance": (bfloat16, "auto"), "evaluation": (bfloat16, "auto"),
     }  # fmt: skip
     paper["evaluation"]["dtype"] = "float32"
-    loads = gpu_loads(Study(paper))
+    loads = machine.gpu_loads(Study(paper))
     assert loads["evaluation"] == (2 * bfloat16, "float32")
     Card(monkeypatch, 80, True)
-    assert gpu(loads) == "Card, 80 GB"
+    assert machine.gpu(loads) == "Card, 80 GB"
     Card(monkeypatch, 24, True)
     with pytest.raises(PreflightError, match="24 GB: evaluation: the model's weights alone take 27 GB"):
-        gpu(loads)
+        machine.gpu(loads)
     paper["evaluation"]["gpus"] = 2  # each holds half of it
-    assert gpu(gpu_loads(Study(paper))) == "Card, 24 GB"
+    assert machine.gpu(machine.gpu_loads(Study(paper))) == "Card, 24 GB"
 
 
 def test_a_gpu_that_emulates_bfloat16_fails_where_it_is_asked_for(
@@ -310,12 +309,12 @@ def test_a_gpu_that_emulates_bfloat16_fails_where_it_is_asked_for(
     with pytest.raises(
         PreflightError, match=r"no bfloat16; set relevance\.dtype and evaluation\.dtype to float32"
     ):
-        gpu(gpu_loads(Study(paper)))
+        machine.gpu(machine.gpu_loads(Study(paper)))
     paper["relevance"]["dtype"] = "float32"
     with pytest.raises(PreflightError, match=r"no bfloat16; set evaluation\.dtype to float32"):
-        gpu(gpu_loads(Study(paper)))
+        machine.gpu(machine.gpu_loads(Study(paper)))
     paper["evaluation"]["dtype"] = "float32"
-    assert gpu(gpu_loads(Study(paper))) == "Card, 32 GB"
+    assert machine.gpu(machine.gpu_loads(Study(paper))) == "Card, 32 GB"
 
 
 def test_partitions_are_compared_with_those_of_the_cluster(
@@ -323,15 +322,15 @@ def test_partitions_are_compared_with_those_of_the_cluster(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PreflightError, match="no sinfo here"):
-        partitions({"run_benchmarks": "gpu"})
+        machine.partitions({"run_benchmarks": "gpu"})
     sinfo = tmp_path / "sinfo"
     sinfo.write_text("#!/bin/sh\necho cpu\necho gpu\n")
     sinfo.chmod(0o755)
-    assert partitions({"run_benchmarks": "gpu", "reduce_kurtosis": "cpu"}) == "cpu, gpu"
+    assert machine.partitions({"run_benchmarks": "gpu", "reduce_kurtosis": "cpu"}) == "cpu, gpu"
     with pytest.raises(
         PreflightError, match="rule run_benchmarks: there is no partition a100; there are: cpu, gpu"
     ):
-        partitions({"run_benchmarks": "gpu,a100"})
+        machine.partitions({"run_benchmarks": "gpu,a100"})
 
 
 def test_checks_survive_the_way_through_a_file(tmp_path: Path) -> None:

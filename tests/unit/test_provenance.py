@@ -14,10 +14,10 @@ SOURCES = sorted(SCRIPTS.rglob("*.py"))
 
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
-    """Return a copy of the scripts that `code_version` looks at, with a script `probe.py` that imports select."""
+    """Return a copy of the scripts that `code_version` looks at, with a script `probe.py` that imports a module."""
     scripts = tmp_path / "workflow" / "scripts"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "probe.py").write_text("def main(job):\n    from crane import select\n")
+    (scripts / "probe.py").write_text("def main(job):\n    from crane.selection import rules\n")
     (scripts.parent / "task.yaml").write_text("task: a\n")
     monkeypatch.setattr(provenance, "SCRIPTS", scripts)
     provenance._reachable.cache_clear()
@@ -34,18 +34,34 @@ def append(path, text="\n# changed\n"):
     path.write_text(path.read_text() + text)
 
 
-@pytest.mark.parametrize("module", ["select", "neurons", "artefacts", "errors", "architectures", "__init__"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "selection/rules",
+        "selection/ranking",
+        "selection/__init__",
+        "neurons/neuron_set",
+        "neurons/__init__",
+        "models/architectures",
+        "artefacts",
+        "errors",
+        "__init__",
+    ],
+)
 def test_changes_with_every_module_that_is_imported_directly_or_not(copied, module):
     before = version()
     append(copied / "crane" / f"{module}.py")
     assert version() != before
 
 
-@pytest.mark.parametrize("module", ["figures", "tables", "judges/store", "engines/hf", "demo/world"])
+@pytest.mark.parametrize(
+    "module",
+    ["figures/drops", "tables/paper", "judging/store", "evaluation/hf", "demo/world", "selection/lape"],
+)
 def test_does_not_change_with_an_unrelated_module(copied, module):
     before = version()
     append(copied / "crane" / f"{module}.py")
-    (copied / "other.py").write_text("from crane import select\n")
+    (copied / "other.py").write_text("from crane.selection import rules\n")
     assert version() == before
 
 
@@ -63,22 +79,22 @@ def test_changes_with_the_script_and_with_its_data(copied):
     "line",
     [
         "import crane.figures.drops",
-        "from crane import figures",
+        "from crane.figures import drops",
         "from crane.figures.drops import Path",
-        "def f():\n    from crane import figures as drawn\n",
-        "from crane import tables, figures",
+        "def f():\n    from crane.figures import drops as drawn\n",
+        "from crane.figures import style, drops",
     ],
 )
 def test_a_new_import_counts_in_every_spelling(copied, line):
-    append(copied / "crane" / "select.py", f"\n{line}\n")
+    append(copied / "crane" / "selection" / "rules.py", f"\n{line}\n")
     before = version()
-    append(copied / "crane" / "figures.py")
+    append(copied / "crane" / "figures" / "drops.py")
     assert version() != before
 
 
 def test_subpackages_are_followed(copied):
     (copied / "probe.py").write_text("from crane.evaluation.hf import HuggingFaceEngine\n")
-    for module in ("engines/__init__", "engines/hf", "engines/interface", "interventions"):
+    for module in ("evaluation/__init__", "evaluation/hf", "evaluation/engine", "neurons/interventions"):
         before = version()
         append(copied / "crane" / f"{module}.py")
         assert version() != before, module
@@ -142,8 +158,8 @@ def test_scripts_run_only_under_their_guard(path):
 
 def test_a_module_can_be_left_out(copied):
     before, without = version(), provenance.code_version("probe.py", without="crane/neurons/neuron_set.py")
-    append(copied / "crane" / "neurons.py")
+    append(copied / "crane" / "neurons" / "neuron_set.py")
     assert version() != before
     assert provenance.code_version("probe.py", without="crane/neurons/neuron_set.py") == without
-    append(copied / "crane" / "select.py")
+    append(copied / "crane" / "selection" / "rules.py")
     assert provenance.code_version("probe.py", without="crane/neurons/neuron_set.py") != without
