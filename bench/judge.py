@@ -20,7 +20,7 @@ from crane.judging.asking import ask_about  # noqa: E402
 from crane.judging.endpoint import Endpoint  # noqa: E402
 from crane.judging.online import OnlineJudge  # noqa: E402
 from crane.judging.store import JudgementStore  # noqa: E402
-from judge_server import Server  # noqa: E402
+from support.judge_server import Server  # noqa: E402
 
 DELAY = 0.05
 """Seconds that the endpoint takes for an answer."""

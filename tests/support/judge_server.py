@@ -1,6 +1,6 @@
 """A local endpoint that speaks OpenAI's chat completions, models, files and batches over HTTP, with faults on purpose.
 
-    python tests/judge_server.py '{"faults": 0.1}'
+    python tests/support/judge_server.py '{"faults": 0.1}'
 
 prints its port and serves until it is ended. Which request meets which fault follows from a hash of its body, so that
 a run can be repeated. `/stats` counts what arrived, what was answered in full, and which faults were met. `Server`

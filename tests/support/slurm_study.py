@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cluster import Cluster
 from safetensors.numpy import load
-from workspace import SNAKEMAKE, Workspace
+
+from support.cluster import Cluster
+from support.workspace import SNAKEMAKE, Workspace
 
 LANGUAGES = ["en", "vi"]
 SHARDS = 2

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from support.places import ROOT
+
 PARTS = ["Snakefile", "workflow", "config", "profiles", "resources", "envs", "README.md", "CITATION.cff"]
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 

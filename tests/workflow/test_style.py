@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from workspace import ROOT, SNAKEMAKE
+from support.places import ROOT
+from support.workspace import SNAKEMAKE
 
 BIN = Path(sys.executable).parent
 

@@ -2,19 +2,17 @@
 
 import logging
 import re
-import shutil
 
 import numpy as np
 import pytest
-import stock_tokenizers
 import torch
 from crane.corpora.chunks import tokenise
-from crane.evaluation.engine import EngineError, Generation, Prompt, each_mask
+from crane.evaluation.engine import EngineError, Generation, Prompt
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.models.architectures import FAMILIES
 from crane.models.folders import ModelError
-from crane.models.loading import load_model, load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
+from support import stock_tokenizers
 
 QUESTIONS = [
     "Q: Which month comes after March?\nA:",
@@ -204,20 +202,6 @@ def test_a_text_longer_than_the_model_reads_is_refused(engine):
         engine.log_likelihoods([[0, 5], [0] * 97])
 
 
-def test_conditions_pass_on_the_intervention(engine, tmp_path):
-    neurons = NeuronSet.from_flags(np.random.default_rng(0).random((1, 3, 48)) < 0.3, ["en"])
-    neurons.write_parquet(tmp_path / "masks.parquet", {})
-    text, values = engine.tokenizer(QUESTIONS[0]).input_ids, np.full((3, 48), 0.7)
-    found = {}
-    for name, how in {"mask": {}, "half": {"scale": 0.5}, "values": {"values": values}}.items():
-        for language in each_mask(engine, str(tmp_path / "masks.parquet"), **how):
-            assert language == "en"
-            found[name] = engine.log_likelihoods([text])[0]
-        with engine.masked(neurons, "en", **how):
-            assert engine.log_likelihoods([text])[0] == found[name]
-    assert len(set(found.values())) == 3
-
-
 def test_lm_begins_with_bos(engine):
     lm = engine.lm()
     assert lm.tok_encode("Which month")[0] == engine.tokenizer.bos_token_id
@@ -243,54 +227,13 @@ def test_samples_prompts_and_benchmarks_begin_alike_with_gpt2_as_published(make_
     assert asked == [[sample]]
 
 
-# Folders ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def copied(model_folder, tmp_path):
-    return shutil.copytree(model_folder, tmp_path / "model")
-
-
 def test_a_missing_folder(tmp_path):
     with pytest.raises(ModelError, match="nothing: no such model folder"):
         HuggingFaceEngine(tmp_path / "nothing")
 
 
-def test_a_folder_without_tokenizer(copied):
-    for path in copied.glob("tokenizer*"):
+def test_a_folder_without_tokenizer(copied_model):
+    for path in copied_model.glob("tokenizer*"):
         path.unlink()
     with pytest.raises(ModelError, match=r"no tokenizer \(tokenizer\.json.*save it beside the weights"):
-        HuggingFaceEngine(copied)
-
-
-@pytest.mark.parametrize("damage", ["none", "truncated", "config"])
-def test_a_folder_without_readable_weights(copied, damage):
-    weights = copied / "model.safetensors"
-    if damage == "none":
-        weights.unlink()
-    elif damage == "truncated":
-        weights.write_bytes(weights.read_bytes()[:-100])
-    else:
-        (copied / "config.json").write_text("{")
-    with pytest.raises(ModelError, match=r"model: no readable model \("):
-        load_model(copied)
-
-
-def test_a_damaged_tokenizer(copied):
-    (copied / "tokenizer.json").write_text("{")
-    with pytest.raises(ModelError, match="model: no readable tokenizer"):
-        load_tokenizer(copied)
-
-
-def test_precision_and_mode(model_folder):
-    assert load_model(model_folder, device="cpu").dtype == torch.float32
-    model = load_model(model_folder, "bfloat16", "cpu")
-    assert model.dtype == torch.bfloat16
-    assert not model.training
-
-
-def test_padding_falls_back_to_the_end_of_sequence(copied):
-    tokenizer = load_tokenizer(copied)
-    tokenizer.pad_token = None
-    tokenizer.save_pretrained(copied)
-    assert load_tokenizer(copied).pad_token == "</s>"
+        HuggingFaceEngine(copied_model)

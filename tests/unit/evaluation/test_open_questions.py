@@ -1,74 +1,10 @@
-"""The reference judge's scale and refusals, and the prompts of the open questions."""
+"""The open questions: how they are read, and the prompts that are made of them."""
 
 import json
-from pathlib import Path
 
 import pytest
-import yaml
 from crane.artefacts import ArtefactError
 from crane.evaluation.open_questions import STYLES, Prompt, PromptError, open_question, read_questions
-from crane.judging.interface import JudgeError
-from crane.judging.reference import ReferenceJudge
-from crane.judging.verdicts import read_reply
-from crane.study.check import ConfigError, check
-from crane.study.judges import describe, speed
-from sacrebleu.metrics import CHRF
-
-
-def judged(output, reference="The currency of Japan is the yen.", **settings):
-    reply = ReferenceJudge(**settings)({"question": "q", "output": output, "reference": reference})
-    return read_reply(reply, {"kind": "reference"}, output).score
-
-
-def test_the_scale():
-    assert judged("The currency of Japan is the yen.") == pytest.approx(10)
-    assert judged("  The currency of Japan is the yen.\n") == pytest.approx(10)
-    assert judged("") == pytest.approx(1, abs=0.05)
-    assert judged("北京") == pytest.approx(1, abs=0.05)
-    assert 1 < judged("Yen.") < judged("The currency is the yen.") < 10
-
-
-@pytest.mark.parametrize(("char_order", "word_order"), [(6, 0), (3, 0), (6, 2)])
-def test_the_score_is_chrf(char_order, word_order):
-    output, reference = "Ha Noi is a capital", "The capital of Viet Nam is Ha Noi"
-    chrf = CHRF(char_order=char_order, word_order=word_order)
-    expected = 1 + 9 * chrf.sentence_score(output, [reference]).score / 100
-    assert judged(output, reference, char_order=char_order, word_order=word_order) == expected
-
-
-@pytest.mark.parametrize("record", [{}, {"reference": ""}, {"reference": None}])
-def test_a_missing_reference_names_the_question(record):
-    with pytest.raises(JudgeError, match="'Which month' has no reference answer"):
-        ReferenceJudge()({"question": "Which month", "output": "May", **record})
-
-
-def test_the_label_says_what_judges():
-    assert "not an LLM" in describe({"kind": "reference", "label": "GPT"})
-    gpt = {"kind": "openai", "label": "GPT-4o", "model": "gpt-4o-2024-08-06", "prompt": "crane"}
-    assert describe(gpt) == "GPT-4o (gpt-4o-2024-08-06, prompt crane)"
-
-
-@pytest.mark.parametrize("kind", ["openai", "openai_batch"])
-def test_no_server_gets_a_key_that_is_meant_for_another(kind):
-    """Where an address is given, the key for it is named, or said to be none; OpenAI's is for OpenAI alone."""
-    demo = yaml.safe_load((Path(__file__).parents[2] / "config" / "demo.yaml").read_text(encoding="utf-8"))
-    gpt = {
-        "kind": kind, "label": "GPT", "model": "m", "prompt": "crane", "output": "text", "max_tokens": 9, "attempts": 1,
-    }  # fmt: skip
-    elsewhere = {**gpt, "base_url": "http://host/v1"}
-
-    def checked(judge):
-        check({**demo, "judges": {"gpt": judge}})
-        return speed(judge)["key_variable"]
-
-    with pytest.raises(ConfigError, match=r"judges\.gpt: missing key key_variable"):
-        checked(elsewhere)
-    assert checked(gpt) == "OPENAI_API_KEY"
-    assert checked({**elsewhere, "key_variable": None}) == ""
-    assert checked({**elsewhere, "key_variable": "MY_KEY"}) == "MY_KEY"
-
-
-# Prompts ------------------------------------------------------------------------------------------------
 
 
 def test_styles():
@@ -145,9 +81,3 @@ def test_a_file_without_questions_is_told(tmp_path):
     (tmp_path / "vi.jsonl").write_text("Why?\n")
     with pytest.raises(ArtefactError, match=r"vi\.jsonl, line 1: not JSON"):
         read_questions(tmp_path / "vi.jsonl")
-
-
-@pytest.mark.parametrize("word", ["巴黎", "Paris", "hai", "7"])
-def test_a_short_right_answer_gets_full_marks(word: str) -> None:
-    """Answers shorter than the longest n-gram: chrF must use the orders that exist."""
-    assert judged(f" {word}\n", word) == pytest.approx(10)

@@ -2,11 +2,11 @@
 
 import socket
 
-import hub_datasets
 import pytest
 from crane.evaluation import benchmarks
 from crane.evaluation.benchmarks import BenchmarkError
 from crane.evaluation.hf import HuggingFaceEngine
+from support import hub_datasets
 
 SHOTS = 5
 

@@ -8,21 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from crane.judging.interface import JudgeError, Request
+from crane.judging.interface import JudgeError
 from crane.judging.store import JudgementStore
-
-SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
-
-
-def requests(*numbers: int) -> list[Request]:
-    return [Request("http://h/v1", {"model": "m", "messages": [n]}, 0) for n in numbers]
-
-
-def keys(*numbers: int) -> list[str]:
-    return [request.key for request in requests(*numbers)]
+from support.judge_requests import keys, requests
+from support.places import ROOT, SCRIPTS
 
 
 @pytest.fixture
@@ -84,7 +75,7 @@ CLAIMER = """
 import sys, time
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 from crane.judging.store import JudgementStore
-from test_judge_store import requests
+from support.judge_requests import requests
 with JudgementStore(sys.argv[3]) as store:
     print(len(store.claim(requests(*range(10)))), flush=True)
     time.sleep(60)
@@ -92,7 +83,7 @@ with JudgementStore(sys.argv[3]) as store:
 
 
 def test_claims_of_a_killed_job_are_taken_over_at_once(path):
-    command = [sys.executable, "-c", CLAIMER, str(SCRIPTS), str(Path(__file__).parent), str(path)]
+    command = [sys.executable, "-c", CLAIMER, str(SCRIPTS), str(ROOT / "tests"), str(path)]
     with JudgementStore(path) as store:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
             assert job.stdout is not None and job.stdout.readline() == "10\n"

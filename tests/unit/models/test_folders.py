@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stock_tokenizers
 import torch
-from crane.models import loading
 from crane.models.architectures import UnsupportedModelError
 from crane.models.folders import ModelError, identity, link_folder
 from crane.models.loading import load_model, load_tokenizer
-from transformers import AutoTokenizer, GPT2Config, Qwen2Config
 
 
 def test_a_folder_is_linked_with_its_hashes(model_folder: Path, tmp_path: Path):
@@ -93,41 +90,3 @@ def test_a_damaged_configuration_is_told(model_folder: Path, tmp_path: Path):
         (source / "config.json").write_text(damage)
         with pytest.raises(ModelError, match=r"model: no readable config\.json \("):
             link_folder(source, tmp_path / "linked", "mine", 3, 48)
-
-
-@pytest.mark.parametrize("name", ["gpt2", "gpt2 with all its settings", "plain"])
-def test_bos_is_added_by_a_tokenizer_that_leaves_it_out(tmp_path: Path, name: str):
-    stock_tokenizers.write(name, tmp_path)
-    GPT2Config().save_pretrained(tmp_path)
-    stock, loaded = AutoTokenizer.from_pretrained(tmp_path), load_tokenizer(tmp_path)
-    of_lm_eval = AutoTokenizer.from_pretrained(tmp_path, add_bos_token=True)  # its vLLM model loads its own
-    for text in stock_tokenizers.TEXTS:
-        ids = stock(text).input_ids
-        assert ids[0] != stock.bos_token_id
-        assert loaded(text).input_ids == of_lm_eval(text).input_ids == [stock.bos_token_id, *ids]
-        assert loaded(text, truncation=True, max_length=2).input_ids == [stock.bos_token_id, ids[0]]
-        assert loaded(text, add_special_tokens=False).input_ids == ids
-        assert loaded.decode(loaded(text).input_ids, skip_special_tokens=True) == text
-
-
-def test_a_tokenizer_without_bos_stays_without(tmp_path: Path):
-    stock_tokenizers.write("qwen2", tmp_path)
-    Qwen2Config().save_pretrained(tmp_path)
-    stock, loaded = AutoTokenizer.from_pretrained(tmp_path), load_tokenizer(tmp_path)
-    assert loaded.bos_token_id is None
-    for text in stock_tokenizers.TEXTS:
-        assert loaded(text).input_ids == stock(text).input_ids
-        assert loaded.decode(loaded(text).input_ids) == text
-
-
-def test_a_tokenizer_that_cannot_add_its_bos_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    class Stubborn:
-        bos_token, bos_token_id, pad_token_id = "<s>", 0, 1
-
-        def __call__(self, text: str) -> Any:
-            return type("Encoded", (), {"input_ids": [5]})
-
-    stock_tokenizers.write("plain", tmp_path)
-    monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda _: Stubborn())
-    with pytest.raises(ModelError, match=r"does not put its BOS '<s>' before texts; save a tokenizer\.json"):
-        load_tokenizer(tmp_path)

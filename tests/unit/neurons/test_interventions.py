@@ -208,9 +208,3 @@ def test_weights_that_cannot_be_masked_are_refused(llama, kind):
     neurons = NeuronSet.from_flags(np.ones((1, 3, 48), bool), ["en"])
     with pytest.raises(UnsupportedModelError, match="quantised"), masked(llama, neurons, "en"):
         pass
-
-
-def test_unknown_family_is_refused(llama):
-    llama.config.model_type = "bert"
-    with pytest.raises(UnsupportedModelError, match="'bert'"):
-        mlps(llama)

@@ -90,9 +90,3 @@ def test_what_does_not_fit_is_told_and_leaves_nothing(model_folder: Path, tmp_pa
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ModelError, match="no tokenizer"):
         export_masked(tmp_path, tmp_path / "out", mask(3, 48), "en", {})
-
-
-def test_lape_format_round_trip(tmp_path: Path):
-    neurons = mask(3, 48)
-    neurons.write_lape(tmp_path / "x.pth", LANGUAGES)
-    assert NeuronSet.read_lape(tmp_path / "x.pth", LANGUAGES) == neurons

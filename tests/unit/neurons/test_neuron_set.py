@@ -1,6 +1,7 @@
 """Neuron sets: what they refuse, and that files give back what was written."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_unknown_site_language_and_shape():
         NeuronSet.from_flags(np.zeros((3, 2, 4), bool), ["en", "vi"])
 
 
-# Parquet ------------------------------------------------------------------------------------------------
+# Parquet ----------------------------------------------------------------------------------------------
 
 
 @given(seed=st.integers(0, 10**6), share=st.sampled_from([0.0, 0.02, 0.5, 1.0]),
@@ -147,7 +148,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# LAPE's .pth --------------------------------------------------------------------------------------------
+# LAPE's .pth ------------------------------------------------------------------------------------------
 
 
 def test_lape_round_trip(tmp_path):
@@ -160,6 +161,13 @@ def test_lape_round_trip(tmp_path):
     assert list(read) == ["zh", "vi", "en"]
     assert all(keys(read, language) == keys(neurons, language) for language in neurons)
     assert [p.name for p in tmp_path.iterdir()] == ["set.pth"]
+
+
+def test_lape_format_round_trip(tmp_path: Path):
+    flags = np.random.default_rng(0).random((2, 3, 48)) < 0.2
+    neurons = NeuronSet.from_flags(flags, ["en", "vi"])
+    neurons.write_lape(tmp_path / "x.pth", ["en", "vi"])
+    assert NeuronSet.read_lape(tmp_path / "x.pth", ["en", "vi"]) == neurons
 
 
 def test_lape_indices_need_not_be_sorted(tmp_path):

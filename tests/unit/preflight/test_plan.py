@@ -4,21 +4,8 @@ import copy
 from typing import Any
 
 import pytest
-import yaml
 from crane.preflight.plan import Assumptions, CostError, estimate, parameters, render
-from crane.study.check import SCHEMA
 from crane.study.study import Study
-
-ROOT = SCHEMA.parents[2]
-
-
-def _config(name: str) -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text(encoding="utf-8"))
-
-
-@pytest.fixture
-def paper() -> dict[str, Any]:
-    return _config("config")
 
 
 def _stages(config: dict[str, Any]) -> dict[str, Any]:
@@ -72,8 +59,8 @@ def test_a_model_of_unknown_size_is_named(paper: dict[str, Any]) -> None:
         estimate(Study(paper))
 
 
-def test_a_demo_model_is_counted_from_its_shape() -> None:
-    study = Study(_config("demo"))
+def test_a_demo_model_is_counted_from_its_shape(demo_config: dict[str, Any]) -> None:
+    study = Study(demo_config)
     assert parameters(study, "base") == pytest.approx(1.27e6, rel=0.02)
     assert sum(stage.calls for stage in estimate(study)) == 0
 

@@ -1,15 +1,10 @@
-"""code_version follows imports, and neither scripts nor library read the configuration behind Snakemake's back."""
+"""The version of the code follows imports, in every spelling."""
 
-import ast
 import shutil
-import symtable
-from pathlib import Path
 
 import pytest
 from crane.provenance import code_version as provenance
-
-SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
-SOURCES = sorted(SCRIPTS.rglob("*.py"))
+from support.places import SCRIPTS
 
 
 @pytest.fixture
@@ -120,40 +115,6 @@ def test_library_versions():
     found = provenance.library_versions()
     assert {"torch", "transformers", "lxt", "numpy"} <= found.keys()
     assert set(found) <= set(provenance.PACKAGES)
-
-
-# Sources ------------------------------------------------------------------------------------------------
-
-
-def free_names(table):
-    """Yield the global names that a scope or one inside it uses."""
-    for symbol in table.get_symbols():
-        if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module"):
-            yield symbol.get_name()
-    for child in table.get_children():
-        yield from free_names(child)
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(SCRIPTS).as_posix())
-def test_no_source_reads_the_config_through_snakemake(path):
-    text = path.read_text(encoding="utf-8")
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Attribute) and node.attr == "config" and isinstance(node.value, ast.Name):
-            assert node.value.id not in ("snakemake", "job"), f"{path}, line {node.lineno}"
-    if SCRIPTS / "crane" in path.parents:
-        assert "snakemake" not in free_names(symtable.symtable(text, str(path), "exec"))
-
-
-@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.py")), ids=lambda p: p.name)
-def test_scripts_run_only_under_their_guard(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree)
-    for node in tree.body:
-        guard = isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
-        if not guard:
-            names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-            if not isinstance(node, ast.FunctionDef):
-                assert "snakemake" not in names, f"{path}, line {node.lineno}"
 
 
 def test_a_module_can_be_left_out(copied):

@@ -1,4 +1,4 @@
-"""The provenance record reads what the files say, and the citations what CITATION.cff says."""
+"""The record of a study reads what the files say."""
 
 import hashlib
 import json
@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from crane.artefacts import ArtefactError, write_json, write_table
-from crane.provenance.citation import bibtex
 from crane.provenance.record import facts, study_record
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -65,15 +61,3 @@ def test_models_are_identified_without_their_training(record: dict):
 def test_a_model_without_a_manifest_is_told(tmp_path: Path):
     with pytest.raises(ArtefactError, match=r"no manifest\.json"):
         study_record("s", {}, [tmp_path], [], {})
-
-
-def test_the_citations_are_those_of_the_repository():
-    text = bibtex(yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8")))
-    assert text.count("@") == 4 and text.count("{") == text.count("}")
-    paper, software, *others = text.split("\n@")
-    assert paper.startswith("@article{le2026,") and "Le, Yifan and Li, Yunliang" in paper
-    assert "2601.04664" in paper
-    assert software.startswith("software{") and "version = {" in software
-    assert "Achtibat, Reduan and others" in others[0] and "Tang, Tianyi and others" in others[1]
-    keys = [part.split("{")[1].split(",")[0] for part in text.split("@")[1:]]
-    assert len(set(keys)) == 4

@@ -1,36 +1,16 @@
 """The published numbers beside a run that has those very numbers, and beside one that has not."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from crane.figures.published import published_figure
-from crane.results.published import LANGSPEC_F1, beside, errata, heading, printed
-from crane.tables.published import published_table
-from crane.tables.rendering import render
-from test_tables import BASE, CHAT, PUBLISHED, labels, study
-from test_tables import published as frames
-
-EVERY = labels("lape", "crane", "random")
-MAPPING = {
-    "models": {BASE: BASE, CHAT: CHAT},
-    "mask_sets": {"lape": "lape", "crane": "crane", "random": "random"},
-    "benchmarks": {name: name for name in ("mmlu", "ceval", "belebele_vi", "open_en", "open_zh", "open_vi")},
-}
+from crane.results.published import LANGSPEC_F1, beside
+from support import published_beside
+from support.published_beside import MAPPING, rows
+from support.published_results import BASE, EVERY, published
 
 
 @pytest.fixture(scope="module")
-def paper() -> pd.DataFrame:
-    return printed(PUBLISHED / "scores.csv", PUBLISHED / "langspec_f1.csv")
-
-
-def rows(
-    paper: pd.DataFrame, suite: str = "exam", shift: float = 0.0, mapping: dict = MAPPING
-) -> pd.DataFrame:
-    scores, f1 = study()
-    scores = scores.assign(
-        score=scores["score"] + shift, low=scores["low"] + shift, high=scores["high"] + shift
-    )
-    return beside(paper, scores, f1, EVERY, mapping, model=BASE, suite=suite)
+def paper():
+    return published_beside.paper()
 
 
 def test_the_errata_are_the_three_random_rows_of_table_2(paper):
@@ -70,35 +50,6 @@ def test_what_is_not_mapped_is_left_out(paper):
 
 
 def test_without_an_interval_nothing_is_inside(paper):
-    scores, f1 = frames()
+    scores, f1 = published()
     found = beside(paper, scores, f1, EVERY, MAPPING, model=BASE, suite="exam")
     assert found["inside"].isna().all()
-
-
-@pytest.mark.parametrize("same", [True, False])
-def test_the_table_says_whether_the_model_differs(paper, same):
-    table = published_table(
-        rows(paper, "open"), EVERY, MAPPING, name="p", model=BASE, suite="open", same_model=same
-    )
-    assert ("The model differs" in table.notes[0]) != same
-    assert ("as in the paper" in table.notes[0]) == same
-    assert table.cells["Paper", "Value"].str.endswith("§").sum() == 3
-    assert "Random en: 0.4514 instead of 0.4406" in table.notes[-1]
-    for form in ("csv", "md", "tex", "txt"):
-        assert render(table, form)
-    assert errata(rows(paper)) == []
-    assert len(heading(EVERY, MAPPING, BASE, same)) == 2
-
-
-def test_the_figure_draws_both(paper):
-    found = rows(paper, shift=0.5)
-    sizes = dict.fromkeys(MAPPING["benchmarks"], 10)
-    figure = published_figure(found, EVERY, "note", sizes)
-    assert len(figure.axes) == 4
-    own, within, outside = figure.axes[0].lines
-    here = found[found["measure"] == "mmlu"]
-    np.testing.assert_allclose(own.get_xdata(), here["rerun"])
-    assert len(within.get_xdata()) == 0
-    np.testing.assert_allclose(outside.get_xdata(), here["paper"])
-    assert figure.axes[-1].get_title() == LANGSPEC_F1
-    assert figure.legends[0].get_title().get_text() == "note"

@@ -12,12 +12,12 @@ from crane.study.check import SCHEMA, ConfigError, check
 from crane.study.study import Study
 from snakemake.utils import update_config
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def config():
-    return yaml.safe_load((ROOT / "config" / "demo.yaml").read_text(encoding="utf-8"))
+def config(demo_config):
+    return copy.deepcopy(demo_config)
 
 
 REMOVE = object()

@@ -10,7 +10,7 @@ from crane.scores.significance import over_masks
 from crane.scores.summary import summarise
 from crane.tables.evidence import drop_tests, f1_differences, null_distribution
 from crane.tables.rendering import TERMINAL_WIDTH, render
-from test_scores import BENCHMARKS, answers
+from support.answers import BENCHMARKS, answers
 
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 MODELS = {"base": "Base", "chat": "Chat"}
@@ -104,14 +104,3 @@ def test_null_distribution(frames):
     without = f1[f1["method"] != "random"].assign(null_p=np.nan)
     with pytest.raises(ResultsError, match="no random mask set"):
         null_distribution(without, LABELS, name="n", suite="quiz")
-
-
-def test_numbers_as_text():
-    assert [p_value(p) for p in (1, 0.0504, 0.001, 0.00099, np.nan)] == [
-        "1.000",
-        "0.050",
-        "0.001",
-        "<0.001",
-        "–",
-    ]
-    assert [signed(v) for v in (0.05, -0.05, -1e-9, np.nan)] == ["+0.0500", "−0.0500", "0.0000", "–"]

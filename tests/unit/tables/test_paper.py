@@ -1,87 +1,26 @@
 """The tables built from the published numbers show what the paper prints, row by row."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from crane.errors import CraneError
-from crane.results.frames import f1_rows, score_rows
 from crane.results.labels import Labels, ResultsError
 from crane.tables import paper as tables
 from crane.tables import rendering
-
-PUBLISHED = Path(__file__).parents[2] / "resources" / "published"
-SIZES = {"mmlu": 14042, "ceval": 1346, "belebele_vi": 900}
-LANGUAGES = {"en": "English", "vi": "Vietnamese", "zh": "Chinese"}
-BENCHMARKS = {
-    "mmlu": {"label": "MMLU (en)", "language": "en", "kind": "nlu", "suite": "exam"},
-    "ceval": {"label": "C-Eval (zh)", "language": "zh", "kind": "nlu", "suite": "exam"},
-    "belebele_vi": {"label": "Belebele_vi (vi)", "language": "vi", "kind": "nlu", "suite": "exam"},
-    "open_en": {"label": "Open_en", "language": "en", "kind": "open", "suite": "open"},
-    "open_vi": {"label": "Open_vi", "language": "vi", "kind": "open", "suite": "open"},
-    "open_zh": {"label": "Open_zh", "language": "zh", "kind": "open", "suite": "open"},
-}
-MODELS = {"llama2-7b-base": "Base model", "llama2-7b-chat": "Chat model"}
-BASE, CHAT = MODELS
-
-
-def labels(*mask_sets: str) -> Labels:
-    """Return the paper's study with some of its mask sets."""
-    shown = {"lape": "LAPE", "crane": "CRANE", "random": "Random"}
-    chosen = {name: shown[name] for name in mask_sets}
-    return Labels(LANGUAGES, BENCHMARKS, chosen, MODELS, judge="GPT-4")
-
-
-def published() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the paper's numbers as the frames of the scores stage; what it does not print is undefined."""
-    scores = pd.read_csv(PUBLISHED / "scores.csv")
-    scores = scores.rename(columns={"evaluated_model": "model", "benchmark_language": "language"})
-    scores = scores.assign(mask_set=scores["method"], label=scores["method"], missing=0)
-    for column in ("kind", "suite"):
-        scores[column] = scores["benchmark"].map(lambda name, column=column: BENCHMARKS[name][column])
-    scores["n"] = scores["benchmark"].map(SIZES).fillna(70).astype(int)
-    where = ["model", "benchmark"]
-    original = scores[scores["method"] == "original"].set_index(where)["score"].rename("original")
-    scores = scores.join(original, on=where)
-    scores["drop"] = (scores["original"] - scores["score"]).where(scores["method"] != "original")
-    scores["relative_drop"] = scores["drop"] / scores["original"]
-    scores[["low", "high", "drop_low", "drop_high", "probability"]] = np.nan
-
-    f1 = pd.read_csv(PUBLISHED / "langspec_f1.csv")
-    f1 = f1.rename(columns={"evaluated_model": "model", "langspec_f1": "f1"})
-    f1 = f1.assign(mask_set=f1["method"], label=f1["method"])
-    f1["kind"] = f1["table"].map({"table1": "nlu", "table2": "open", "table3": "nlu", "table4": "open"})
-    f1["suite"] = f1["kind"].map({"nlu": "exam", "open": "open"})
-    undefined = ["neurons", "low", "high", "precision", "recall", "target_drop", "target_drop_low"]
-    f1[[*undefined, "target_drop_high", "other_drop", "distinguishable", "f1_probability"]] = np.nan
-    return scores.drop(columns=["table", "original"]), f1.drop(columns="table")
-
-
-def study() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the published base model with three seeds of random and all intervals."""
-    scores, f1 = (frame[frame["model"] == BASE] for frame in published())
-    shifted_scores, shifted_f1 = [], []
-    for seed, shift in enumerate((-0.01, 0.0, 0.02)):
-        for frame, value, collected in ((scores, "score", shifted_scores), (f1, "f1", shifted_f1)):
-            random = frame[frame["method"] == "random"]
-            named = random.assign(mask_set=f"random-{seed}", **{value: random[value] + shift})
-            collected.append(named)
-    scores = pd.concat([scores[scores["method"] != "random"], *shifted_scores], ignore_index=True)
-    f1 = pd.concat([f1[f1["method"] != "random"], *shifted_f1], ignore_index=True)
-    scores = scores.assign(low=scores["score"] - 0.02, high=scores["score"] + 0.02, probability=0.5)
-    f1 = f1.assign(low=f1["f1"] - 0.03, high=f1["f1"] + 0.03, neurons=1234, f1_probability=f1["f1"] / 2)
-    return scores, f1.assign(distinguishable=f1["method"] == "crane")
-
-
-def table(name: str, models: list[str], suite: str, chosen: Labels) -> rendering.Table:
-    """Build one of the paper's tables."""
-    return tables.score_table(
-        *published(), chosen, name=name, suite=suite, models=models, identified_on=BASE, resamples=10_000
-    )
-
-
-EVERY, TRANSFERRED = labels("lape", "crane", "random"), labels("lape", "crane")
+from support.judged_results import judged
+from support.places import PUBLISHED
+from support.published_results import (
+    BASE,
+    BENCHMARKS,
+    CHAT,
+    EVERY,
+    LANGUAGES,
+    MODELS,
+    TRANSFERRED,
+    published,
+    study,
+    table,
+)
 
 
 @pytest.mark.parametrize(
@@ -151,33 +90,6 @@ def test_a_drop_that_is_not_distinguishable_carries_a_dagger():
     assert max(map(len, text.splitlines())) <= rendering.TERMINAL_WIDTH
 
 
-def test_csv_holds_every_number():
-    built = table("table3", [BASE, CHAT], "exam", TRANSFERRED)
-    assert len(built.tidy) == 2 * 7 * 3
-    assert rendering.render(built, "csv").count("\n") == 1 + len(built.tidy)
-    row = built.tidy.query(
-        f"model == {CHAT!r} and mask_set == 'crane' and mask_language == 'vi' and benchmark == 'belebele_vi'"
-    ).iloc[0]
-    assert (row["score"], row["f1"], row["n"]) == (0.2867, 0.4316, 900)
-    assert row["drop"] == pytest.approx(0.4067 - 0.2867)
-
-
-def test_latex_is_escaped_and_uses_booktabs():
-    text = rendering.render(table("table1", [BASE], "exam", EVERY), "tex")
-    assert r"Belebele\_vi (vi)" in text and r"95\% interval" in text and r"\toprule" in text
-    assert "_vi" not in text.replace(r"\_vi", "") and text.isascii()
-    grouped = rendering.render(table("table3", [BASE, CHAT], "exam", TRANSFERRED), "tex")
-    assert r"\multicolumn{3}{c}{Base model}" in grouped
-
-
-def test_markdown_has_title_table_and_notes():
-    text = rendering.render(table("table2", [BASE], "open", EVERY), "md")
-    assert text.startswith("**Table 2. Open-ended generation results on Base model")
-    assert "| CRANE    | zh     |" in text and "- Scores by GPT-4." in text
-    with pytest.raises(ValueError, match=r"form .pdf."):
-        rendering.render(table("table2", [BASE], "open", EVERY), "pdf")
-
-
 def test_what_is_missing_is_named():
     scores, f1 = published()
     arguments = {"name": "table1", "suite": "exam", "models": [BASE], "identified_on": BASE, "resamples": 10}
@@ -222,20 +134,6 @@ def test_suites_of_one_kind_do_not_mix_and_are_named():
     assert alone.title.startswith("NLU results on")
 
 
-def test_order_is_the_mappings_whatever_the_order_of_the_results():
-    """Mask sets, languages and benchmarks stand as `Labels` has them; the rows of the frames may come in any order."""
-    languages = {code: LANGUAGES[code] for code in ("zh", "en", "vi")}
-    benchmarks = {name: BENCHMARKS[name] for name in reversed(BENCHMARKS)}
-    chosen = Labels(languages, benchmarks, labels("random", "lape", "crane").mask_sets, MODELS)
-    scores, f1 = (frame.sample(frac=1, random_state=3) for frame in study())
-    rows, effects = score_rows(scores, chosen, [BASE], "exam"), f1_rows(f1, chosen, [BASE], "exam")
-    assert list(dict.fromkeys(rows["label"])) == ["original", "random", "lape", "crane"]
-    assert list(effects["mask_language"]) == ["zh", "en", "vi"] * 3
-    assert list(rows["benchmark"][:3]) == ["belebele_vi", "ceval", "mmlu"]
-    ordered = score_rows(study()[0], chosen, [BASE], "exam")
-    pd.testing.assert_frame_equal(rows, ordered[rows.columns])
-
-
 @pytest.mark.parametrize("layers", [4, 30])
 def test_mask_counts(layers: int):
     rng = np.random.default_rng(0)
@@ -256,3 +154,16 @@ def test_mask_counts(layers: int):
     assert len(built.cells.columns) <= 3 + tables.LAYER_COLUMNS
     with pytest.raises(ResultsError, match="no file for mask set 'random'"):
         tables.mask_counts({"lape": masks["lape"], "crane": masks["crane"]}, EVERY, layers)
+
+
+def test_the_papers_table_shows_the_share_beside_the_score():
+    scores, f1 = judged()
+    shown = {"name": "table2", "models": [BASE], "identified_on": BASE, "resamples": 100}
+    table = tables.score_table(scores, f1, EVERY, suite="open", **shown)
+    cells = table.cells.set_index([("", "Method"), ("", "Mask")])
+    assert cells.loc[("CRANE", "zh"), ("", "In zh")] == "50%"
+    assert cells.loc[("CRANE", "zh"), ("", "In en")] == "100%"
+    assert any(note.startswith("In en, ...: share of answers") for note in table.notes)
+    assert max(map(len, rendering.render(table, "txt").splitlines())) <= rendering.TERMINAL_WIDTH + 30
+    nlu = tables.score_table(scores, f1, EVERY, suite="exam", **shown)
+    assert not [name for _, name in nlu.cells if name.startswith("In ")]
