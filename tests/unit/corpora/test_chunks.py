@@ -42,6 +42,6 @@ def test_shards_partition_the_rows(total, shards):
 
 
 @pytest.mark.parametrize("shard", [-1, 3])
-def test_a_shard_that_does_not_exist(shard):
+def test_a_shard_that_does_not_exist_is_refused(shard):
     with pytest.raises(ArtefactError, match="3 shards"):
         shard_rows(10, shard, 3)

@@ -24,7 +24,7 @@ def write(folder, name, texts):
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".jsonl.gz", ".json.gz", ".parquet"])
-def test_every_format_and_glob(tmp_path, suffix):
+def test_every_format_is_read_by_every_glob(tmp_path, suffix):
     write(tmp_path, f"b{suffix}", TEXTS[2:])
     write(tmp_path, f"a{suffix}", TEXTS[:2])
     (tmp_path / "deep").mkdir()
@@ -38,13 +38,13 @@ def test_every_format_and_glob(tmp_path, suffix):
     assert read(f"**/*{suffix}") == [*TEXTS, "deep"]
 
 
-def test_one_folder_of_mixed_formats(tmp_path):
+def test_a_folder_of_mixed_formats_is_read(tmp_path):
     for name, text in zip(("1.txt", "2.jsonl", "3.parquet"), TEXTS, strict=False):
         write(tmp_path, name, [text])
     assert [t.strip() for t in read_documents(str(tmp_path / "*"), "body")] == TEXTS[:3]
 
 
-def test_bad_files(tmp_path):
+def test_what_cannot_be_read_is_told(tmp_path):
     with pytest.raises(CorpusError, match=r"no file matches '.*nothing\*'"):
         list(read_documents(str(tmp_path / "nothing*")))
     write(tmp_path, "a.jsonl", TEXTS)

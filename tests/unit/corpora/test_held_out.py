@@ -9,7 +9,6 @@ from crane.corpora.held_out import held_out
 from crane.corpora.sampling import sample
 
 
-# Held-out documents ---------------------------------------------------------------------------------------
 def test_held_out_documents_follow_the_sample_and_never_overlap(tokenizer):
     texts = [f"The capital of France is Paris {number}." for number in range(300)]
     texts[40] = "."

@@ -73,7 +73,7 @@ def test_held_out_facts_are_stated_but_never_asked(worlds, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_benchmark_items(worlds, language):
+def test_benchmark_items_have_one_right_choice_and_are_not_asked_openly(worlds, language):
     world, settings = worlds[language], DataSettings()
     answers = {(fact.relation, fact.subject): fact.object for fact in world.facts}
     items = benchmark_items(world, settings)

@@ -162,7 +162,7 @@ def test_a_prompt_without_room_is_refused(engine):
         engine.generate(prompts(), max_new_tokens=2, context=size)
 
 
-def test_no_prompts(engine, settings):
+def test_no_prompts_get_no_answers(engine, settings):
     assert engine.generate([], **settings) == []
 
 
@@ -227,12 +227,12 @@ def test_samples_prompts_and_benchmarks_begin_alike_with_gpt2_as_published(make_
     assert asked == [[sample]]
 
 
-def test_a_missing_folder(tmp_path):
+def test_a_missing_folder_is_told(tmp_path):
     with pytest.raises(ModelError, match="nothing: no such model folder"):
         HuggingFaceEngine(tmp_path / "nothing")
 
 
-def test_a_folder_without_tokenizer(copied_model):
+def test_a_folder_without_tokenizer_is_told(copied_model):
     for path in copied_model.glob("tokenizer*"):
         path.unlink()
     with pytest.raises(ModelError, match=r"no tokenizer \(tokenizer\.json.*save it beside the weights"):

@@ -7,7 +7,7 @@ from crane.artefacts import ArtefactError
 from crane.evaluation.open_questions import STYLES, Prompt, PromptError, open_question, read_questions
 
 
-def test_styles():
+def test_each_style_has_its_form():
     assert open_question("Why?", "lape", " Answer in English.") == Prompt(
         "Q: Why? Answer in English.\nA:", ("\nQ:", "\nA:")
     )
@@ -34,7 +34,7 @@ def test_a_chat_template_with_bos_gives_one_bos(tokenizer, monkeypatch):
     assert ids[0] == tokenizer.bos_token_id
 
 
-def test_no_chat_template(tokenizer):
+def test_a_missing_chat_template_is_told(tokenizer):
     with pytest.raises(PromptError, match=r"open_questions\.chat_template: false"):
         open_question("Why?", "lape", tokenizer=tokenizer)
 

@@ -32,7 +32,7 @@ def identify():
         (" \n", None),
     ],
 )
-def test_texts(identify, text, language):
+def test_the_language_of_a_text_is_told_where_it_is_sure(identify, text, language):
     assert identify(text, "en") == language
 
 
@@ -80,7 +80,9 @@ def words(text: str, count: int) -> str:
 
 
 @pytest.mark.parametrize(("count", "fewest"), [(3, 66), (5, 68), (8, 70), (1000, 70)])
-def test_published_questions(identify, real_data: Path, count: int, fewest: int):
+def test_the_published_questions_are_told_by_their_first_words(
+    identify, real_data: Path, count: int, fewest: int
+):
     """Of 70 questions per language, cut to their first words, nearly all are told; whole ones all."""
     for language in LANGUAGES:
         lines = (real_data / "mvicuna" / f"{language}.txt").read_text(encoding="utf-8").splitlines()

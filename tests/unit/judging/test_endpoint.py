@@ -39,13 +39,13 @@ def status_error(status: int, **headers: str) -> openai.APIStatusError:
         (403, {"retry_after": "7"}, None),
     ],
 )
-def test_retry_after(status, headers, seconds):
+def test_the_wait_that_an_endpoint_asks_for_is_read(status, headers, seconds):
     error = status_error(status, **headers)
     assert retry_after(error) == seconds
     assert _long_wait(error) is None  # all short: the client itself waits
 
 
-def test_long_waits():
+def test_waits_that_the_client_would_not_keep_are_known():
     assert _long_wait(status_error(429, retry_after="121")) == 121
     assert _long_wait(status_error(503, retry_after="1e9")) == LONGEST_WAIT
     assert _long_wait(status_error(403, retry_after="121")) is None
@@ -112,7 +112,7 @@ def test_what_cannot_be_a_key_is_told_but_not_shown(monkeypatch, key):
     assert key not in str(caught.value)
 
 
-def test_an_endpoint_without_a_key(store):
+def test_an_endpoint_without_a_key_works(store):
     with Server(key="") as server:
         assert ask(server, store, records(2), key="")[0][0].score is not None
 

@@ -7,7 +7,7 @@ from support.hostile_answers import HOSTILE
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("prompt", ["crane", "mtbench"])
-def test_what_the_judge_is_shown(prompt, name):
+def test_an_answer_is_shown_whole_between_its_tags_without_a_verdict(prompt, name):
     """Between its tags, without a tag, a verdict or an object of its own, and without loss."""
     answer = HOSTILE[name]
     settings = {"base_url": "http://h/v1", "model": "m", "prompt": prompt, "output": "text", "max_tokens": 9}
@@ -32,7 +32,7 @@ def test_what_the_judge_is_shown(prompt, name):
     assert inside == answer.strip()
 
 
-def test_the_request():
+def test_a_request_follows_from_record_settings_and_attempt():
     settings = {
         "base_url": "http://h/v1", "model": "m", "prompt": "crane", "output": "json_schema", "max_tokens": 300,
         "temperature": 0, "seed": 5,

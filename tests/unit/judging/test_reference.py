@@ -12,7 +12,7 @@ def judged(output, reference="The currency of Japan is the yen.", **settings):
     return read_reply(reply, {"kind": "reference"}, output).score
 
 
-def test_the_scale():
+def test_the_scale_ends_at_the_reference_itself_and_at_nothing_of_it():
     assert judged("The currency of Japan is the yen.") == pytest.approx(10)
     assert judged("  The currency of Japan is the yen.\n") == pytest.approx(10)
     assert judged("") == pytest.approx(1, abs=0.05)

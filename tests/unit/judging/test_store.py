@@ -44,7 +44,7 @@ def test_the_store_is_append_only(path):
                 database.execute(statement)
 
 
-def test_many_keys_at_once(path):
+def test_thousands_of_keys_are_claimed_and_read_at_once(path):
     many = requests(*range(2500))
     with JudgementStore(path) as store:
         assert len(store.claim(many)) == 2500

@@ -49,7 +49,7 @@ def read(text, reading, answer="An answer.", **reply):
         (None, None),
     ],
 )
-def test_ratings(text, score):
+def test_a_rating_counts_in_its_own_form_only(text, score):
     verdict = read(text, MTBENCH)
     assert verdict.score == score
     assert (verdict.reason is None) == (score is not None)
@@ -85,7 +85,7 @@ def test_ratings(text, score):
         ('{"score": [[[7]]]}', None, None),
     ],
 )  # fmt: skip
-def test_json_verdicts(text, free, schema):
+def test_a_json_verdict_counts_in_its_own_form_only(text, free, schema):
     assert read(text, CRANE).score == free
     assert read(text, SCHEMA).score == schema
 
@@ -127,7 +127,7 @@ def test_the_first_reply_with_a_verdict_counts():
     assert read_replies(replies[:1], SCHEMA, "x") == Verdict(None, "empty reply")
 
 
-def test_the_reference_judges_reply():
+def test_the_reference_judges_reply_is_read():
     reading = {"kind": "reference"}
     assert read_reply({"text": "chrF = 50.0"}, reading, "x").score == 5.5
     assert read_reply({"text": "chrF = 0.1234567890123456"}, reading, "x").score == pytest.approx(

@@ -4,7 +4,7 @@ import pytest
 from crane.models.architectures import UnsupportedModelError, mlps
 
 
-def test_unknown_family_is_refused(llama):
+def test_an_unknown_family_is_refused(llama):
     llama.config.model_type = "bert"
     with pytest.raises(UnsupportedModelError, match="'bert'"):
         mlps(llama)

@@ -55,7 +55,7 @@ def test_an_incomplete_folder_is_told(model_folder: Path, tmp_path: Path, missin
         link_folder(tmp_path / "nothing", tmp_path / "linked", "mine", 3, 48)
 
 
-def test_a_folder_of_every_family(any_model: Any, tokenizer: Any, tmp_path: Path):
+def test_a_folder_of_every_family_is_linked_and_loaded(any_model: Any, tokenizer: Any, tmp_path: Path):
     any_model.save_pretrained(tmp_path / "saved")
     tokenizer.save_pretrained(tmp_path / "saved")
     link_folder(tmp_path / "saved", tmp_path / "linked", "mine", 3, 48)

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, GPT2Config, Qwen2Config
 
 
 @pytest.mark.parametrize("damage", ["none", "truncated", "config"])
-def test_a_folder_without_readable_weights(copied_model, damage):
+def test_a_folder_without_readable_weights_is_told(copied_model, damage):
     weights = copied_model / "model.safetensors"
     if damage == "none":
         weights.unlink()
@@ -25,13 +25,13 @@ def test_a_folder_without_readable_weights(copied_model, damage):
         load_model(copied_model)
 
 
-def test_a_damaged_tokenizer(copied_model):
+def test_a_damaged_tokenizer_is_told(copied_model):
     (copied_model / "tokenizer.json").write_text("{")
     with pytest.raises(ModelError, match="model: no readable tokenizer"):
         load_tokenizer(copied_model)
 
 
-def test_precision_and_mode(model_folder):
+def test_a_model_has_the_precision_asked_for_and_is_not_in_training(model_folder):
     assert load_model(model_folder, device="cpu").dtype == torch.float32
     model = load_model(model_folder, "bfloat16", "cpu")
     assert model.dtype == torch.bfloat16

@@ -40,7 +40,7 @@ def test_from_flags_keeps_exactly_the_flagged():
     assert "zh" not in neurons
 
 
-def test_counts():
+def test_counts_are_per_language_and_layer():
     neurons = NeuronSet({"en": {0: np.array([1, 5]), 2: np.array([0])}, "vi": {}}, layers=3)
     counts = neurons.counts()
     assert counts.loc["en"].tolist() == [2, 0, 1]
@@ -87,7 +87,7 @@ def test_nonsense_is_refused(neurons, message):
         NeuronSet(neurons, layers=3)
 
 
-def test_unknown_site_language_and_shape():
+def test_an_unknown_site_language_or_shape_is_refused():
     with pytest.raises(ValueError, match="'middle'; known: intermediate, residual_write"):
         NeuronSet({}, layers=3, site="middle")
     with pytest.raises(KeyError, match=r"'fr'.*en, zh, vi"):
@@ -177,7 +177,7 @@ def test_lape_indices_need_not_be_sorted(tmp_path):
     assert read.layers == 2
 
 
-def test_published_lape_file(real_data, tmp_path):
+def test_the_published_lape_file_comes_back(real_data, tmp_path):
     path = real_data / "LLaMA-2-7B.neuron.pth"
     neurons = NeuronSet.read_lape(path, LAPE_LANGUAGES)
     assert neurons.layers == 32

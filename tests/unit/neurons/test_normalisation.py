@@ -54,6 +54,6 @@ def test_minmax_of_constants_is_zero():
     assert (normalise(np.full((2, 2, 5), 4.0), "minmax") == 0).all()
 
 
-def test_unknown_normalisation():
+def test_an_unknown_normalisation_is_refused():
     with pytest.raises(ValueError, match="'zscore'; known: layer, global, rank, minmax, none"):
         normalise(values(), "zscore")

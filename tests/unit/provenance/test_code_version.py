@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from crane.provenance import code_version as provenance
+from crane.provenance import code_version
 from support.places import SCRIPTS
 
 
@@ -14,15 +14,15 @@ def copied(tmp_path, monkeypatch):
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
     (scripts / "probe.py").write_text("def main(job):\n    from crane.selection import rules\n")
     (scripts.parent / "task.yaml").write_text("task: a\n")
-    monkeypatch.setattr(provenance, "SCRIPTS", scripts)
-    provenance._reachable.cache_clear()
+    monkeypatch.setattr(code_version, "SCRIPTS", scripts)
+    code_version._reachable.cache_clear()
     yield scripts
-    provenance._reachable.cache_clear()
+    code_version._reachable.cache_clear()
 
 
 def version(*data):
-    provenance._reachable.cache_clear()
-    return provenance.code_version("probe.py", *data)
+    code_version._reachable.cache_clear()
+    return code_version.code_version("probe.py", *data)
 
 
 def append(path, text="\n# changed\n"):
@@ -87,6 +87,13 @@ def test_a_new_import_counts_in_every_spelling(copied, line):
     assert version() != before
 
 
+def test_an_imported_package_counts_by_its_init(copied):
+    append(copied / "crane" / "selection" / "rules.py", "\nfrom crane import figures\n")
+    before = version()
+    append(copied / "crane" / "figures" / "__init__.py")
+    assert version() != before
+
+
 def test_subpackages_are_followed(copied):
     (copied / "probe.py").write_text("from crane.evaluation.hf import HuggingFaceEngine\n")
     for module in ("evaluation/__init__", "evaluation/hf", "evaluation/engine", "neurons/interventions"):
@@ -100,27 +107,27 @@ def test_the_same_in_another_folder(copied, monkeypatch):
     shutil.copy(copied / "probe.py", copied.parent / "probe.py")
     twin = copied.parents[1] / "twin" / "scripts"
     shutil.copytree(copied, twin)
-    monkeypatch.setattr(provenance, "SCRIPTS", twin)
+    monkeypatch.setattr(code_version, "SCRIPTS", twin)
     assert version() == copy
 
 
 def test_a_missing_script_or_data_file_is_an_error(copied):
     with pytest.raises(FileNotFoundError):
-        provenance.code_version("nothing.py")
+        code_version.code_version("nothing.py")
     with pytest.raises(FileNotFoundError):
         version("nothing.yaml")
 
 
-def test_library_versions():
-    found = provenance.library_versions()
+def test_the_versions_of_the_installed_libraries_are_told():
+    found = code_version.library_versions()
     assert {"torch", "transformers", "lxt", "numpy"} <= found.keys()
-    assert set(found) <= set(provenance.PACKAGES)
+    assert set(found) <= set(code_version.PACKAGES)
 
 
 def test_a_module_can_be_left_out(copied):
-    before, without = version(), provenance.code_version("probe.py", without="crane/neurons/neuron_set.py")
+    before, without = version(), code_version.code_version("probe.py", without="crane/neurons/neuron_set.py")
     append(copied / "crane" / "neurons" / "neuron_set.py")
     assert version() != before
-    assert provenance.code_version("probe.py", without="crane/neurons/neuron_set.py") == without
+    assert code_version.code_version("probe.py", without="crane/neurons/neuron_set.py") == without
     append(copied / "crane" / "selection" / "rules.py")
-    assert provenance.code_version("probe.py", without="crane/neurons/neuron_set.py") != without
+    assert code_version.code_version("probe.py", without="crane/neurons/neuron_set.py") != without

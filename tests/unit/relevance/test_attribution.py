@@ -195,7 +195,7 @@ def test_left_padding_and_single_tokens_are_refused(llama, make_batch):
         assert attribute.tokens == 0
 
 
-def test_unsupported_family(llama):
+def test_an_unsupported_family_is_refused(llama):
     llama.config.model_type = "bert"
     with pytest.raises(UnsupportedModelError, match=r"'bert'.*supported: .*llama"), attribution(llama):
         pass

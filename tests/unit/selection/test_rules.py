@@ -119,7 +119,7 @@ def test_an_empty_selection_names_the_language_and_its_highest_score():
         by_rule(np.full((2, 3, 4), np.nan), ["en", "vi"], rule="margin")
 
 
-def test_wrong_calls():
+def test_wrong_calls_are_refused():
     scores = np.zeros((2, 1, 3))
     with pytest.raises(ValueError, match="needs a threshold"):
         by_rule(scores, ["en", "vi"], rule="contrast")
