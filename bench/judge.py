@@ -1,8 +1,9 @@
 """Judging against a local endpoint: requests a second at concurrency 1 and 32, in one run.
 
-Run by `make bench-judge`. The endpoint (`tests/support/judge_server.py`, a process of its own) takes 50 ms for an answer, so
-that what is measured is the asking: client, store and parser. Prints both rates, their ratio, and the rate at which a
-second run takes the same replies from the store. Read the ratio: single rates depend on the machine and its disk.
+Run by `make bench-judge`. The endpoint (`tests/support/judge_server.py`, a process of its own) takes 50 ms for an
+answer, so that what is measured is the asking: client, store and parser. Prints both rates, their ratio, and the rate
+at which a second run takes the same replies from the store. Read the ratio: single rates depend on the machine and its
+disk.
 
     python bench/judge.py [answers at concurrency 32]
 """

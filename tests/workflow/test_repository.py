@@ -1,38 +1,11 @@
-"""The tools' own verdicts on the code, and facts that stand in two files."""
+"""Facts that stand in two files of the repository agree, and no machine or secret stands in any."""
 
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 from support.places import ROOT
-from support.workspace import SNAKEMAKE
-
-BIN = Path(sys.executable).parent
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        [SNAKEMAKE, "--lint", "--configfile", "config/demo.yaml"],
-        [str(BIN / "snakefmt"), "--check", "Snakefile", "workflow/rules"],
-        [str(BIN / "ruff"), "check", "."],
-        [str(BIN / "ruff"), "format", "--check", "."],
-        [str(BIN / "mypy")],
-        # `snakemake` is there when Snakemake runs them.
-        [
-            str(BIN / "mypy"),
-            "--disable-error-code=name-defined",
-            *map(str, (ROOT / "workflow/scripts").glob("*.py")),
-        ],
-    ],
-    ids=["snakemake --lint", "snakefmt", "ruff check", "ruff format", "mypy", "mypy, scripts"],
-)
-def test_clean(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _pins(lines: list[str]) -> dict[str, str]:
