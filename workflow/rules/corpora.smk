@@ -20,7 +20,9 @@ rule download_corpus:
             "corpora.column", "corpora.max_files", "corpora.pool", "corpora.seed"
         ),
         # The files are pinned: only the code that reads and samples them could change the pool.
-        code=code_version("crane/corpora/sampling.py", "scripts/crane/corpora/documents.py"),
+        code=code_version(
+            "crane/corpora/sampling.py", "scripts/crane/corpora/documents.py"
+        ),
     script:
         "../scripts/download_corpus.py"
 
