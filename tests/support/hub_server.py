@@ -72,6 +72,7 @@ class HubServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits until its headers are acknowledged, 40 ms
     hub: HubServer
 
     def log_message(self, *_: Any) -> None:

@@ -10,13 +10,17 @@ starts it as a process of its own, which outlives a client that is killed.
 import asyncio
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from email.utils import formatdate
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -365,6 +369,28 @@ async def serve(options: Options) -> None:
     await asyncio.Event().wait()
 
 
+def serve_many() -> None:
+    """Fork a server for each line of options and print its process and port; all end with the standard input."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    running = []
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            print(os.getpid(), end=" ")
+            asyncio.run(serve(Options(**json.loads(line))))
+        running.append(pid)
+    for pid in running:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@cache
+def _forking() -> subprocess.Popen[str]:
+    """Return the process that servers are forked from, which has imported what takes a third of a second."""
+    command = [sys.executable, __file__]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+
 class Server:
     """The server in a process of its own; a context manager."""
 
@@ -372,18 +398,19 @@ class Server:
         self.options = Options(**options)
 
     def __enter__(self) -> "Server":
-        command = [sys.executable, __file__, json.dumps(asdict(self.options))]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.address = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+        forking = _forking()
+        assert forking.stdin is not None and forking.stdout is not None
+        forking.stdin.write(f"{json.dumps(asdict(self.options))}\n")
+        self._pid, port = map(int, forking.stdout.readline().split())
+        self.address = f"http://127.0.0.1:{port}"
         self.base_url = f"{self.address}/v1"
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        with suppress(ProcessLookupError):
+            while True:  # until it is gone: nothing listens at its port then
+                os.kill(self._pid, signal.SIGKILL)
+                time.sleep(0.001)
 
     def stats(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.address}/stats") as answer:
@@ -391,4 +418,7 @@ class Server:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Options(**json.loads(sys.argv[1]))))
+    if sys.argv[1:]:
+        asyncio.run(serve(Options(**json.loads(sys.argv[1]))))
+    else:
+        serve_many()

@@ -120,7 +120,7 @@ def test_no_network_is_told(hub, model, monkeypatch, tmp_path):
         check_url(f"{hub.url}/files/x")
 
 
-def test_the_paper_downloads_of_mmlu_what_its_tasks_read(hub, tmp_path):
+def test_the_paper_downloads_of_mmlu_what_its_tasks_read(hub, few_tasks, tmp_path):
     subjects = hub_datasets.write_mmlu(tmp_path / "mmlu")
     for path in (
         "all/auxiliary_train-00000-of-00001.parquet",

@@ -154,6 +154,6 @@ def test_a_missing_or_damaged_file_is_told(tmp_path):
         benchmarks.load("quiz", settings(tmp_path / "broken.jsonl"))
 
 
-def test_an_unknown_task_is_told():
+def test_an_unknown_task_is_told(few_tasks):
     with pytest.raises(BenchmarkError, match="'quiz': unknown lm-eval task 'question_with_choice'"):
         benchmarks.load("quiz", {"task": "question_with_choice", "fewshot": 0})

@@ -8,6 +8,7 @@ from crane.evaluation.benchmarks import BenchmarkError
 from crane.evaluation.hf import HuggingFaceEngine
 from support import hub_datasets
 
+pytestmark = pytest.mark.usefixtures("few_tasks")
 SHOTS = 5
 
 

@@ -18,7 +18,7 @@ from support.judge_server import ANSWERS, BEFORE, Server, score_of
 
 # Faults -----------------------------------------------------------------------------------------------
 
-pytestmark = pytest.mark.usefixtures("judge_key")
+pytestmark = pytest.mark.usefixtures("judge_key", "short_pauses")
 
 
 @pytest.mark.parametrize("form", [{}, {"output": "text"}, {"prompt": "mtbench", "output": "text"}])
@@ -243,7 +243,7 @@ def test_the_key_is_stored_nowhere(tmp_path, capfd, kind):
         JudgementStore(tmp_path / "judgements.sqlite") as store,
         Server(loose_tongue=True, faults=0.2, batch_faults=["errors"], routes={"look": ["500"]}) as server,
     ):
-        _, replies = ask(server, store, records(50), kind=kind)
+        _, replies = ask(server, store, records(50), kind=kind, timeout=1)
     assert KEY not in str(replies) and "[key]" in str(replies)
     assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert KEY not in "".join(capfd.readouterr())

@@ -10,7 +10,7 @@ from crane.judging.store import JudgementStore
 from support.asking import ask, records
 from support.judge_server import ANSWERS, Server
 
-pytestmark = pytest.mark.usefixtures("judge_key")
+pytestmark = pytest.mark.usefixtures("judge_key", "short_pauses")
 
 
 @pytest.mark.parametrize("fault", ["", "expired", "missing ids", "errors"])

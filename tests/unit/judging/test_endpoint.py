@@ -13,7 +13,7 @@ from crane.judging.online import LONGEST_WAIT, _long_wait
 from support.asking import KEY, ask, records
 from support.judge_server import Server
 
-pytestmark = pytest.mark.usefixtures("judge_key")
+pytestmark = pytest.mark.usefixtures("judge_key", "short_pauses")
 
 
 def status_error(status: int, **headers: str) -> openai.APIStatusError:
