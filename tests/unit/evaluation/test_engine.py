@@ -6,14 +6,7 @@ from crane.evaluation.engine import each_mask
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.neurons.neuron_set import NeuronSet
 
-QUESTIONS = [
-    "Q: Which month comes after March?\nA:",
-    "Q: Which currency is used in Japan?\nA:",
-    "Q: Who?\nA:",
-    "The capital of",
-    "Q: Who?\nA:",
-    "Which month",
-]
+QUESTION = "Q: Which month comes after March?\nA:"
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +14,10 @@ def engine(model_folder):
     return HuggingFaceEngine(model_folder, batch_size=3)
 
 
-def test_conditions_pass_on_the_intervention(engine, tmp_path):
+def test_each_mask_passes_on_the_intervention(engine, tmp_path):
     neurons = NeuronSet.from_flags(np.random.default_rng(0).random((1, 3, 48)) < 0.3, ["en"])
     neurons.write_parquet(tmp_path / "masks.parquet", {})
-    text, values = engine.tokenizer(QUESTIONS[0]).input_ids, np.full((3, 48), 0.7)
+    text, values = engine.tokenizer(QUESTION).input_ids, np.full((3, 48), 0.7)
     found = {}
     for name, how in {"mask": {}, "half": {"scale": 0.5}, "values": {"values": values}}.items():
         for language in each_mask(engine, str(tmp_path / "masks.parquet"), **how):
