@@ -63,8 +63,13 @@ test-report: $(INSTALLED)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -r envs/report.txt
 	$(BIN)/python -m pytest tests/report
 
+# What the tools say of the code. `snakemake` is there when Snakemake runs the scripts.
 lint: $(INSTALLED)
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy --disable-error-code=name-defined workflow/scripts/*.py && $(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --disable-error-code=name-defined workflow/scripts/*.py
+	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
 # Before anything is submitted: what would fail later, and what the study will cost. STUDY names other files.

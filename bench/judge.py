@@ -1,8 +1,9 @@
 """Judging against a local endpoint: requests a second at concurrency 1 and 32, in one run.
 
-Run by `make bench-judge`. The endpoint (`tests/judge_server.py`, a process of its own) takes 50 ms for an answer, so
-that what is measured is the asking: client, store and parser. Prints both rates, their ratio, and the rate at which a
-second run takes the same replies from the store. Read the ratio: single rates depend on the machine and its disk.
+Run by `make bench-judge`. The endpoint (`tests/support/judge_server.py`, a process of its own) takes 50 ms for an
+answer, so that what is measured is the asking: client, store and parser. Prints both rates, their ratio, and the rate
+at which a second run takes the same replies from the store. Read the ratio: single rates depend on the machine and its
+disk.
 
     python bench/judge.py [answers at concurrency 32]
 """
@@ -20,7 +21,7 @@ from crane.judging.asking import ask_about  # noqa: E402
 from crane.judging.endpoint import Endpoint  # noqa: E402
 from crane.judging.online import OnlineJudge  # noqa: E402
 from crane.judging.store import JudgementStore  # noqa: E402
-from judge_server import Server  # noqa: E402
+from support.judge_server import Server  # noqa: E402
 
 DELAY = 0.05
 """Seconds that the endpoint takes for an answer."""

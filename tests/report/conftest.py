@@ -2,7 +2,6 @@
 
 import importlib.util
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,8 @@ from crane.selection.stability import overlap
 from crane.selection.summary import write_mask_set
 from crane.study.study import Study
 from safetensors.numpy import save_file
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
-
-from workspace import ROOT, Workspace, plain
+from support.places import ROOT
+from support.workspace import Workspace, plain
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LANGUAGES, LAYERS, WIDTH = ["en", "vi"], 4, 256

@@ -7,15 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
-from cluster import Cluster, obstacle
-from slurm_study import LANGUAGES, SHARDS, SlurmWorkspace, Study, small, wait_for
-from workspace import ROOT, Workspace
-
-
-@pytest.fixture(scope="session")
-def demo_config() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "config" / "demo.yaml").read_text(encoding="utf-8"))
+from support.cluster import Cluster, obstacle
+from support.slurm_study import LANGUAGES, SHARDS, SlurmWorkspace, Study, small, wait_for
+from support.workspace import Workspace
 
 
 @pytest.fixture(scope="session")

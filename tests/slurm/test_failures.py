@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from crane.artefacts import read_jsonl, read_table
-from slurm_study import Study, tensors, wait_for, wildcards_of
+from support.slurm_study import Study, tensors, wait_for, wildcards_of
 
 pytestmark = pytest.mark.slow
 RELEVANCE = "rule_attribute_relevance"

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import Cluster
-from slurm_study import SlurmWorkspace, small, wait_for
+from support.cluster import Cluster
+from support.slurm_study import SlurmWorkspace, small, wait_for
 
 CHECKS = {"disk", "partitions", "environment relevance", "environment evaluation", "environment analysis"}
 

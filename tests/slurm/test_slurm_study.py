@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 from crane.artefacts import read_table
-from slurm_study import SHARDS, Study, rule_of, tensors
-from workspace import Workspace
+from support.slurm_study import SHARDS, Study, rule_of, tensors
+from support.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 GPU_RULES = {"rule_attribute_relevance", "rule_run_benchmarks", "rule_generate_answers"}

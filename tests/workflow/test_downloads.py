@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import hub_datasets
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,8 +14,9 @@ from crane.neurons.neuron_set import NeuronSet
 from crane.preflight.checks import make
 from crane.preflight.sources import sources
 from crane.study.study import Study
-from hub_server import TOKEN, HubServer
-from workspace import Workspace, plain
+from support import hub_datasets
+from support.hub_server import TOKEN, HubServer
+from support.workspace import Workspace, plain
 
 LAYERS, WIDTH = 2, 48
 MODEL, TEXTS, QUESTIONS = "maker/tiny", "maker/texts", "facebook/belebele"

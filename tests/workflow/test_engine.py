@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workspace import Workspace
+from support.workspace import Workspace
 
 
 def _installed(package: str) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from crane.artefacts import read_jsonl
-from judge_server import Server
-from workspace import Workspace, plain
+from support.judge_server import Server
+from support.workspace import Workspace, plain
 
 KEY = "sk-local-7f3a9c-never-to-be-seen"
 LANGUAGES = {"en": 800, "zh": 100, "vi": 100}

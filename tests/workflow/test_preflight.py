@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from crane.preflight.plan import estimate
 from crane.study.study import Study
-from workspace import Workspace
+from support.workspace import Workspace
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from workspace import Workspace
+from support import rerun_study
+from support.rerun_study import LAYERS, SHARDS, study
+from support.workspace import Workspace
 
-LAYERS, SHARDS = 2, 2
 FIGURES = {"plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2, "plot_judge_scores": 2}
 SURE = {"make_drop_tests": 4, "make_f1_differences": 2, "make_null_distribution": 2}
 PUBLISH = {"make_table": 4, "make_language_table": 2, "tabulate_drops": 4, **SURE, **FIGURES}
@@ -38,66 +39,9 @@ AFTER_MASKS = {**MASKED, **JUDGE_MASKED, **SCORES, **OF_MASKS, "plot_kurtosis_co
 AFTER_RELEVANCE = {"reduce_kurtosis": LAYERS, "reduce_half": 2, **SELECT_ALL, **AFTER_MASKS}
 
 
-def study(demo: dict[str, Any]) -> dict[str, Any]:
-    """A study on local files, like the paper's: nothing is generated or trained."""
-    config = copy.deepcopy(demo)
-    # test_sweep_reruns.py has these
-    for section in ("demo", "sweeps", "perplexity", "relevance_variants", "published"):
-        del config[section]
-    config["study"] = "reruns"
-    for name, model in config["models"].items():
-        model.update(source="local", path=f"inputs/{name}", layers=LAYERS)
-    config["languages"] = {code: {"name": code} for code in ("en", "vi")}
-    config["corpora"] = {
-        "source": "local", "column": "text", "documents": 100, "max_tokens": 64, "seed": 0, "shards": SHARDS,
-        "files": {code: f"inputs/{code}.txt" for code in ("en", "vi")},
-    }  # fmt: skip
-    sets = config["mask_sets"]
-    config["mask_sets"] = {
-        "crane": sets["crane"],
-        "threshold": sets["crane_threshold"],
-        "lape": sets["lape"],
-        "random": {**sets["random"], "seeds": 2},
-    }
-    config["benchmarks"] = {
-        f"quiz_{code}": {
-            **demo["benchmarks"]["quiz_en"],
-            "language": code,
-            "data": f"inputs/quiz_{code}.jsonl",
-        }
-        for code in ("en", "vi")
-    }
-    config["suites"] = {"quiz": ["quiz_en", "quiz_vi"]}
-    config["open_questions"].update(
-        source="local",
-        suffix={"en": "", "vi": ""},
-        files={c: f"inputs/questions_{c}.jsonl" for c in ("en", "vi")},
-    )
-    llm = {
-        "model": "judge-1", "base_url": "http://127.0.0.1:9/v1", "prompt": "crane", "output": "json_schema",
-        "max_tokens": 300, "attempts": 3, "temperature": 0, "key_variable": "JUDGE_KEY",
-    }  # fmt: skip
-    config["judges"]["gpt"] = {"kind": "openai", "label": "GPT", **llm}
-    batch = {"kind": "openai_batch", "label": "Batch", **llm, "prompt": "mtbench", "output": "text"}
-    config["judges"]["batch"] = batch
-    return config
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, demo_config: dict[str, Any]) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("reruns"), study(demo_config))
-    inputs = workspace.folder / "inputs"
-    inputs.mkdir()
-    for name in [
-        "questions_en.jsonl",
-        "questions_vi.jsonl",
-        "questions_fr.jsonl",
-        "quiz_en.jsonl",
-        "quiz_vi.jsonl",
-    ]:
-        (inputs / name).touch()
-    workspace.pretend_finished()
-    return workspace
+    return rerun_study.finished(tmp_path_factory.mktemp("reruns"), study(demo_config))
 
 
 def new_language(config: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 import yte
-from workspace import ROOT, SNAKEMAKE, Workspace
+from support.places import ROOT
+from support.workspace import SNAKEMAKE, Workspace
 
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
 

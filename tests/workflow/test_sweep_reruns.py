@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_reruns import LAYERS, SHARDS, study
-from workspace import Workspace
+from support import rerun_study
+from support.rerun_study import LAYERS, SHARDS, study
+from support.workspace import Workspace
 
 REPORT = {"score_sweep": 1, "tabulate_sweep": 1, "plot_sweep": 1}
 PERPLEXITY = {"score_perplexity": 1, "tabulate_perplexity": 1, "plot_perplexity": 1}
@@ -31,14 +32,7 @@ def swept(demo: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, demo_config: dict[str, Any]) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("sweep_reruns"), swept(demo_config))
-    inputs = workspace.folder / "inputs"
-    inputs.mkdir()
-    for code in ("en", "vi"):
-        for name in ("questions", "quiz"):
-            (inputs / f"{name}_{code}.jsonl").touch()
-    workspace.pretend_finished()
-    return workspace
+    return rerun_study.finished(tmp_path_factory.mktemp("sweep_reruns"), swept(demo_config))
 
 
 def test_the_sweeps_add_their_own_jobs_only(finished: Workspace, demo_config: dict[str, Any]) -> None:

@@ -1,0 +1,239 @@
+"""The Hugging Face engine: batched answers equal single ones, and what cannot be asked is told."""
+
+import logging
+import re
+
+import numpy as np
+import pytest
+import torch
+from crane.corpora.chunks import tokenise
+from crane.evaluation.engine import EngineError, Generation, Prompt
+from crane.evaluation.hf import HuggingFaceEngine
+from crane.models.architectures import FAMILIES
+from crane.models.folders import ModelError
+from crane.neurons.neuron_set import NeuronSet
+from support import stock_tokenizers
+
+QUESTIONS = [
+    "Q: Which month comes after March?\nA:",
+    "Q: Which currency is used in Japan?\nA:",
+    "Q: Who?\nA:",
+    "The capital of",
+    "Q: Who?\nA:",
+    "Which month",
+]
+
+
+@pytest.fixture(scope="module")
+def engine(model_folder):
+    return HuggingFaceEngine(model_folder, batch_size=3)
+
+
+@pytest.fixture
+def own_engine(model_folder):
+    """Return an engine whose weights a test may change."""
+    return HuggingFaceEngine(model_folder)
+
+
+def prompts(*stop):
+    return [Prompt(text, stop) for text in QUESTIONS]
+
+
+def tokens_of(engine, text, count):
+    """Greedy continuation, one full forward per token."""
+    ids = engine.tokenizer(text).input_ids
+    start = len(ids)
+    with torch.no_grad():
+        for _ in range(count):
+            ids.append(int(engine.model(torch.tensor([ids])).logits[0, -1].argmax()))
+    return ids[start:]
+
+
+@pytest.fixture
+def settings():
+    return {"max_new_tokens": 12, "context": 96}
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.1])
+def test_batched_equals_one_by_one(engine, settings, penalty):
+    batched = engine.generate(prompts(), repetition_penalty=penalty, **settings)
+    single = [engine.generate([p], repetition_penalty=penalty, **settings)[0] for p in prompts()]
+    assert batched == single
+    assert len({answer.text for answer in batched}) > 3
+
+
+def test_answers_are_greedy_and_in_the_order_of_the_prompts(engine, settings):
+    for prompt, answer in zip(prompts(), engine.generate(prompts(), **settings), strict=True):
+        tokens = tokens_of(engine, prompt.text, 12)
+        if engine.tokenizer.eos_token_id in tokens:
+            tokens = tokens[: tokens.index(engine.tokenizer.eos_token_id)]
+        assert answer.text == engine.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_every_family_answers(make_model, tokenizer, tmp_path, caplog, family):
+    """With a cache of keys and values, windows shorter than the prompt and a mask; cut to the text model's limit."""
+    make_model(family, seed=3, vocabulary=len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    engine = HuggingFaceEngine(tmp_path, batch_size=3)
+    masks = NeuronSet.from_flags(np.random.default_rng(0).random((1, 3, 48)) < 0.3, ["en"])
+    with caplog.at_level(logging.WARNING):
+        plain = engine.generate(prompts(), max_new_tokens=6, context=8192)
+    assert "8192 exceeds the model's own 96" in caplog.text
+    with engine.masked(masks, "en"):
+        answers = engine.generate(prompts(), max_new_tokens=6, context=96)
+        for prompt, answer in zip(prompts(), answers, strict=True):
+            tokens = tokens_of(engine, prompt.text, 6)
+            tokens = tokens[: tokens.index(1)] if 1 in tokens else tokens
+            assert answer.text == engine.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+    assert answers != plain
+    assert engine.lm().max_length == 96
+
+
+def test_the_penalty_counts(engine, settings):
+    assert engine.generate(prompts(), repetition_penalty=1.5, **settings) != engine.generate(
+        prompts(), **settings
+    )
+
+
+def test_the_token_limit_is_a_length_finish(engine, settings):
+    for prompt, answer in zip(prompts(), engine.generate(prompts(), **settings), strict=True):
+        ended = engine.tokenizer.eos_token_id in tokens_of(engine, prompt.text, 12)
+        assert answer.finish_reason == ("stop" if ended else "length")
+
+
+def test_stop_strings_cut_the_answer(engine, settings):
+    plain = engine.generate(prompts(), **settings)
+    found = (re.search(r"(?<=.{3})\w\w", answer.text) for answer in plain)
+    stop = next(match[0] for match in found if match)
+    for before, after in zip(plain, engine.generate(prompts(stop), **settings), strict=True):
+        if stop in before.text:
+            assert after == Generation(before.text[: before.text.index(stop)].strip(), "stop")
+        else:
+            assert after == before
+
+
+def test_the_end_of_sequence_is_a_stop(own_engine, settings):
+    engine, (prompt, *_) = own_engine, prompts()
+    tokens = tokens_of(engine, prompt.text, 12)
+    at = next(i for i in range(1, 12) if tokens[i] not in tokens[:i])
+    head, eos = engine.model.lm_head.weight.data, engine.tokenizer.eos_token_id
+    head[[tokens[at], eos]] = head[[eos, tokens[at]]].clone()
+    assert engine.generate([prompt], **settings) == [
+        Generation(engine.tokenizer.decode(tokens[:at]).strip(), "stop")
+    ]
+    # In a batch the ended answer is filled up with padding, which must not be seen.
+    assert engine.generate(prompts(), **settings)[0].text == engine.tokenizer.decode(tokens[:at]).strip()
+
+
+def test_special_tokens_are_left_out(own_engine, settings):
+    head, tokenizer = own_engine.model.lm_head.weight.data, own_engine.tokenizer
+    first = tokens_of(own_engine, QUESTIONS[0], 1)[0]
+    head[[first, tokenizer.bos_token_id]] = head[[tokenizer.bos_token_id, first]].clone()
+    assert tokens_of(own_engine, QUESTIONS[0], 1) == [tokenizer.bos_token_id]
+    (answer,) = own_engine.generate(prompts()[:1], **settings)
+    assert "<s>" not in answer.text
+
+
+def test_the_context_is_cut_to_the_models_own(own_engine, caplog):
+    tokenizer, model = own_engine.tokenizer, own_engine.model
+    model.lm_head.weight.data[[0, 1, 2]] = 0  # never ends, and says nothing that is stripped
+    asked = []
+    plain = model.generate
+    model.generate = lambda ids, **options: asked.append(plain(ids, **options)) or asked[-1]
+    with caplog.at_level(logging.WARNING):
+        (answer,) = own_engine.generate(prompts()[:1], max_new_tokens=500, context=8192)
+    assert "context 8192 exceeds the model's own 96" in caplog.text
+    assert asked[0].shape == (1, 96)
+    prompt = len(tokenizer(QUESTIONS[0]).input_ids)
+    assert answer == Generation(tokenizer.decode(asked[0][0, prompt:]).strip(), "length")
+
+
+def test_no_warning_within_the_context(engine, caplog):
+    engine.generate(prompts()[:1], max_new_tokens=2, context=96)
+    assert "exceeds the model's own" not in caplog.text
+
+
+def test_a_prompt_without_room_is_refused(engine):
+    size = len(engine.tokenizer(QUESTIONS[0]).input_ids)
+    with pytest.raises(
+        EngineError, match=rf"a prompt of {size} tokens leaves no room in a context of {size}"
+    ):
+        engine.generate(prompts(), max_new_tokens=2, context=size)
+
+
+def test_no_prompts_get_no_answers(engine, settings):
+    assert engine.generate([], **settings) == []
+
+
+def test_masks_change_answers_and_go(engine, settings):
+    flags = np.random.default_rng(0).random((1, 3, 48)) < 0.5
+    before = engine.generate(prompts(), **settings)
+    with engine.masked(NeuronSet.from_flags(flags, ["en"]), "en"):
+        assert engine.generate(prompts(), **settings) != before
+    assert engine.generate(prompts(), **settings) == before
+
+
+def test_log_likelihoods_equal_full_forwards_one_by_one(engine):
+    samples = [engine.tokenizer(text).input_ids for text in [*QUESTIONS, "Who"]]
+    found = engine.log_likelihoods(samples)
+    assert len({len(ids) for ids in samples}) > 3
+    for ids, own in zip(samples, found, strict=True):
+        with torch.no_grad():
+            logprobs = engine.model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+        wanted = sum(float(logprobs[place, token]) for place, token in enumerate(ids[1:]))
+        assert own == pytest.approx(wanted, abs=1e-3)
+
+
+def test_log_likelihoods_are_of_the_capped_logits(make_model, tokenizer, tmp_path):
+    model = make_model("gemma2", vocabulary=len(tokenizer))
+    model.save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    capped = HuggingFaceEngine(tmp_path / "model")
+    ids = tokenizer(QUESTIONS[0]).input_ids
+    with torch.no_grad():
+        logprobs = model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+    wanted = sum(float(logprobs[place, token]) for place, token in enumerate(ids[1:]))
+    assert capped.log_likelihoods([ids]) == [pytest.approx(wanted, abs=1e-3)]
+
+
+def test_a_text_longer_than_the_model_reads_is_refused(engine):
+    with pytest.raises(EngineError, match=r"97 tokens is longer than the 96.*lower max_tokens"):
+        engine.log_likelihoods([[0, 5], [0] * 97])
+
+
+def test_lm_begins_with_bos(engine):
+    lm = engine.lm()
+    assert lm.tok_encode("Which month")[0] == engine.tokenizer.bos_token_id
+    assert lm.tok_encode("Which month").count(engine.tokenizer.bos_token_id) == 1
+    assert lm.model is engine.model
+
+
+def test_samples_prompts_and_benchmarks_begin_alike_with_gpt2_as_published(make_model, tmp_path, monkeypatch):
+    """Its tokenizer has a BOS that it does not add by itself."""
+    size = stock_tokenizers.write("gpt2", tmp_path)
+    make_model("gpt2", seed=3, vocabulary=size).save_pretrained(tmp_path)
+    engine, text = HuggingFaceEngine(tmp_path), stock_tokenizers.TEXTS[0]
+    bos = engine.tokenizer.bos_token_id
+    (sample,) = tokenise([text], engine.tokenizer, 90, 1, "en")["input_ids"]
+    assert sample[0] == bos and bos not in sample[1:]
+    assert engine.lm().tok_encode(text) == sample
+    asked = []
+    plain = engine.model.generate
+    monkeypatch.setattr(
+        engine.model, "generate", lambda ids, **options: asked.append(ids.tolist()) or plain(ids, **options)
+    )
+    engine.generate([Prompt(text, ())], max_new_tokens=2, context=90)
+    assert asked == [[sample]]
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(ModelError, match="nothing: no such model folder"):
+        HuggingFaceEngine(tmp_path / "nothing")
+
+
+def test_a_folder_without_tokenizer_is_told(copied_model):
+    for path in copied_model.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(ModelError, match=r"no tokenizer \(tokenizer\.json.*save it beside the weights"):
+        HuggingFaceEngine(copied_model)

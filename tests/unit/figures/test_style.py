@@ -1,0 +1,38 @@
+"""Looks belong to mask sets; a figure drawn twice is the same file."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from crane.figures.style import COLOURS, GREY, looks, save
+from crane.figures.transfer import transfer
+from crane.results.labels import Labels, ResultsError
+from support.published_results import EVERY, LANGUAGES, labels, published, study
+
+
+def test_a_mask_set_keeps_its_look_whatever_the_order_of_the_results():
+    _, f1 = study()
+    look = looks(EVERY, f1)
+    assert look == looks(EVERY, f1.sample(frac=1, random_state=1))
+    assert [look[label][0] for label in EVERY.mask_sets] == [*COLOURS[:2], GREY]
+    crowd = Labels(LANGUAGES, EVERY.benchmarks, {f"set{i}": str(i) for i in range(37)}, {})
+    with pytest.raises(ResultsError, match="37 mask sets"):
+        looks(crowd, f1)
+
+
+def test_two_runs_write_the_same_bytes_and_change_no_setting(tmp_path: Path):
+    before = dict(mpl.rcParams)
+    scores, _ = published()
+    for run in ("first", "second"):
+        figure = transfer(scores, labels("lape", "crane"), "exam")
+        save(figure, tmp_path / f"{run}.pdf", tmp_path / f"{run}.png")
+    for ending in ("pdf", "png"):
+        assert (tmp_path / f"first.{ending}").read_bytes() == (tmp_path / f"second.{ending}").read_bytes()
+    assert b"/FontFile2" in (tmp_path / "first.pdf").read_bytes()
+    assert dict(mpl.rcParams) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "first.pdf",
+        "first.png",
+        "second.pdf",
+        "second.png",
+    ]

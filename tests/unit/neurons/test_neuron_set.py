@@ -1,0 +1,238 @@
+"""Neuron sets: what they refuse, and that files give back what was written."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from crane.artefacts import ArtefactError, read_metadata, write_table
+from crane.neurons.neuron_set import NeuronSet
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+LAPE_LANGUAGES = ("en", "zh", "fr", "es", "vi", "id", "ja")
+
+
+def some_set(seed=0, share=0.3, site="intermediate"):
+    rng = np.random.default_rng(seed)
+    flags = rng.random((3, 4, 20)) < share
+    flags[:, 2] = False
+    flags[2] = False  # a language without neurons
+    return NeuronSet.from_flags(flags, ["en", "zh", "vi"], site, scores=rng.normal(size=(3, 4, 20)))
+
+
+def keys(neurons, language):
+    return {(k, i) for k, indices in neurons[language].items() for i in indices.tolist()}
+
+
+def test_from_flags_keeps_exactly_the_flagged():
+    rng = np.random.default_rng(1)
+    flags, scores = rng.random((2, 3, 7)) < 0.4, rng.normal(size=(2, 3, 7))
+    neurons = NeuronSet.from_flags(flags, ["en", "vi"], scores=scores)
+    for row, language in enumerate(neurons):
+        assert keys(neurons, language) == {(k, i) for k, i in np.argwhere(flags[row]).tolist()}
+        for k, indices in neurons[language].items():
+            np.testing.assert_array_equal(neurons.scores[language][k], scores[row, k, indices])
+    assert list(neurons) == ["en", "vi"]
+    assert len(neurons) == 2
+    assert "vi" in neurons
+    assert "zh" not in neurons
+
+
+def test_counts_are_per_language_and_layer():
+    neurons = NeuronSet({"en": {0: np.array([1, 5]), 2: np.array([0])}, "vi": {}}, layers=3)
+    counts = neurons.counts()
+    assert counts.loc["en"].tolist() == [2, 0, 1]
+    assert counts.loc["vi"].tolist() == [0, 0, 0]
+    assert neurons.total("en") == 3
+    assert neurons.total("vi") == 0
+
+
+def test_jaccard_equals_sets():
+    one, two = some_set(0), some_set(1)
+    found = one.jaccard(two)
+    for language in ("en", "zh"):
+        a, b = keys(one, language), keys(two, language)
+        assert found[language] == len(a & b) / len(a | b)
+    assert found["vi"] == 1.0  # both empty
+    assert one.jaccard(one) == {"en": 1.0, "zh": 1.0, "vi": 1.0}
+    assert one.jaccard(NeuronSet({"zh": {}}, layers=4)) == {"zh": 0.0}
+    with pytest.raises(ValueError, match="different sites"):
+        one.jaccard(some_set(site="residual_write"))
+
+
+def test_equality_means_the_same_neurons():
+    assert some_set(0) == some_set(0)
+    assert some_set(0) != some_set(1)
+    assert some_set(0) != some_set(0, site="residual_write")
+    without = NeuronSet({"en": {}}, layers=2)
+    assert without == NeuronSet({"en": {1: np.empty(0, np.int64)}}, layers=2)
+    assert without != NeuronSet({"en": {}}, layers=3)
+
+
+@pytest.mark.parametrize(
+    ("neurons", "message"),
+    [
+        ({"en": {3: np.array([0])}}, r"en: layer 3 is outside 0\.\.2"),
+        ({"en": {-1: np.array([0])}}, "layer -1"),
+        ({"en": {0: np.array([-1, 2])}}, "en, layer 0.*>= 0"),
+        ({"en": {0: np.array([[1]])}}, "one row"),
+        ({"en": {1: np.array([2, 1])}}, "en, layer 1.*ascend"),
+        ({"en": {1: np.array([1, 1])}}, "without repetition"),
+    ],
+)
+def test_nonsense_is_refused(neurons, message):
+    with pytest.raises(ValueError, match=message):
+        NeuronSet(neurons, layers=3)
+
+
+def test_an_unknown_site_language_or_shape_is_refused():
+    with pytest.raises(ValueError, match="'middle'; known: intermediate, residual_write"):
+        NeuronSet({}, layers=3, site="middle")
+    with pytest.raises(KeyError, match=r"'fr'.*en, zh, vi"):
+        some_set()["fr"]
+    with pytest.raises(ValueError, match=r"expected \[2 languages"):
+        NeuronSet.from_flags(np.zeros((3, 2, 4), bool), ["en", "vi"])
+
+
+# Parquet ----------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 10**6), share=st.sampled_from([0.0, 0.02, 0.5, 1.0]),
+       site=st.sampled_from(["intermediate", "residual_write"]))  # fmt: skip
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_parquet_round_trip(tmp_path, seed, share, site):
+    neurons = some_set(seed, share, site)
+    neurons.write_parquet(tmp_path / "set.parquet", {"seed": seed})
+    read = NeuronSet.read_parquet(tmp_path / "set.parquet")
+    assert read == neurons
+    assert list(read) == ["en", "zh", "vi"]
+    assert (read.layers, read.site) == (4, site)
+    assert read_metadata(tmp_path / "set.parquet")["seed"] == seed
+    for language in neurons:
+        for k, indices in neurons[language].items():
+            if len(indices):
+                assert read[language][k].dtype == np.int64
+                np.testing.assert_array_equal(read.scores[language][k], neurons.scores[language][k])
+
+
+def test_the_table_is_tidy_and_scores_may_be_absent(tmp_path):
+    neurons = NeuronSet({"vi": {1: np.array([4, 7])}}, layers=2)
+    frame = neurons.to_frame()
+    assert list(frame) == ["language", "layer", "site", "neuron", "score"]
+    assert frame["neuron"].tolist() == [4, 7]
+    assert frame["score"].isna().all()
+    neurons.write_parquet(tmp_path / "set.parquet")
+    assert NeuronSet.read_parquet(tmp_path / "set.parquet") == neurons
+
+
+def test_damaged_files_are_refused(tmp_path):
+    path = tmp_path / "set.parquet"
+    some_set().write_parquet(path)
+    content = path.read_bytes()
+    for damaged in (content[:-20], content[: len(content) // 2], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(ArtefactError, match=r"set\.parquet.*delete it and run again"):
+            NeuronSet.read_parquet(path)
+    with pytest.raises(ArtefactError, match="missing"):
+        NeuronSet.read_parquet(tmp_path / "missing.parquet")
+    write_table(some_set().to_frame(), path, {})
+    with pytest.raises(ArtefactError, match="not a neuron set"):
+        NeuronSet.read_parquet(path)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    with pytest.raises(TypeError):
+        some_set().write_parquet(tmp_path / "set.parquet", {"unserialisable": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+# LAPE's .pth ------------------------------------------------------------------------------------------
+
+
+def test_lape_round_trip(tmp_path):
+    neurons = some_set()
+    neurons.write_lape(tmp_path / "set.pth", ["zh", "vi", "en"])
+    lists = torch.load(tmp_path / "set.pth", weights_only=True)
+    assert [[type(t) for t in row] for row in lists] == [[torch.Tensor] * 4] * 3
+    assert lists[0][0].tolist() == neurons["zh"][0].tolist()
+    read = NeuronSet.read_lape(tmp_path / "set.pth", ["zh", "vi", "en"])
+    assert list(read) == ["zh", "vi", "en"]
+    assert all(keys(read, language) == keys(neurons, language) for language in neurons)
+    assert [p.name for p in tmp_path.iterdir()] == ["set.pth"]
+
+
+def test_lape_format_round_trip(tmp_path: Path):
+    flags = np.random.default_rng(0).random((2, 3, 48)) < 0.2
+    neurons = NeuronSet.from_flags(flags, ["en", "vi"])
+    neurons.write_lape(tmp_path / "x.pth", ["en", "vi"])
+    assert NeuronSet.read_lape(tmp_path / "x.pth", ["en", "vi"]) == neurons
+
+
+def test_lape_indices_need_not_be_sorted(tmp_path):
+    torch.save([[torch.tensor([5, 1, 3]), torch.tensor([], dtype=torch.long)]], tmp_path / "set.pth")
+    read = NeuronSet.read_lape(tmp_path / "set.pth", ["en"])
+    assert read["en"][0].tolist() == [1, 3, 5]
+    assert read.layers == 2
+
+
+def test_the_published_lape_file_comes_back(real_data, tmp_path):
+    path = real_data / "LLaMA-2-7B.neuron.pth"
+    neurons = NeuronSet.read_lape(path, LAPE_LANGUAGES)
+    assert neurons.layers == 32
+    assert {name: neurons.total(name) for name in ("en", "zh", "vi")} == {"en": 95, "zh": 583, "vi": 836}
+    assert max(int(i.max()) for rows in neurons.values() for i in rows.values() if len(i)) < 11008
+    neurons.write_lape(tmp_path / "again.pth", LAPE_LANGUAGES)
+    assert NeuronSet.read_lape(tmp_path / "again.pth", LAPE_LANGUAGES) == neurons
+    published, again = (torch.load(p, weights_only=True) for p in (path, tmp_path / "again.pth"))
+    for one, two in zip(published, again, strict=True):
+        for a, b in zip(one, two, strict=True):
+            assert a.sort().values.tolist() == b.tolist()
+    neurons.write_parquet(tmp_path / "again.parquet")
+    assert NeuronSet.read_parquet(tmp_path / "again.parquet") == neurons
+
+
+class Malicious:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path):
+    torch.save([[Malicious(tmp_path / "harm")]], tmp_path / "set.pth")
+    with pytest.raises(ArtefactError, match=r"set\.pth: not a PyTorch file of plain tensors"):
+        NeuronSet.read_lape(tmp_path / "set.pth", ["en"])
+    assert not (tmp_path / "harm").exists()
+    torch.load(tmp_path / "set.pth", weights_only=False)
+    assert (tmp_path / "harm").exists()  # the file is malicious indeed
+
+
+@pytest.mark.parametrize(
+    ("content", "languages", "message"),
+    [
+        ({"en": []}, ["en"], "expected a list per language"),
+        ([torch.tensor([1])], ["en"], "expected a list per language"),
+        ([[[1, 2]]], ["en"], "index tensors"),
+        ([[torch.tensor([0.5])]], ["en"], "index tensors"),
+        ([[torch.tensor([1])]], ["en", "vi"], r"holds 1 languages, 2 were named \(en, vi\)"),
+        ([[torch.tensor([1])], []], ["en", "vi"], "different numbers of layers"),
+    ],
+)
+def test_other_pth_files_are_refused(tmp_path, content, languages, message):
+    torch.save(content, tmp_path / "set.pth")
+    with pytest.raises(ArtefactError, match=message) as caught:
+        NeuronSet.read_lape(tmp_path / "set.pth", languages)
+    assert "set.pth" in str(caught.value)
+
+
+def test_a_truncated_or_missing_pth_is_refused(tmp_path):
+    some_set().write_lape(tmp_path / "set.pth", ["en", "zh", "vi"])
+    (tmp_path / "set.pth").write_bytes((tmp_path / "set.pth").read_bytes()[:200])
+    for name in ("set.pth", "missing.pth"):
+        with pytest.raises(ArtefactError, match=name):
+            NeuronSet.read_lape(tmp_path / name, ["en", "zh", "vi"])

@@ -1,0 +1,37 @@
+"""A study of local files, and the paper's."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def local(tmp_path: Path, model_folder: Path, demo_config: dict[str, Any]) -> dict[str, Any]:
+    """A study of local files, all there."""
+    config = copy.deepcopy(demo_config)
+    for name in config["models"]:
+        config["models"][name] = {
+            "label": name, "source": "local", "path": str(model_folder), "layers": 3, "intermediate_size": 48,
+            "parameters": 1e5,
+        }  # fmt: skip
+    del config["demo"]
+    config["mask_sets"] = {
+        name: {**s, "budget": {"count": 5}} if "budget" in s else s for name, s in config["mask_sets"].items()
+    }
+    for language in config["languages"]:
+        for name in (f"{language}.txt", f"{language}.jsonl"):
+            (tmp_path / name).write_text("text\n", encoding="utf-8")
+    files = {language: str(tmp_path / f"{language}.txt") for language in config["languages"]}
+    config["corpora"] |= {"source": "local", "files": files, "column": "text"}
+    config["open_questions"] |= {"source": "local", "files": copy.deepcopy(files)}
+    for benchmark in config["benchmarks"].values():
+        benchmark["data"] = str(tmp_path / f"{benchmark['language']}.jsonl")
+    return config
+
+
+@pytest.fixture
+def paper(paper_config: dict[str, Any]) -> dict[str, Any]:
+    """The paper's study, whose models, data sets and corpora are the hub's."""
+    return copy.deepcopy(paper_config)

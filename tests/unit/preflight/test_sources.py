@@ -1,0 +1,161 @@
+"""Models, texts, data sets and judges before anything is submitted: what is missing is named."""
+
+import copy
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from crane.artefacts import write_json, write_table
+from crane.preflight.checks import make, render
+from crane.preflight.sources import judges, sources
+from crane.study.study import Study
+
+
+def _failed(config: dict[str, Any]) -> dict[str, str]:
+    return {check.name: check.text for check in make(sources(Study(config))) if not check.passed}
+
+
+def test_what_is_there_passes(local: dict[str, Any]) -> None:
+    checks = make(sources(Study(local)))
+    assert all(check.passed for check in checks), render(checks)
+    assert {check.name for check in checks} >= {"models.base", "corpora.vi", "open_questions.files.zh"}
+
+
+def test_a_missing_model_corpus_question_file_and_benchmark_are_named(
+    local: dict[str, Any], tmp_path: Path
+) -> None:
+    local["models"]["chat"]["path"] = str(tmp_path / "nowhere")
+    for name in ("en.txt", "vi.jsonl"):
+        (tmp_path / name).unlink()
+    failed = _failed(local)
+    assert set(failed) == {"models.chat", "corpora.en", "open_questions.files.en", "benchmarks.quiz_vi.data"}
+    assert "no such model folder" in failed["models.chat"]
+
+
+def test_a_model_of_another_shape_fails(local: dict[str, Any]) -> None:
+    for model in local["models"].values():
+        model["layers"] = 4
+    assert "has 3 layers of 48 neurons" in _failed(local)["models.base"]
+
+
+def test_a_model_whose_configuration_is_damaged_fails(
+    local: dict[str, Any], model_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    for path in model_folder.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "config.json").write_text('{"model_type": "lla')
+    local["models"]["chat"]["path"] = str(folder)
+    assert "no readable config.json" in _failed(local)["models.chat"]
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Whose access was checked, in an empty folder; every repository has 2.5 GB."""
+    asked: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "crane.preflight.sources.check_access", lambda repository, *_: asked.append(repository) or 2.5e9
+    )
+    monkeypatch.setattr("crane.preflight.sources.check_url", lambda url: asked.append(url) or 1000)
+    return asked
+
+
+def _text(config: dict[str, Any], name: str) -> str:
+    return dict(sources(Study(config)))[name]()
+
+
+def test_what_was_downloaded_is_believed_at_its_own_pin_only(
+    paper: dict[str, Any], offered: list[str]
+) -> None:
+    for section, name in (("models", "base"), ("datasets", "mmlu")):
+        pin = paper[section][name]
+        repository, revision = pin["repository"], pin["revision"]
+        assert _text(paper, f"{section}.{name}") == f"{repository} at {revision[:12]}, 2.50 GB to download"
+        folder = f"{Study(paper).results}/{section}/{name}"
+        Path(folder).mkdir(parents=True)
+        write_json(
+            {"source": repository, "revision": revision, "commit": revision}, f"{folder}/manifest.json"
+        )
+        offered.clear()
+        assert _text(paper, f"{section}.{name}") == f"{folder}, downloaded"
+        assert not offered
+        pin["revision"] = "0" * 40
+        anew = f"{repository} at 000000000000, 2.50 GB to download anew: {folder} is {repository} at {revision[:12]}"
+        assert _text(paper, f"{section}.{name}") == anew
+        assert offered == [repository]
+        pin.update(repository="another/one", revision=revision)
+        assert _text(paper, f"{section}.{name}").startswith(
+            f"another/one at {revision[:12]}, 2.50 GB to download anew"
+        )
+
+
+def test_a_local_model_that_becomes_one_of_the_hub_is_downloaded(
+    paper: dict[str, Any], offered: list[str]
+) -> None:
+    folder = f"{Study(paper).results}/models/base"
+    Path(folder).mkdir(parents=True)
+    write_json({"source": "/models/llama", "sha256": {}}, f"{folder}/manifest.json")
+    assert _text(paper, "models.base").endswith(f"to download anew: {folder} is /models/llama")
+
+
+def test_a_pool_of_documents_is_believed_as_it_was_drawn_only(
+    paper: dict[str, Any], offered: list[str]
+) -> None:
+    study = Study(paper)
+    drawn = study.pick("corpora.column", "corpora.max_files", "corpora.pool", "corpora.seed")
+    assert "of which at most 8 files are read" in _text(paper, "corpora.vi")
+    path = Path(study.documents("vi"))
+    params = {"pin": study.corpus_files("vi"), "corpus": drawn}
+    write_table(pd.DataFrame({"text": ["a"]}), path, {"params": params})
+    offered.clear()
+    assert _text(paper, "corpora.vi") == f"{path}, downloaded"
+    assert not offered
+    for key, value in {"revision": "0" * 40, "pool": 30000}.items():
+        changed = copy.deepcopy(paper)
+        changed["corpora"][key] = value
+        assert f"anew: {path} was drawn from others, or otherwise" in _text(changed, "corpora.vi")
+    assert offered == ["wikimedia/wikipedia"] * 2
+
+
+def test_without_a_network_every_download_says_so(
+    local: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    local["open_questions"]["files"]["en"] = {"url": "http://127.0.0.1:9/en.txt", "sha256": "0" * 64}
+    assert "connection to 127.0.0.1:9" in _failed(local)["open_questions.files.en"]
+    path = Path(Study(local).questions("en"))
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert not _failed(local)
+
+
+def test_a_judge_without_a_key_fails(local: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    local["judges"] = {
+        "gpt": {"kind": "openai", "label": "GPT", "model": "m", "prompt": "crane", "output": "text",
+                "max_tokens": 10, "attempts": 1, "key_variable": "OPENAI_API_KEY", "base_url": "http://127.0.0.1:9/v1"}
+    }  # fmt: skip
+    (check,) = make(judges(Study(local)))
+    assert not check.passed and "OPENAI_API_KEY is not set" in check.text
+
+
+def test_a_judge_that_does_not_answer_is_not_waited_for(
+    local: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none-of-your-business")
+    monkeypatch.setattr("crane.preflight.sources.PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        local["judges"] = {
+            "gpt": {"kind": "openai", "label": "GPT", "model": "m", "prompt": "crane", "output": "text",
+                    "max_tokens": 10, "attempts": 1, "key_variable": "OPENAI_API_KEY",
+                    "base_url": f"http://127.0.0.1:{silent.getsockname()[1]}/v1"}
+        }  # fmt: skip
+        start = time.monotonic()
+        (check,) = make(judges(Study(local)))
+    assert not check.passed and "no reply within 0.2 s" in check.text
+    assert time.monotonic() - start < 10  # six more attempts would take longer: their pauses grow

@@ -1,0 +1,169 @@
+"""The tables built from the published numbers show what the paper prints, row by row."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from crane.errors import CraneError
+from crane.results.labels import Labels, ResultsError
+from crane.tables import paper as tables
+from crane.tables import rendering
+from support.judged_results import judged
+from support.places import PUBLISHED
+from support.published_results import (
+    BASE,
+    BENCHMARKS,
+    CHAT,
+    EVERY,
+    LANGUAGES,
+    MODELS,
+    TRANSFERRED,
+    published,
+    study,
+    table,
+)
+
+
+@pytest.mark.parametrize(
+    ("built", "columns"),
+    [
+        (table("table1", [BASE], "exam", EVERY), {BASE: ""}),
+        (table("table2", [BASE], "open", EVERY), {BASE: ""}),
+        (table("table3", [BASE, CHAT], "exam", TRANSFERRED), {BASE: "Base model", CHAT: "Chat model"}),
+        (table("table4", [CHAT], "open", TRANSFERRED), {CHAT: ""}),
+    ],
+    ids=["table1", "table2", "table3", "table4"],
+)
+def test_published_tables_row_by_row(built: rendering.Table, columns: dict[str, str]):
+    """Every printed score and LangSpec-F1 stands in its row and column, to the last digit."""
+    scores = pd.read_csv(PUBLISHED / "scores.csv", dtype=str, keep_default_na=False)
+    f1 = pd.read_csv(PUBLISHED / "langspec_f1.csv", dtype=str)
+    f1 = f1[f1["table"] == built.name]
+    methods = {"original": "Original", "lape": "LAPE", "crane": "CRANE", "random": "Random"}
+    cells = built.cells.set_index([("", "Method"), ("", "Mask")])
+    checked = 0
+    for row in scores.itertuples():
+        column = columns.get(row.evaluated_model), BENCHMARKS[row.benchmark]["label"]
+        if column in cells and (methods[row.method] in cells.index.get_level_values(0)):
+            mask = row.mask_language.replace("none", "–")
+            assert cells.loc[(methods[row.method], mask), column] == row.score
+            checked += 1
+    assert checked == len(cells) * 3 * len(columns)
+    group = columns[f1["evaluated_model"].iloc[0]]
+    for row in f1.itertuples():
+        assert cells.loc[(methods[row.method], row.mask_language), (group, "LangSpec-F1")] == row.langspec_f1
+    assert len(f1) == len(cells) - 1
+
+
+def test_rows_follow_the_study_and_columns_the_paper():
+    built = table("table1", [BASE], "exam", EVERY)
+    assert list(built.cells["", "Method"]) == ["Original", *["LAPE"] * 3, *["CRANE"] * 3, *["Random"] * 3]
+    assert list(built.cells["", "Mask"]) == ["–", *["en", "vi", "zh"] * 3]
+    shown = ["Method", "Mask", "Neurons", "MMLU (en)", "C-Eval (zh)", "Belebele_vi (vi)"]
+    assert [name for _, name in built.cells] == [*shown, "LangSpec-F1", "95% interval", "F1 (prob.)"]
+
+
+def test_seeds_are_one_row_with_mean_spread_and_range():
+    built = tables.score_table(
+        *study(), EVERY, name="table1", suite="exam", models=[BASE], identified_on=BASE, resamples=10_000
+    )
+    row = built.cells.iloc[7]
+    assert row["", "Method"] == "Random (3 seeds)"
+    values = 0.4249 + np.array([-0.01, 0.0, 0.02])
+    spread = f"{values.std(ddof=1):.3f}".removeprefix("0")
+    assert row["", "MMLU (en)"] == f"{values.mean():.4f} ±{spread}"
+    assert row["", "95% interval"] == "[0.117, 0.147]‡"
+    assert row["", "Neurons"] == "1,234"
+    tidy = built.tidy.query("mask_set == 'random' and mask_language == 'en' and benchmark == 'mmlu'").iloc[0]
+    assert (tidy["seeds"], tidy["interval"]) == (3, "seeds")
+    assert tidy[["low", "high"]].tolist() == pytest.approx([values.min(), values.max()])
+    assert any(note.startswith("±") for note in built.notes)
+
+
+def test_a_drop_that_is_not_distinguishable_carries_a_dagger():
+    built = tables.score_table(
+        *study(), EVERY, name="table1", suite="exam", models=[BASE], identified_on=BASE, resamples=10_000
+    )
+    flagged = built.cells["", "LangSpec-F1"].str.endswith("†")
+    assert flagged.tolist() == [False, *[True] * 3, *[False] * 3, *[True] * 3]
+    text = rendering.render(built, "txt")
+    assert text.startswith("Table 1. NLU results on Base model")
+    assert max(map(len, text.splitlines())) <= rendering.TERMINAL_WIDTH
+
+
+def test_what_is_missing_is_named():
+    scores, f1 = published()
+    arguments = {"name": "table1", "suite": "exam", "models": [BASE], "identified_on": BASE, "resamples": 10}
+    with pytest.raises(ResultsError, match=r"scores: no row for .*'llama2-7b-base'.*benchmark 'ceval'"):
+        tables.score_table(scores[scores["benchmark"] != "ceval"], f1, EVERY, **arguments)
+    with pytest.raises(
+        ResultsError, match=r"LangSpec-F1: no row for .*label 'crane'.* and 2 more; .*: lape, random"
+    ):
+        tables.score_table(scores, f1[f1["method"] != "crane"], EVERY, **arguments)
+    with pytest.raises(CraneError, match="suite 'speech': not in the study, which has exam, open"):
+        tables.score_table(scores, f1, EVERY, **{**arguments, "suite": "speech"})
+
+
+def test_suites_of_one_kind_do_not_mix_and_are_named():
+    """A second suite of kind `nlu` gets its own table, from its own rows."""
+    scores, f1 = study()
+    second = {
+        f"{name}_b": {**facts, "suite": "reading"}
+        for name, facts in BENCHMARKS.items()
+        if facts["kind"] == "nlu"
+    }
+    both = Labels(LANGUAGES, BENCHMARKS | second, EVERY.mask_sets, MODELS)
+    exam, exam_f1 = (frame[frame["suite"] == "exam"] for frame in (scores, f1))
+    reading = exam.assign(
+        suite="reading", benchmark=exam["benchmark"] + "_b", score=exam["score"] / 2, n=exam["n"] + 1
+    )
+    scores = pd.concat([scores, reading], ignore_index=True)
+    f1 = pd.concat([f1, exam_f1.assign(suite="reading", f1=exam_f1["f1"] / 2)], ignore_index=True)
+    arguments = {"models": [BASE], "identified_on": BASE, "resamples": 10}
+    built = {
+        suite: tables.score_table(scores, f1, both, name=suite, suite=suite, **arguments)
+        for suite in ("exam", "reading", "open")
+    }
+    alone = tables.score_table(*study(), EVERY, name="exam", suite="exam", **arguments)
+    pd.testing.assert_frame_equal(built["exam"].tidy, alone.tidy)
+    pd.testing.assert_frame_equal(built["exam"].cells, alone.cells)
+    np.testing.assert_allclose(built["reading"].tidy["score"], alone.tidy["score"] / 2)
+    assert set(built["reading"].tidy["suite"]) == {"reading"} and "F1 (prob.)" in built["reading"].cells[""]
+    assert "14,043" in built["reading"].notes[0] and "accuracy" in built["reading"].notes[0]
+    assert built["reading"].title.startswith("NLU (reading) results on")
+    assert built["open"].title.startswith("Open-ended generation results on")
+    assert alone.title.startswith("NLU results on")
+
+
+@pytest.mark.parametrize("layers", [4, 30])
+def test_mask_counts(layers: int):
+    rng = np.random.default_rng(0)
+
+    def mask(count: int) -> pd.DataFrame:
+        columns = {"layer": [layers - 1, *rng.integers(0, layers, count - 1)], "site": "intermediate"}
+        return pd.concat(pd.DataFrame({"language": code, **columns}) for code in LANGUAGES)
+
+    masks = {"lape": mask(50), "crane": mask(70), "random-0": mask(70), "random-1": mask(70)}
+    built = tables.mask_counts(masks, EVERY, layers)
+    assert len(built.tidy) == 3 * 3 * layers
+    assert built.tidy.groupby("mask_set")["neurons"].sum().to_dict() == {
+        "lape": 150,
+        "crane": 210,
+        "random": 210,
+    }
+    assert built.cells["", "Neurons"].tolist() == ["50"] * 3 + ["70"] * 6
+    assert len(built.cells.columns) <= 3 + tables.LAYER_COLUMNS
+    with pytest.raises(ResultsError, match="no file for mask set 'random'"):
+        tables.mask_counts({"lape": masks["lape"], "crane": masks["crane"]}, EVERY, layers)
+
+
+def test_the_papers_table_shows_the_share_beside_the_score():
+    scores, f1 = judged()
+    shown = {"name": "table2", "models": [BASE], "identified_on": BASE, "resamples": 100}
+    table = tables.score_table(scores, f1, EVERY, suite="open", **shown)
+    cells = table.cells.set_index([("", "Method"), ("", "Mask")])
+    assert cells.loc[("CRANE", "zh"), ("", "In zh")] == "50%"
+    assert cells.loc[("CRANE", "zh"), ("", "In en")] == "100%"
+    assert any(note.startswith("In en, ...: share of answers") for note in table.notes)
+    assert max(map(len, rendering.render(table, "txt").splitlines())) <= rendering.TERMINAL_WIDTH + 30
+    nlu = tables.score_table(scores, f1, EVERY, suite="exam", **shown)
+    assert not [name for _, name in nlu.cells if name.startswith("In ")]
