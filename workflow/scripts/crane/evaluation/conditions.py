@@ -117,15 +117,16 @@ def evaluate(
     for mask_set in mask_sets:
         receipt: Receipt = {}
         for language in mask_set.languages():
-            keys, missing = {}, {}
+            keys: dict[str, str] = {}
+            missing: dict[str, tuple[str, dict[str, Any]]] = {}
             for name in mask_set.asked:
                 deciding = {
                     **facts, **mask_set.deciding(language), "prompts": digests[name],
                     "settings": dict(prompts[name].settings),
                 }  # fmt: skip
                 keys[name] = part_key(deciding)
-                if keys[name] not in store:
-                    missing[name] = deciding
+                if keys[name] not in missing and keys[name] not in store:
+                    missing[keys[name]] = name, deciding
             receipt[language] = keys
             finished += len(keys) - len(missing)
             if not missing:
@@ -134,8 +135,8 @@ def evaluate(
                 engine = open_engine()
                 start = time.monotonic()
             with mask_set.masked(engine, language):
-                for name, deciding in missing.items():
-                    store.write(keys[name], ask(engine, prompts[name]), deciding)
+                for key, (name, deciding) in missing.items():
+                    store.write(key, ask(engine, prompts[name]), deciding)
                     finished, computed = finished + 1, computed + 1
                     seconds = time.monotonic() - start
                     left = seconds / computed * (total - finished)
