@@ -47,6 +47,7 @@ def _cpu_build_counts_as_vllm() -> Iterator[None]:
 def vllm(engine: Any) -> Any:
     """Return lm-eval's `VLLM` of a `VllmEngine`, which counts the prompt tokens sent and computed."""
     with _cpu_build_counts_as_vllm():
+        from lm_eval.api.model import CacheHook
         from lm_eval.models.vllm_causallms import VLLM
 
     class Stock(VLLM):
@@ -56,8 +57,9 @@ def vllm(engine: Any) -> Any:
             self.add_bos_token = engine.tokenizer.bos_token_id is not None
             self.batch_size, self.data_parallel_size, self.tensor_parallel_size = "auto", 1, 1
             self._max_length, self.truncation_side, self.lora_request = engine.limit, "left", None
-            self.custom_prefix_token_id = None
-            self._rank, self._world_size = 0, 1
+            self.custom_prefix_token_id, self.enable_thinking, self.think_end_token = None, False, None
+            self.chat_template_args, self.hf_chat_template, self._max_gen_toks = {}, None, 256
+            self._rank, self._world_size, self.cache_hook = 0, 1, CacheHook(None)
 
         def _model_generate(self, requests: list[list[int]], *args: Any, **kwargs: Any) -> Any:
             outputs = super()._model_generate(requests, *args, **kwargs)

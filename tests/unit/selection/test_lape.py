@@ -86,7 +86,9 @@ def test_matched_lape_has_the_counts_and_follows_the_entropy(seed):
     at = np.sort(p, axis=None)[round(0.9 * p.size) - 1]
     candidates = p > at  # filter and bar are the same quantile here
     counts = {"en": 5, "zh": int(candidates[1].sum()), "vi": int(candidates[2].sum()) + 40}
-    neurons, beyond = lape_matched(active, tokens, LANGUAGES, counts, filter_rate=0.9, activation_bar_ratio=0.9)
+    neurons, beyond = lape_matched(
+        active, tokens, LANGUAGES, counts, filter_rate=0.9, activation_bar_ratio=0.9
+    )
     chosen = flags(neurons, active.shape)
     assert {name: neurons.total(name) for name in LANGUAGES} == counts
     assert beyond == {"en": 0, "zh": 0, "vi": 40}
