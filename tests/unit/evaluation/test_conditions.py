@@ -1,5 +1,7 @@
 """Conditions: what is computed, what comes from the store, and what decides that."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,7 +135,7 @@ def test_an_interrupted_run_resumes_behind_the_last_finished_condition(prompts, 
 def test_equal_neurons_and_equal_prompts_are_computed_once_whatever_they_are_called(prompts, tmp_path):
     """A point of a sweep may be a mask set of the study, and two suites may name one task."""
     engine, store = Recorder(), PartStore(tmp_path)
-    prompts = {"quiz": prompts["quiz"], "again": prompts["quiz"]._replace(name="again")}
+    prompts = {"quiz": prompts["quiz"], "again": replace(prompts["quiz"], name="again")}
     sets = [mask_set(name, asked=("quiz", "again")) for name in ("a", "sweep-point")]
     receipts = run(engine, store, prompts, sets)
     assert len(engine.asked) == 2
@@ -147,7 +149,7 @@ CHANGES = {
     "code of the engine": lambda p, s: (p, s, {"code": "d"}),
     "model": lambda p, s: (p, s, {"model": "n"}),
     "version": lambda p, s: (p, s, {"transformers": "6"}),
-    "prompts": lambda p, s: ({**p, "quiz": p["quiz"]._replace(frame=choices(4, 7))}, s, {}),
+    "prompts": lambda p, s: ({**p, "quiz": replace(p["quiz"], frame=choices(4, 7))}, s, {}),
     "neurons": lambda p, s: (p, s._replace(neurons=neurons(5)), {}),
     "scale": lambda p, s: (p, s._replace(intervention={"scale": 0.5}), {}),
     "values": lambda p, s: (p, s._replace(intervention={"values": np.full((2, 16), 0.3)}), {}),
@@ -184,7 +186,7 @@ def test_answer_settings_decide_answers_only(prompts, tmp_path, monkeypatch):
     longer = {**ANSWERING, "max_new_tokens": 9}
     monkeypatch.setitem(globals(), "ANSWERING", longer)
     engine = Recorder()
-    run(engine, store, {**prompts, "open": prompts["open"]._replace(settings=longer)}, [mask_set("a")])
+    run(engine, store, {**prompts, "open": replace(prompts["open"], settings=longer)}, [mask_set("a")])
     assert [kind for _, kind in engine.asked] == ["open", "open"]
 
 
@@ -198,5 +200,5 @@ def test_progress_names_what_is_done_and_the_time_left(prompts, tmp_path, capsys
 def test_the_longest_prompt_counts_its_answer(prompts):
     assert prompts["quiz"].longest() == 7
     assert prompts["open"].longest() == 3 + 8
-    assert prompts["open"]._replace(settings={**ANSWERING, "context": 10}).longest() == 10
+    assert replace(prompts["open"], settings={**ANSWERING, "context": 10}).longest() == 10
     assert prompts["texts"].longest() == 9

@@ -108,7 +108,9 @@ def render_benchmark(
 def questions(prompts: pd.DataFrame) -> list[Question]:
     """Return the rows of `render_benchmark`, as read from a file, for an engine."""
     return [
-        Question([[int(i) for i in ids] for ids in contexts], [[int(i) for i in ids] for ids in choices])
+        Question(
+            [np.asarray(ids).tolist() for ids in contexts], [np.asarray(ids).tolist() for ids in choices]
+        )
         for contexts, choices in zip(prompts["contexts"], prompts["choices"], strict=True)
     ]
 

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from crane.figures.style import BLACK, GREY, Style, looks
+from crane.results.frames import questions_by_language
 from crane.results.labels import Labels
-from crane.results.sweeps import points_of, questions, setting_name
+from crane.results.sweeps import points_of, setting_name
 from crane.scores.sweeps import ALL
 
 ROWS = [
@@ -78,7 +79,7 @@ def sweep_figure(
                 [places[setting] for setting in settings], [s.replace("× ", "") for s in settings]
             )
             axes.xaxis.set_minor_locator(NullLocator())
-        about = f"{labels.title_of(suite)}, n = {questions(points)}"
+        about = f"{labels.title_of(suite)}, n = {questions_by_language(points)}"
         figure.supxlabel(
             style.wrapped(f"{AXES[sweep]} ({about}; drops in {labels.measure_of(suite)})"),
             fontsize=style.font_size,
@@ -177,6 +178,6 @@ def _ablation(points: pd.DataFrame, labels: Labels, suite: str, style: Style) ->
         panels[0].set_yticks(ticks, names)
         panels[0].set_ylim(max(ticks) + 0.5, -0.5)
         panels[0].set_xlim(left=0)
-        about = f"{labels.title_of(suite)}, n = {questions(points)}"
+        about = f"{labels.title_of(suite)}, n = {questions_by_language(points)}"
         figure.supxlabel(style.wrapped(f"LangSpec-F1 ({about})"), fontsize=style.font_size)
     return figure
