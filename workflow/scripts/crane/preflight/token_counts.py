@@ -35,6 +35,8 @@ def held_out_tokens(study: Study, model: str, language: str, assumed: Assumption
 def question_count(study: Study, name: str) -> int:
     """Return the number of a benchmark's questions."""
     benchmark = study.config["benchmarks"][name]
+    if name in study.inputs.continuations():
+        return benchmark["questions"]
     if benchmark.get("data") == "generated":
         return study.config["demo"]["data"]["benchmark"]
     if "data" in benchmark and Path(benchmark["data"]).exists():
@@ -60,7 +62,14 @@ def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) 
                 shared = list(question) * len(choices) if len(question) == 1 else list(question)
                 tokens += sum(len(c) + len(choice) for c, choice in zip(shared, choices, strict=True))
         return float(tokens + (computed_tokens(contexts) if cached else sum(map(len, contexts))))
-    fewshot = study.config["benchmarks"][name]["fewshot"]
+    benchmark = study.config["benchmarks"][name]
+    if name in study.inputs.continuations():
+        return (
+            benchmark["questions"]
+            * CHOICES
+            * (benchmark["context_tokens"] + benchmark["continuation_tokens"])
+        )
+    fewshot = benchmark["fewshot"]
     each = 1 if cached else 1 + fewshot
     return question_count(study, name) * each * assumed.tokens_per_question
 

@@ -9,7 +9,7 @@ from itertools import product
 import pandas as pd
 
 from crane.names import NO_MASK
-from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, integer, number, percent
+from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, number, of_asked, percent
 from crane.results.frames import asked_questions, f1_rows, masks_of, score_rows
 from crane.results.labels import Labels
 from crane.tables.rendering import Table
@@ -47,8 +47,8 @@ def score_table(
 
     mask = ["label", "mask_language"]
     columns: dict[tuple[str, str], pd.Series] = {}
-    counts = effects[effects["model"] == measured[0]].set_index(mask)["neurons"]
-    columns["", "Neurons"] = counts.map(integer)
+    counts = effects[effects["model"] == measured[0]].set_index(mask)
+    columns["", "Neurons"] = counts["neurons"].combine(counts["neurons_asked"], of_asked)
     for model, benchmark in product(models, labels.benchmarks_of(suite)):
         column = scored[(scored["model"] == model) & (scored["benchmark"] == benchmark)].set_index(mask)
         group = labels.models[model] if len(models) > 1 else ""

@@ -20,8 +20,13 @@ class RepositoryFiles(Section):
 
 class _Corpora(Section):
     documents: int = Field(ge=2, description="Samples per language; 5000 in the paper's study.")
+    sample: Given[Literal["window", "pack", "document"]] = Field(
+        default=None,
+        description="window (default): exactly max_tokens at a random place of each document that has them; pack: "
+        "documents joined and cut into such pieces; document: each cut to at most max_tokens, as in the paper.",
+    )
     max_tokens: int = Field(
-        ge=2, description="A sample is cut to this number of tokens; 2048 in the paper's study."
+        ge=2, description="Tokens of a sample, the same in all languages; 2048 in the paper's study."
     )
     seed: Seed
     shards: int = Field(
