@@ -1,13 +1,13 @@
-# Needs models, questions and mask sets; makes tokenised prompts, results/<study>/prompts/<model>/<benchmark>.parquet and open.parquet,
-# and what every model made of them: results/<study>/evaluations/<model>/<group>/<part>.parquet (a group: a mask set with its
-# seeds; a part: a suite, `open`, or `perplexity`). One job opens one engine and asks everything under several mask sets; each
-# finished condition is at once in results/<study>/parts/, from which a job that runs again takes it.
+# Needs models, questions and mask sets; makes tokenised prompts, results/<study>/prompts/<model>/<name>.parquet, and
+# every model's results for them, results/<study>/evaluations/<model>/<group>/<part>.parquet (a group is a mask set with
+# its seeds; a part is a suite, `open`, or `perplexity`). One job opens one engine and evaluates everything under several
+# mask sets; each finished condition is stored in results/<study>/parts/ at once, where an interrupted job resumes.
 OF_EVALUATION = code_version("evaluate_masks.py")
 SPEED = config["evaluation"]
 
 
 rule render_prompts:
-    """The questions of a benchmark as lm-evaluation-harness asks them, tokenised once for all masks."""
+    """Render the questions of a benchmark as lm-evaluation-harness sends them, tokenised once for all masks."""
     input:
         model=f"{RESULTS}/models/{{model}}",
         data=question_files,
@@ -29,7 +29,7 @@ rule render_prompts:
 
 
 rule render_open_questions:
-    """The open questions of all languages as prompts, tokenised once for all masks."""
+    """Render the open questions of all languages as prompts, tokenised once for all masks."""
     input:
         unpack(open_questions),
         model=f"{RESULTS}/models/{{model}}",
@@ -70,7 +70,7 @@ for evaluated in study.evaluated_models:
                     for path in evaluations.prompt_files(study, evaluated, part)
                 ],
             output:
-                # What was computed, by the keys of the parts; deleted when it has been collected.
+                # The keys of the computed parts; deleted when they have been collected.
                 temp(
                     expand(
                         f"{RESULTS}/receipts/{evaluated}/{{mask_set}}.json",
@@ -99,7 +99,7 @@ for evaluated in study.evaluated_models:
 
 
 rule collect_answers:
-    """What one model made of one suite, the open questions or the held-out texts under one group of masks."""
+    """Collect one model's results for one suite, the open questions or the held-out texts under a group of masks."""
     input:
         model=f"{RESULTS}/models/{{model}}",
         masks=lambda wildcards: neuron_files(group_members(wildcards)),
@@ -122,7 +122,7 @@ rule collect_answers:
     conda:
         "../../envs/analysis.yaml"
     params:
-        # All that decides the receipts' content: they are gone when it changes.
+        # Everything that determines the receipts, which no longer exist when it changes.
         interventions=lambda wildcards: evaluations.interventions(
             study, wildcards.model, wildcards.group
         ),

@@ -1,5 +1,5 @@
 # Needs the results; makes every table in all forms: results/<study>/tables/<name>.{csv,md,tex,txt,html}
-# One script for all: `function` is called with the inputs read, the wildcards that it takes, and the params.
+# All rules share one script, which calls `function` with the input tables, the wildcards and the params that it takes.
 def table(name, **shown):
     """Return the files of one table, for `output`; the report shows one of them."""
     files = {form: f"{RESULTS}/tables/{name}.{form}" for form in TABLE_FORMS}
@@ -7,7 +7,7 @@ def table(name, **shown):
 
 
 def tabulated_by(function):
-    """Return the function that makes a table, with the hash of its code, for `params`."""
+    """Return the function that makes a table and the hash of its code, for `params`."""
     name = f"crane.tables.{function}"
     return {"function": name, "code": code_version("make_table.py", named=name)}
 
@@ -16,7 +16,7 @@ def tabulated_by(function):
 
 
 rule tabulate_answer_language:
-    """Languages of the open answers, and drops split into switched and lost."""
+    """Tabulate the languages of the open answers, and drops split into switched and lost."""
     input:
         scores=f"{RESULTS}/scores.parquet",
     output:

@@ -21,7 +21,7 @@ def check(config: Mapping[str, Any]) -> StudyConfig:
     a default must not rerun the studies that do not use it.
 
     Returns:
-        The configuration as models, for what reads it without params.
+        The configuration as pydantic models.
 
     Raises:
         ConfigError: with one line per error: the key, its value, and what is allowed.
