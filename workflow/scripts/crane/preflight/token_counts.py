@@ -20,7 +20,8 @@ def sample_tokens(study: Study, language: str, assumed: Assumptions) -> float:
     corpora = study.config["corpora"]
     if path.exists():
         return float(read_table(path, ["input_ids"])["input_ids"].map(len).sum())
-    return corpora["documents"] * corpora["max_tokens"] * assumed.sample_share
+    share = assumed.sample_share if study.inputs.relevance_sample()["sample"] == "document" else 1
+    return corpora["documents"] * corpora["max_tokens"] * share
 
 
 def held_out_tokens(study: Study, model: str, language: str, assumed: Assumptions) -> float:
