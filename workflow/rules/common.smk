@@ -37,6 +37,7 @@ STORE = f"{RESULTS}/parts"
 """Finished parts of long jobs, from which a job that runs again takes them; a cache."""
 EVALUATION = "vllm" if config["engine"] == "vllm" else "evaluation"
 """The conda environment of the rules that ask models."""
+OF_EVALUATION = code_version("evaluate_masks.py")
 
 
 def among(names):
@@ -120,6 +121,14 @@ def answers(models, mask_sets, parts):
         for group in groups
         for part in parts
     ]
+
+
+def receipts(model, mask_sets, part=None):
+    """Return the receipts of some mask sets, for one part or for all that is asked under each."""
+    files = [
+        evaluations.receipts(study, model, name, OF_EVALUATION) for name in mask_sets
+    ]
+    return [path for each in files for key, path in each.items() if part in (None, key)]
 
 
 def swept_answers(sweep):

@@ -1,8 +1,8 @@
 # Needs models, questions and mask sets; makes tokenised prompts, results/<study>/prompts/<model>/<benchmark>.parquet and open.parquet,
 # and what every model made of them: results/<study>/evaluations/<model>/<group>/<part>.parquet (a group: a mask set with its
 # seeds; a part: a suite, `open`, or `perplexity`). One job opens one engine and asks everything under several mask sets; each
-# finished condition is at once in results/<study>/parts/, from which a job that runs again takes it.
-OF_EVALUATION = code_version("evaluate_masks.py")
+# finished condition is at once in results/<study>/parts/, from which a job that runs again takes it. The job's outputs are
+# receipts, in results/<study>/parts/receipts/: which of the store's files answer what; other jobs collect the answers by them.
 SPEED = config["evaluation"]
 
 
@@ -70,17 +70,16 @@ for evaluated in study.evaluated_models:
                     for path in evaluations.prompt_files(study, evaluated, part)
                 ],
             output:
-                # What was computed, by the keys of the parts; deleted when it has been collected.
-                temp(
-                    expand(
-                        f"{RESULTS}/receipts/{evaluated}/{{mask_set}}.json",
-                        mask_set=mask_sets,
-                    )
+                receipts=(made := receipts(evaluated, mask_sets)),
+                # Never kept: without a record of this file Snakemake does not ask whether other mask sets shared a job
+                # with these before. What decides an answer is in the names of the receipts, or an input.
+                together=temp(
+                    f"{STORE}/receipts/{evaluated}/{evaluations.job_name(made)}.txt"
                 ),
             log:
                 f"{RESULTS}/logs/evaluate_masks/{evaluated}/{number}.log",
             benchmark:
-                f"{RESULTS}/resources/evaluate_masks/{evaluated}/{number}.tsv"
+                f"{RESULTS}/resources/evaluate_masks/{evaluated}/{number}-{evaluations.job_name(made)}.tsv"
             conda:
                 f"../../envs/{EVALUATION}.yaml"
             resources:
@@ -107,9 +106,9 @@ rule collect_answers:
         prompts=lambda wildcards: evaluations.prompt_files(
             study, wildcards.model, wildcards.part
         ),
-        receipts=lambda wildcards: expand(
-            f"{RESULTS}/receipts/{wildcards.model}/{{mask_set}}.json",
-            mask_set=group_members(wildcards),
+        # `ancient`: a job writes the receipts of all its mask sets anew, also of those whose answers are the old ones.
+        receipts=lambda wildcards: ancient(
+            receipts(wildcards.model, group_members(wildcards), wildcards.part)
         ),
     output:
         answers=f"{RESULTS}/evaluations/{{model}}/{{group}}/{{part}}.parquet",
@@ -122,16 +121,11 @@ rule collect_answers:
     conda:
         "../../envs/analysis.yaml"
     params:
-        # All that decides the receipts' content: they are gone when it changes.
         interventions=lambda wildcards: evaluations.interventions(
             study, wildcards.model, wildcards.group
         ),
         prompts=lambda wildcards: evaluations.prompt_names(study, wildcards.part),
-        answering=lambda wildcards: (
-            pick(*(f"open_questions.{key}" for key in evaluations.ANSWERING))
-            if wildcards.part == OPEN_SUITE
-            else {}
-        ),
+        answering=lambda wildcards: evaluations.answering(study, wildcards.part),
         engine=pick("engine"),
         dtype=pick("evaluation.dtype"),
         store=STORE,

@@ -61,6 +61,14 @@ rule record_provenance:
     params:
         # A function of the inputs is no trigger: a matter of speed alone makes no new record.
         settings=lambda wildcards, input: config,
+        # Of these times Snakemake compares the oldest of a job with the youngest of its inputs: that of another mask set
+        # where other sets share a job than before. All is up to date when this rule runs, so all get its time.
+        receipts=lambda wildcards, input: [
+            path
+            for model in study.evaluated_models
+            for mask_sets in evaluations.jobs(study, model)
+            for path in receipts(model, mask_sets)
+        ],
         # JSON lines carry no record of their own; they are made anew whenever this code changes.
         code_of_lines={
             "parse_judgements": code_version("parse_judgements.py"),
