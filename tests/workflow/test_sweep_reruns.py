@@ -22,7 +22,7 @@ def evaluating(*jobs: int, collected: int) -> dict[str, int]:
 def swept(demo: dict[str, Any]) -> dict[str, Any]:
     """The study of the other rerun tests, with every sweep.
 
-    Three jobs of two mask sets each are the study's own; those of the sweeps are 20% (3), two seeds as many (3 and 4), the
+    Three jobs of two mask sets each are the study's own; the sweeps have 20% (3), two seeds as many (3 and 4), the
     threshold 2 (4), std and logprob (5), the scale 0.5 and the mean (6).
     """
     config = study(demo)
