@@ -1,7 +1,6 @@
 """The study whose reruns are planned: on local files, so that nothing is generated or trained."""
 
 import copy
-from pathlib import Path
 from typing import Any
 
 from support.workspace import Workspace
