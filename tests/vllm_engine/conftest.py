@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from crane.demo.tokenizer import train_tokenizer
 from crane.evaluation import benchmarks
+from crane.evaluation.engine import Question
+from crane.evaluation.prompts import questions as questions_of
+from crane.evaluation.prompts import render_benchmark
+from crane.models.loading import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
 
 LAYERS, INTERMEDIATE, HIDDEN = 3, 96, 64
@@ -58,10 +62,22 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tasks(questions: Path) -> dict[tuple[str, int], dict[str, Any]]:
+def loaded(questions: Path) -> dict[tuple[str, int], dict[str, Any]]:
     """Return lm-eval's loaded tasks by task and number of examples."""
     return {
         (task, fewshot): benchmarks.load(task, {"task": task, "fewshot": fewshot, "data": questions})
         for task, counts in FEWSHOTS.items()
         for fewshot in counts
+    }
+
+
+@pytest.fixture(scope="session")
+def tasks(
+    folder: Path, loaded: dict[tuple[str, int], dict[str, Any]]
+) -> dict[tuple[str, int], list[Question]]:
+    """Return the rendered questions by task and number of examples."""
+    tokenizer = load_tokenizer(folder)
+    return {
+        key: questions_of(render_benchmark(key[0], found, {}, tokenizer, 512))
+        for key, found in loaded.items()
     }

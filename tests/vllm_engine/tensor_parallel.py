@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from crane.evaluation.open_questions import Prompt
+from crane.evaluation.engine import Prompt, Question
 from crane.evaluation.vllm import VllmEngine
 from crane.neurons.neuron_set import NeuronSet
 
@@ -14,16 +14,16 @@ def main(model: str, folder: Path) -> None:
     """Do the work of `work.json` under every mask of the folder's mask files; write `result.json`."""
     work = json.loads((folder / "work.json").read_text(encoding="utf-8"))
     engine = VllmEngine(model, dtype="float32", tensor_parallel_size=2)
-    result: dict[str, Any] = {"workers": engine._llm.collective_rpc("neuron_mask_shape")}
+    result: dict[str, Any] = {"workers": engine.llm.collective_rpc("neuron_mask_shape")}
     for path in folder.glob("*.parquet"):
         masks = NeuronSet.read_parquet(path)
         result[path.stem] = {}
         for language in masks:
             with engine.masked(masks, language):
-                scored = engine.lm()._loglikelihood_tokens([(None, c, t) for c, t in work["scored"]])
-                answers = engine.generate([Prompt(text, ()) for text in work["prompts"]], max_new_tokens=8)
+                scored = engine.score([Question(*question) for question in work["questions"]])
+                answers = engine.generate([Prompt(ids, ()) for ids in work["prompts"]], max_new_tokens=8)
             result[path.stem][language] = {
-                "scored": [value for value, _ in scored],
+                "scored": [values.tolist() for values in scored],
                 "answers": [answer.text for answer in answers],
             }
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")

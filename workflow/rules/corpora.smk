@@ -1,4 +1,5 @@
-# Needs a model's tokenizer; makes results/<study>/corpora/<model>/<lang>.parquet and, for perplexity, held_out/<model>/<lang>.parquet
+# Needs a model's tokenizer; makes results/<study>/corpora/<model>/<lang>.parquet and texts that no relevance is measured on:
+# held_out/<model>/<lang>.parquet (perplexity) and passages/<model>/<benchmark>.parquet (continuation questions)
 # Documents of the hub are first drawn into a pool: results/<study>/datasets/corpus/<lang>.parquet
 
 
@@ -27,44 +28,50 @@ rule download_corpus:
 
 
 rule sample_corpus:
-    """Sample documents of one language with a seed and tokenise them."""
+    """Sample documents of one language with a seed and cut them into samples of tokens."""
     input:
         model=f"{RESULTS}/models/{{model}}",
         documents=lambda wildcards: study.inputs.made_documents(wildcards.lang),
     output:
-        corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
+        texts=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
     log:
         f"{RESULTS}/logs/sample_corpus/{{model}}/{{lang}}.log",
     conda:
         "../../envs/relevance.yaml"
     params:
-        corpus=pick("corpora.documents", "corpora.max_tokens", "corpora.seed"),
+        wanted=study.inputs.relevance_sample(),
         files=lambda wildcards: study.inputs.documents(wildcards.lang),
         column=study.inputs.column,
-        code=code_version("sample_corpus.py"),
+        code=code_version("sample_texts.py"),
     script:
-        "../scripts/sample_corpus.py"
+        "../scripts/sample_texts.py"
 
 
-rule sample_held_out:
-    """Sample documents behind the relevance sample in the same order, and tokenise them."""
+use rule sample_corpus as sample_held_out with:
     input:
         model=f"{RESULTS}/models/{{model}}",
-        corpus=f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet",
+        used=[f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet"],
         documents=lambda wildcards: study.inputs.made_documents(wildcards.lang),
     output:
-        documents=f"{RESULTS}/held_out/{{model}}/{{lang}}.parquet",
+        texts=f"{RESULTS}/held_out/{{model}}/{{lang}}.parquet",
     log:
         f"{RESULTS}/logs/sample_held_out/{{model}}/{{lang}}.log",
     wildcard_constraints:
         model=among(study.perplexity_models),
-    conda:
-        "../../envs/relevance.yaml"
     params:
-        held_out=lambda wildcards: pick("perplexity.documents", "perplexity.max_tokens"),
-        seed=pick("corpora.seed"),
-        files=lambda wildcards: study.inputs.documents(wildcards.lang),
-        column=study.inputs.column,
-        code=code_version("sample_held_out.py"),
-    script:
-        "../scripts/sample_held_out.py"
+        wanted=study.inputs.held_out_sample(),
+
+
+use rule sample_corpus as sample_passages with:
+    input:
+        model=f"{RESULTS}/models/{{model}}",
+        used=[f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet"],
+        documents=lambda wildcards: study.inputs.made_documents(wildcards.lang),
+    output:
+        texts=f"{RESULTS}/passages/{{model}}/{{benchmark}}/{{lang}}.parquet",
+    log:
+        f"{RESULTS}/logs/sample_passages/{{model}}/{{benchmark}}/{{lang}}.log",
+    wildcard_constraints:
+        benchmark=among(study.inputs.continuations()),
+    params:
+        wanted=lambda wildcards: study.inputs.passage_sample(wildcards.benchmark),

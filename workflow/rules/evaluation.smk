@@ -10,7 +10,7 @@ rule render_prompts:
     """The questions of a benchmark as lm-evaluation-harness asks them, tokenised once for all masks."""
     input:
         model=f"{RESULTS}/models/{{model}}",
-        data=lambda wildcards: study.inputs.benchmark_data(wildcards.benchmark),
+        data=question_files,
     output:
         prompts=f"{RESULTS}/prompts/{{model}}/{{benchmark}}.parquet",
     log:

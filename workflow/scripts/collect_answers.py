@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from crane.artefacts import ArtefactError, read_json, read_table, write_table
+from crane.artefacts import ArtefactError, read_json, read_metadata, read_table, write_table
 from crane.evaluation import collect
 from crane.models.folders import identity
 from crane.parts import PartStore
@@ -25,7 +25,8 @@ def main(snakemake: Any) -> None:
                 except ArtefactError:
                     Path(path).unlink()  # the next run computes what is missing, and writes the receipt anew
                     raise
-                frame = collect.TABLES[kind](read_table(prompts_path), part)
+                dropped = read_metadata(prompts_path).get("dropped", 0)
+                frame = collect.TABLES[kind](read_table(prompts_path), part, dropped)
                 if kind == "choices":
                     frame.insert(0, "benchmark", label)
                 elif kind == "texts":

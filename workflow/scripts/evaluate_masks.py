@@ -1,5 +1,6 @@
 """Ask one model all its prompts under several mask sets, in one engine; finished conditions are kept at once."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ def main(snakemake: Any) -> None:
     }
 
     def opened() -> Engine:
+        # Compiled graphs of this job alone: several first jobs would write into one folder at once.
+        os.environ.setdefault(
+            "VLLM_CACHE_ROOT", str(Path(params.store).with_name("vllm_cache") / snakemake.rule)
+        )
         return open_engine(
             params.engine,
             snakemake.input.model,

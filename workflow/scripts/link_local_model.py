@@ -1,18 +1,18 @@
-"""Take over a local Hugging Face model folder: links to its files, and a manifest of their hashes."""
+"""Take over a local model: links to the files of a folder, or a GGUF file dequantised, with a manifest of hashes."""
 
 from pathlib import Path
 from typing import Any
 
 from crane.models.folders import link_folder
+from crane.models.gguf_files import dequantise
 from joblog import job_log
 
 
 def main(snakemake: Any) -> None:
     """Run the rule `link_local_model`."""
     source = Path(snakemake.params.path)
-    manifest = link_folder(
-        source, Path(snakemake.output.model), snakemake.wildcards.model, **snakemake.params.shape
-    )
+    take = dequantise if source.suffix == ".gguf" else link_folder
+    manifest = take(source, Path(snakemake.output.model), snakemake.wildcards.model, **snakemake.params.shape)
     for name, digest in manifest["sha256"].items():
         print(f"{digest}  {source / name}")
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from crane.artefacts import write_table
+from crane.artefacts import read_table, write_table
 from crane.evaluation import benchmarks
+from crane.evaluation.continuation import render_continuations
 from crane.evaluation.open_questions import read_questions, render_questions
 from crane.evaluation.prompts import render_benchmark
 from crane.models.loading import context_limit, load_tokenizer
@@ -14,8 +15,11 @@ def main(snakemake: Any) -> None:
     """Run the rule `render_prompts` or `render_open_questions`."""
     tokenizer, limit = load_tokenizer(snakemake.input.model), context_limit(snakemake.input.model)
     if snakemake.rule == "render_prompts":
-        name, settings = snakemake.wildcards.benchmark, snakemake.params.benchmark
-        frame = render_benchmark(name, benchmarks.load(name, settings), settings, tokenizer, limit)
+        name, settings = snakemake.wildcards.benchmark, dict(snakemake.params.benchmark)
+        if settings.pop("source", "") == "continuation":
+            frame = render_continuations(read_table(snakemake.input.data[0]), name=name, **settings)
+        else:
+            frame = render_benchmark(name, benchmarks.load(name, settings), settings, tokenizer, limit)
     else:
         asked = {key.removeprefix("open_questions."): value for key, value in snakemake.params.asked.items()}
         context = min(asked.pop("context"), limit or asked["context"])

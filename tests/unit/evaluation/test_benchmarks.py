@@ -1,4 +1,4 @@
-"""Multiple choice through lm-eval equals log-probabilities computed by hand with the same model."""
+"""Benchmarks: tasks checked when they are loaded, answers equal to log-probabilities computed by hand."""
 
 import json
 
@@ -8,8 +8,12 @@ import pytest
 import torch
 from crane.evaluation import benchmarks
 from crane.evaluation.benchmarks import BenchmarkError
+from crane.evaluation.collect import choices
+from crane.evaluation.conditions import Prompts, ask
 from crane.evaluation.hf import HuggingFaceEngine
+from crane.evaluation.prompts import render_benchmark
 from crane.neurons.neuron_set import NeuronSet
+from support import hub_datasets
 
 ITEMS = [
     {"question": "Which month comes after March?", "choices": ["April", "June", "May", "July"], "answer": 0,
@@ -25,12 +29,13 @@ ITEMS = [
 
 @pytest.fixture(scope="module")
 def engine(model_folder):
-    return HuggingFaceEngine(model_folder, batch_size=4)
+    return HuggingFaceEngine(model_folder, batch_tokens=120)
 
 
-@pytest.fixture(scope="module")
-def lm(engine):
-    return engine.lm()
+def answer(engine, tasks, **fields):
+    """Return one row per question, as the workflow's tables have them."""
+    rendered = render_benchmark("quiz", tasks, fields, engine.tokenizer, engine.limit)
+    return choices(rendered, ask(engine, Prompts("quiz", "choices", rendered, {})))
 
 
 def write(path, items):
@@ -43,11 +48,11 @@ def settings(path, **more):
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory, lm):
+def asked(tmp_path_factory, engine):
     """Return the loaded benchmark and its results."""
     path = write(tmp_path_factory.mktemp("data") / "quiz.jsonl", ITEMS)
     tasks = benchmarks.load("quiz", settings(path))
-    return tasks, benchmarks.run(lm, tasks, settings(path))
+    return tasks, answer(engine, tasks)
 
 
 def loglikelihood(engine, item, choice):
@@ -81,9 +86,9 @@ def test_rows_name_their_questions(asked):
     assert results["cluster"].tolist() == [f"question_with_choices/{i}" for i in range(4)]
 
 
-def test_strata_and_clusters_are_fields_of_the_question(lm, asked):
+def test_strata_and_clusters_are_fields_of_the_question(engine, asked):
     tasks, _ = asked
-    results = benchmarks.run(lm, tasks, {"stratify_by": "relation", "cluster_by": "passage"})
+    results = answer(engine, tasks, stratify_by="relation", cluster_by="passage")
     assert results["stratum"].tolist() == ["month", "money", "capital", "language"]
     assert results["cluster"].tolist() == ["p1", "p1", "p2", "p2"]
 
@@ -101,16 +106,16 @@ def test_a_field_that_questions_lack_is_told_before_any_is_asked(tmp_path, setti
     benchmarks.load("quiz", settings(path, **{setting: "relation"}))
 
 
-def test_a_mask_changes_the_results_and_leaves_no_trace(engine, lm, asked):
+def test_a_mask_changes_the_results_and_leaves_no_trace(engine, asked):
     tasks, before = asked
     flags = np.random.default_rng(0).random((1, 3, 48)) < 0.4
     with engine.masked(NeuronSet.from_flags(flags, ["en"]), "en"):
-        masked = benchmarks.run(lm, tasks, {})
+        masked = answer(engine, tasks)
         by_hand = [loglikelihood(engine, ITEMS[0], choice) for choice in ITEMS[0]["choices"]]
     np.testing.assert_allclose(masked["loglikelihoods"][0], by_hand, atol=1e-4)
     assert np.abs(masked["loglikelihoods"][0] - before["loglikelihoods"][0]).max() > 0.01
     assert masked["doc_hash"].tolist() == before["doc_hash"].tolist()
-    pd.testing.assert_frame_equal(benchmarks.run(lm, tasks, {}), before)
+    pd.testing.assert_frame_equal(answer(engine, tasks), before)
 
 
 @pytest.mark.parametrize("label", [4, -1, "August"])
@@ -125,10 +130,10 @@ def test_a_wrong_label_names_the_question(tmp_path, label):
     assert str(label) in str(caught.value)
 
 
-def test_labels_may_be_the_choices_themselves(tmp_path, lm, asked):
+def test_labels_may_be_the_choices_themselves(tmp_path, engine, asked):
     items = [dict(item, answer=item["choices"][item["answer"]]) for item in ITEMS]
     path = write(tmp_path / "quiz.jsonl", items)
-    results = benchmarks.run(lm, benchmarks.load("quiz", settings(path)), {})
+    results = answer(engine, benchmarks.load("quiz", settings(path)))
     _, by_number = asked
     assert results["correct"].tolist() == by_number["correct"].tolist()
     np.testing.assert_allclose(results["probability"], by_number["probability"], atol=1e-6)
@@ -157,3 +162,22 @@ def test_a_missing_or_damaged_file_is_told(tmp_path):
 def test_an_unknown_task_is_told(few_tasks):
     with pytest.raises(BenchmarkError, match="'quiz': unknown lm-eval task 'question_with_choice'"):
         benchmarks.load("quiz", {"task": "question_with_choice", "fewshot": 0})
+
+
+@pytest.mark.usefixtures("few_tasks")
+def test_one_download_serves_belebele_in_all_languages(tmp_path):
+    hub_datasets.write_belebele(tmp_path)
+    for language in hub_datasets.LANGUAGES:
+        given = {"task": f"belebele_{language}", "dataset": str(tmp_path), "fewshot": 5}
+        (task,) = benchmarks.load(language, given)["tasks"].values()
+        assert [doc["dialect"] for doc in task.eval_docs] == [language] * 8
+
+
+@pytest.mark.usefixtures("few_tasks")
+def test_a_dataset_without_the_part_asked_for_is_told(tmp_path):
+    hub_datasets.write_mmlu(tmp_path / "mmlu")
+    for folder in ("mmlu", "nothing"):
+        with pytest.raises(BenchmarkError, match=rf"'law': cannot read .*{folder}"):
+            benchmarks.load(
+                "law", {"task": "ceval-valid_law", "dataset": str(tmp_path / folder), "fewshot": 5}
+            )

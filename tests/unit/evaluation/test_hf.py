@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 import torch
-from crane.corpora.chunks import tokenise
-from crane.evaluation.engine import EngineError, Generation, Prompt
+from crane.evaluation.engine import EngineError, Generation, Prompt, Question
 from crane.evaluation.hf import HuggingFaceEngine
+from crane.evaluation.open_questions import render_questions
 from crane.models.architectures import FAMILIES
 from crane.models.folders import ModelError
 from crane.neurons.neuron_set import NeuronSet
@@ -26,7 +26,7 @@ QUESTIONS = [
 
 @pytest.fixture(scope="module")
 def engine(model_folder):
-    return HuggingFaceEngine(model_folder, batch_size=3)
+    return HuggingFaceEngine(model_folder, batch_tokens=80)
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def own_engine(model_folder):
     return HuggingFaceEngine(model_folder)
 
 
-def prompts(*stop):
-    return [Prompt(text, stop) for text in QUESTIONS]
+def prompts(engine, *stop):
+    return [Prompt(engine.tokenizer(text).input_ids, stop) for text in QUESTIONS]
 
 
 def tokens_of(engine, text, count):
@@ -56,15 +56,15 @@ def settings():
 
 @pytest.mark.parametrize("penalty", [1.0, 1.1])
 def test_batched_equals_one_by_one(engine, settings, penalty):
-    batched = engine.generate(prompts(), repetition_penalty=penalty, **settings)
-    single = [engine.generate([p], repetition_penalty=penalty, **settings)[0] for p in prompts()]
+    batched = engine.generate(prompts(engine), repetition_penalty=penalty, **settings)
+    single = [engine.generate([p], repetition_penalty=penalty, **settings)[0] for p in prompts(engine)]
     assert batched == single
     assert len({answer.text for answer in batched}) > 3
 
 
 def test_answers_are_greedy_and_in_the_order_of_the_prompts(engine, settings):
-    for prompt, answer in zip(prompts(), engine.generate(prompts(), **settings), strict=True):
-        tokens = tokens_of(engine, prompt.text, 12)
+    for text, answer in zip(QUESTIONS, engine.generate(prompts(engine), **settings), strict=True):
+        tokens = tokens_of(engine, text, 12)
         if engine.tokenizer.eos_token_id in tokens:
             tokens = tokens[: tokens.index(engine.tokenizer.eos_token_id)]
         assert answer.text == engine.tokenizer.decode(tokens, skip_special_tokens=True).strip()
@@ -75,38 +75,38 @@ def test_every_family_answers(make_model, tokenizer, tmp_path, caplog, family):
     """With a cache of keys and values, windows shorter than the prompt and a mask; cut to the text model's limit."""
     make_model(family, seed=3, vocabulary=len(tokenizer)).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    engine = HuggingFaceEngine(tmp_path, batch_size=3)
+    engine = HuggingFaceEngine(tmp_path, batch_tokens=80)
     masks = NeuronSet.from_flags(np.random.default_rng(0).random((1, 3, 48)) < 0.3, ["en"])
     with caplog.at_level(logging.WARNING):
-        plain = engine.generate(prompts(), max_new_tokens=6, context=8192)
+        plain = engine.generate(prompts(engine), max_new_tokens=6, context=8192)
     assert "8192 exceeds the model's own 96" in caplog.text
     with engine.masked(masks, "en"):
-        answers = engine.generate(prompts(), max_new_tokens=6, context=96)
-        for prompt, answer in zip(prompts(), answers, strict=True):
-            tokens = tokens_of(engine, prompt.text, 6)
+        answers = engine.generate(prompts(engine), max_new_tokens=6, context=96)
+        for text, answer in zip(QUESTIONS, answers, strict=True):
+            tokens = tokens_of(engine, text, 6)
             tokens = tokens[: tokens.index(1)] if 1 in tokens else tokens
             assert answer.text == engine.tokenizer.decode(tokens, skip_special_tokens=True).strip()
     assert answers != plain
-    assert engine.lm().max_length == 96
+    assert engine.limit == 96
 
 
 def test_the_penalty_counts(engine, settings):
-    assert engine.generate(prompts(), repetition_penalty=1.5, **settings) != engine.generate(
-        prompts(), **settings
+    assert engine.generate(prompts(engine), repetition_penalty=1.5, **settings) != engine.generate(
+        prompts(engine), **settings
     )
 
 
 def test_the_token_limit_is_a_length_finish(engine, settings):
-    for prompt, answer in zip(prompts(), engine.generate(prompts(), **settings), strict=True):
-        ended = engine.tokenizer.eos_token_id in tokens_of(engine, prompt.text, 12)
+    for text, answer in zip(QUESTIONS, engine.generate(prompts(engine), **settings), strict=True):
+        ended = engine.tokenizer.eos_token_id in tokens_of(engine, text, 12)
         assert answer.finish_reason == ("stop" if ended else "length")
 
 
 def test_stop_strings_cut_the_answer(engine, settings):
-    plain = engine.generate(prompts(), **settings)
+    plain = engine.generate(prompts(engine), **settings)
     found = (re.search(r"(?<=.{3})\w\w", answer.text) for answer in plain)
     stop = next(match[0] for match in found if match)
-    for before, after in zip(plain, engine.generate(prompts(stop), **settings), strict=True):
+    for before, after in zip(plain, engine.generate(prompts(engine, stop), **settings), strict=True):
         if stop in before.text:
             assert after == Generation(before.text[: before.text.index(stop)].strip(), "stop")
         else:
@@ -114,8 +114,8 @@ def test_stop_strings_cut_the_answer(engine, settings):
 
 
 def test_the_end_of_sequence_is_a_stop(own_engine, settings):
-    engine, (prompt, *_) = own_engine, prompts()
-    tokens = tokens_of(engine, prompt.text, 12)
+    engine, (prompt, *_) = own_engine, prompts(own_engine)
+    tokens = tokens_of(engine, QUESTIONS[0], 12)
     at = next(i for i in range(1, 12) if tokens[i] not in tokens[:i])
     head, eos = engine.model.lm_head.weight.data, engine.tokenizer.eos_token_id
     head[[tokens[at], eos]] = head[[eos, tokens[at]]].clone()
@@ -123,7 +123,9 @@ def test_the_end_of_sequence_is_a_stop(own_engine, settings):
         Generation(engine.tokenizer.decode(tokens[:at]).strip(), "stop")
     ]
     # In a batch the ended answer is filled up with padding, which must not be seen.
-    assert engine.generate(prompts(), **settings)[0].text == engine.tokenizer.decode(tokens[:at]).strip()
+    assert (
+        engine.generate(prompts(engine), **settings)[0].text == engine.tokenizer.decode(tokens[:at]).strip()
+    )
 
 
 def test_special_tokens_are_left_out(own_engine, settings):
@@ -131,7 +133,7 @@ def test_special_tokens_are_left_out(own_engine, settings):
     first = tokens_of(own_engine, QUESTIONS[0], 1)[0]
     head[[first, tokenizer.bos_token_id]] = head[[tokenizer.bos_token_id, first]].clone()
     assert tokens_of(own_engine, QUESTIONS[0], 1) == [tokenizer.bos_token_id]
-    (answer,) = own_engine.generate(prompts()[:1], **settings)
+    (answer,) = own_engine.generate(prompts(own_engine)[:1], **settings)
     assert "<s>" not in answer.text
 
 
@@ -142,7 +144,7 @@ def test_the_context_is_cut_to_the_models_own(own_engine, caplog):
     plain = model.generate
     model.generate = lambda ids, **options: asked.append(plain(ids, **options)) or asked[-1]
     with caplog.at_level(logging.WARNING):
-        (answer,) = own_engine.generate(prompts()[:1], max_new_tokens=500, context=8192)
+        (answer,) = own_engine.generate(prompts(own_engine)[:1], max_new_tokens=500, context=8192)
     assert "context 8192 exceeds the model's own 96" in caplog.text
     assert asked[0].shape == (1, 96)
     prompt = len(tokenizer(QUESTIONS[0]).input_ids)
@@ -150,7 +152,7 @@ def test_the_context_is_cut_to_the_models_own(own_engine, caplog):
 
 
 def test_no_warning_within_the_context(engine, caplog):
-    engine.generate(prompts()[:1], max_new_tokens=2, context=96)
+    engine.generate(prompts(engine)[:1], max_new_tokens=2, context=96)
     assert "exceeds the model's own" not in caplog.text
 
 
@@ -159,7 +161,7 @@ def test_a_prompt_without_room_is_refused(engine):
     with pytest.raises(
         EngineError, match=rf"a prompt of {size} tokens leaves no room in a context of {size}"
     ):
-        engine.generate(prompts(), max_new_tokens=2, context=size)
+        engine.generate(prompts(engine), max_new_tokens=2, context=size)
 
 
 def test_no_prompts_get_no_answers(engine, settings):
@@ -168,10 +170,10 @@ def test_no_prompts_get_no_answers(engine, settings):
 
 def test_masks_change_answers_and_go(engine, settings):
     flags = np.random.default_rng(0).random((1, 3, 48)) < 0.5
-    before = engine.generate(prompts(), **settings)
+    before = engine.generate(prompts(engine), **settings)
     with engine.masked(NeuronSet.from_flags(flags, ["en"]), "en"):
-        assert engine.generate(prompts(), **settings) != before
-    assert engine.generate(prompts(), **settings) == before
+        assert engine.generate(prompts(engine), **settings) != before
+    assert engine.generate(prompts(engine), **settings) == before
 
 
 def test_log_likelihoods_equal_full_forwards_one_by_one(engine):
@@ -202,29 +204,17 @@ def test_a_text_longer_than_the_model_reads_is_refused(engine):
         engine.log_likelihoods([[0, 5], [0] * 97])
 
 
-def test_lm_begins_with_bos(engine):
-    lm = engine.lm()
-    assert lm.tok_encode("Which month")[0] == engine.tokenizer.bos_token_id
-    assert lm.tok_encode("Which month").count(engine.tokenizer.bos_token_id) == 1
-    assert lm.model is engine.model
-
-
-def test_samples_prompts_and_benchmarks_begin_alike_with_gpt2_as_published(make_model, tmp_path, monkeypatch):
+def test_samples_and_prompts_begin_alike_with_gpt2_as_published(make_model, tmp_path):
     """Its tokenizer has a BOS that it does not add by itself."""
     size = stock_tokenizers.write("gpt2", tmp_path)
     make_model("gpt2", seed=3, vocabulary=size).save_pretrained(tmp_path)
     engine, text = HuggingFaceEngine(tmp_path), stock_tokenizers.TEXTS[0]
     bos = engine.tokenizer.bos_token_id
-    (sample,) = tokenise([text], engine.tokenizer, 90, 1, "en")["input_ids"]
+    sample = engine.tokenizer(text).input_ids[:90]
     assert sample[0] == bos and bos not in sample[1:]
-    assert engine.lm().tok_encode(text) == sample
-    asked = []
-    plain = engine.model.generate
-    monkeypatch.setattr(
-        engine.model, "generate", lambda ids, **options: asked.append(ids.tolist()) or plain(ids, **options)
-    )
-    engine.generate([Prompt(text, ())], max_new_tokens=2, context=90)
-    assert asked == [[sample]]
+    asked = {"style": "raw", "suffix": {"en": ""}, "chat_template": False, "context": 90}
+    rendered = render_questions({"en": [{"question": text}]}, engine.tokenizer, **asked)
+    assert rendered["ids"][0].tolist() == sample
 
 
 def test_a_missing_folder_is_told(tmp_path):
@@ -237,3 +227,98 @@ def test_a_folder_without_tokenizer_is_told(copied_model):
         path.unlink()
     with pytest.raises(ModelError, match=r"no tokenizer \(tokenizer\.json.*save it beside the weights"):
         HuggingFaceEngine(copied_model)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_unequal_lengths_share_a_batch_and_answer_as_one_by_one(make_model, tokenizer, tmp_path, family):
+    """Padding on the left is not attended to, moves no position and is not penalised."""
+    make_model(family, seed=3, vocabulary=len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    engine = HuggingFaceEngine(tmp_path, batch_tokens=10_000)
+    engine.tokenizer.pad_token = engine.tokenizer.eos_token
+    settings = {"max_new_tokens": 8, "repetition_penalty": 1.3, "context": 96}
+    asked = prompts(engine)
+    assert len({len(prompt.ids) for prompt in asked}) > 3
+    batched = engine.generate(asked, **settings)
+    assert batched == [engine.generate([prompt], **settings)[0] for prompt in asked]
+
+
+def test_a_long_prompt_gets_the_room_that_is_left(engine):
+    long = Prompt(engine.tokenizer(QUESTIONS[0] * 6).input_ids[:90], ())
+    short = prompts(engine)[2]
+    batched = engine.generate([long, short], max_new_tokens=30, context=96)
+    assert batched == [engine.generate([p], max_new_tokens=30, context=96)[0] for p in (long, short)]
+    assert len(engine.tokenizer(batched[0].text).input_ids) < 10
+
+
+def by_hand(engine, context, choice):
+    """Return the log-likelihood of a choice behind its context, by a full forward pass."""
+    with torch.no_grad():
+        logprobs = engine.model(torch.tensor([context + choice])).logits[0].double().log_softmax(-1)
+    return sum(float(logprobs[len(context) - 1 + i, token]) for i, token in enumerate(choice))
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_scores_of_choices_equal_full_forward_passes(make_model, tokenizer, tmp_path, family):
+    make_model(family, seed=3, vocabulary=len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    engine = HuggingFaceEngine(tmp_path, batch_tokens=150)
+    contexts = [tokenizer(text).input_ids for text in QUESTIONS]
+    questions = [
+        Question([contexts[0]], [[10], [20], [30], [40]]),
+        Question([contexts[1]], [[10, 11], [20], [30, 31, 32]]),
+        Question(contexts[2:5], [[50], [50], [50]]),
+        Question([contexts[5]], [[60], [61]]),
+        Question([contexts[0] * 4], [[10, 11, 12], [20, 21, 22, 23, 24]]),  # longer than any window
+        Question([contexts[2]], [[10, 11], [12, 13]]),
+    ]
+    scores = engine.score(questions)
+    for question, found in zip(questions, scores, strict=True):
+        wanted = [by_hand(engine, context, choice) for context, choice in question.pairs()]
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_a_context_is_read_once_for_all_its_choices(engine):
+    """Whether they are one token or several."""
+    read = []
+    embedding = engine.model.get_input_embeddings()
+    handle = embedding.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].shape))
+    context = engine.tokenizer(QUESTIONS[0]).input_ids
+    try:
+        engine.score([Question([context], [[10], [20], [30], [40]])])
+        engine.score([Question([context], [[10, 11, 12], [20, 21, 22], [30, 31, 32]])])
+    finally:
+        handle.remove()
+    assert read == [(1, len(context)), (1, len(context)), (3, 2)]
+
+
+def test_the_logits_of_the_context_are_never_computed(engine, monkeypatch):
+    head, sizes = engine.model.get_output_embeddings(), []
+    handle = head.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[0]))
+    contexts = [engine.tokenizer(text).input_ids for text in QUESTIONS]
+    try:
+        engine.score([Question([context], [[10], [20]]) for context in contexts])
+    finally:
+        handle.remove()
+    assert sum(sizes) == len(contexts)
+
+
+def test_out_of_memory_halves_the_batch_and_gives_the_same_scores(model_folder, monkeypatch, capsys):
+    engine = HuggingFaceEngine(model_folder, batch_tokens=4096)
+    questions = [Question([engine.tokenizer(text).input_ids], [[10], [20]]) for text in QUESTIONS]
+    wanted, plain = engine.score(questions), engine._scorer._hidden
+
+    def small(rows):
+        if len(rows) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(rows)
+
+    monkeypatch.setattr(engine._scorer, "_hidden", small)
+    np.testing.assert_allclose(engine.score(questions), wanted, atol=1e-5)
+    assert "out of memory: batches of" in capsys.readouterr().out
+
+
+def test_a_question_longer_than_the_model_reads_is_refused(engine):
+    with pytest.raises(EngineError, match="97 tokens is longer than the 96"):
+        engine.score([Question([[0] * 97], [[1], [2]])])

@@ -21,10 +21,10 @@ def lape_as_published(active, tokens, top=0.01, filter_rate=0.95, activation_bar
     logs = torch.where(normalised > 0, normalised.log(), 0.0)
     entropy = -(normalised * logs).sum(-1)
     flat = p.flatten()
-    at_filter = flat.kthvalue(round(len(flat) * filter)).values
+    at_filter = flat.kthvalue(round(len(flat) * filter_rate)).values
     entropy[(p > at_filter).sum(-1) == 0] = torch.inf
     index = entropy.flatten().topk(round(entropy.numel() * top), largest=False).indices
-    at_bar = flat.kthvalue(round(len(flat) * bar)).values
+    at_bar = flat.kthvalue(round(len(flat) * activation_bar_ratio)).values
     flags = torch.zeros(p.shape[2], entropy.numel(), dtype=torch.bool)
     for neuron in index.tolist():
         if entropy.flatten()[neuron].isfinite():
@@ -86,7 +86,9 @@ def test_matched_lape_has_the_counts_and_follows_the_entropy(seed):
     at = np.sort(p, axis=None)[round(0.9 * p.size) - 1]
     candidates = p > at  # filter and bar are the same quantile here
     counts = {"en": 5, "zh": int(candidates[1].sum()), "vi": int(candidates[2].sum()) + 40}
-    neurons, beyond = lape_matched(active, tokens, LANGUAGES, counts, filter_rate=0.9, activation_bar_ratio=0.9)
+    neurons, beyond = lape_matched(
+        active, tokens, LANGUAGES, counts, filter_rate=0.9, activation_bar_ratio=0.9
+    )
     chosen = flags(neurons, active.shape)
     assert {name: neurons.total(name) for name in LANGUAGES} == counts
     assert beyond == {"en": 0, "zh": 0, "vi": 40}

@@ -62,7 +62,6 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
             )
             raise BenchmarkError(f"benchmark {name!r}: cannot read {source} ({error})") from error
     for task_name, task in tasks["tasks"].items():
-        task.set_fewshot_seed(0)
         _check_labels(name, task_name, task)
         _check_fields(name, task_name, task, settings)
     return tasks

@@ -4,16 +4,18 @@ import numpy as np
 import pandas as pd
 
 
-def choices(prompts: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+def choices(prompts: pd.DataFrame, part: pd.DataFrame, dropped: int = 0) -> pd.DataFrame:
     """Return one row per question of a benchmark under one mask.
 
     Args:
         prompts: of `crane.evaluation.prompts.render_benchmark`.
         part: of `crane.evaluation.conditions.ask`.
+        dropped: questions of the benchmark left out as too long.
 
     Returns:
-        task, stratum, cluster, doc_id, doc_hash, correct (0 or 1: the most likely choice is right), probability (of the
-        right choices among the choices), loglikelihoods (float32 list, in the order of the choices).
+        task, stratum, cluster, doc_id, doc_hash, dropped, correct (0 or 1: the most likely choice is right),
+        probability (of the right choices among the choices), loglikelihoods (float32 list, in the order of the
+        choices).
     """
     correct, probability = [], []
     for target, values in zip(prompts["target"], part["loglikelihoods"], strict=True):
@@ -21,11 +23,14 @@ def choices(prompts: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
         correct.append(int(np.argmax(values) in target))
         probability.append(float(share[list(target)].sum() / share.sum()))
     return prompts[["task", "stratum", "cluster", "doc_id", "doc_hash"]].assign(
-        correct=correct, probability=probability, loglikelihoods=part["loglikelihoods"].to_numpy()
+        dropped=dropped,
+        correct=correct,
+        probability=probability,
+        loglikelihoods=part["loglikelihoods"].to_numpy(),
     )
 
 
-def answers(prompts: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+def answers(prompts: pd.DataFrame, part: pd.DataFrame, dropped: int = 0) -> pd.DataFrame:
     """Return one row per open question under one mask: language, question_id, question, reference, prompt, output,
     finish_reason.
     """
@@ -33,7 +38,7 @@ def answers(prompts: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([asked, part[["output", "finish_reason"]]], axis=1)
 
 
-def texts(prompts: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+def texts(prompts: pd.DataFrame, part: pd.DataFrame, dropped: int = 0) -> pd.DataFrame:
     """Return one row per held-out text under one mask: sample_id, text_sha256, tokens (predicted), log_likelihood."""
     return prompts[["sample_id", "text_sha256"]].assign(
         tokens=prompts["input_ids"].map(len) - 1, log_likelihood=part["log_likelihood"].to_numpy()

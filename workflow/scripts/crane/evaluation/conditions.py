@@ -8,6 +8,8 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +24,10 @@ from crane.parts import PartStore, part_key
 
 Receipt = dict[str, dict[str, str]]
 """Mask language -> name of the prompts -> key of the part."""
-COLUMNS = {"choices": ["contexts", "choices"], "open": ["ids", "stop"], "texts": ["input_ids"]}
-"""Kind of prompts -> the columns that decide what a model makes of them."""
 
 
-class Prompts(NamedTuple):
+@dataclass(frozen=True)
+class Prompts:
     """One file of prompts, ready to be asked."""
 
     name: str
@@ -36,11 +37,20 @@ class Prompts(NamedTuple):
     settings: Mapping[str, Any]
     """Arguments of `Engine.generate`; nothing for the other kinds."""
 
+    @cached_property
+    def asked(self) -> list[Any]:
+        """The prompts as an engine takes them, made once for all masks."""
+        if self.kind == "choices":
+            return questions(self.frame)
+        if self.kind == "open":
+            return open_questions.prompts(self.frame)
+        return [ids.tolist() for ids in map(np.asarray, self.frame["input_ids"])]
+
     def digest(self) -> str:
         """Return the SHA-256 of what the model sees: two names of equal prompts have equal digests."""
         digest = hashlib.sha256(self.kind.encode())
-        for row in self.frame[COLUMNS[self.kind]].itertuples(index=False):
-            digest.update(repr([_plain(value) for value in row]).encode())
+        for prompt in self.asked:
+            digest.update(repr(prompt).encode())
         return digest.hexdigest()
 
     def longest(self) -> int:
@@ -88,10 +98,6 @@ class MaskSet(NamedTuple):
         return engine.masked(self.neurons, language, **self.intervention)
 
 
-def _plain(value: Any) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, (list, np.ndarray)) else value
-
-
 def evaluate(
     mask_sets: Sequence[MaskSet],
     prompts: Mapping[str, Prompts],
@@ -117,15 +123,16 @@ def evaluate(
     for mask_set in mask_sets:
         receipt: Receipt = {}
         for language in mask_set.languages():
-            keys, missing = {}, {}
+            keys: dict[str, str] = {}
+            missing: dict[str, tuple[str, dict[str, Any]]] = {}
             for name in mask_set.asked:
                 deciding = {
                     **facts, **mask_set.deciding(language), "prompts": digests[name],
                     "settings": dict(prompts[name].settings),
                 }  # fmt: skip
                 keys[name] = part_key(deciding)
-                if keys[name] not in store:
-                    missing[name] = deciding
+                if keys[name] not in missing and keys[name] not in store:
+                    missing[keys[name]] = name, deciding
             receipt[language] = keys
             finished += len(keys) - len(missing)
             if not missing:
@@ -134,8 +141,8 @@ def evaluate(
                 engine = open_engine()
                 start = time.monotonic()
             with mask_set.masked(engine, language):
-                for name, deciding in missing.items():
-                    store.write(keys[name], ask(engine, prompts[name]), deciding)
+                for key, (name, deciding) in missing.items():
+                    store.write(key, ask(engine, prompts[name]), deciding)
                     finished, computed = finished + 1, computed + 1
                     seconds = time.monotonic() - start
                     left = seconds / computed * (total - finished)
@@ -156,9 +163,8 @@ def ask(engine: Engine, prompts: Prompts) -> pd.DataFrame:
         log_likelihood.
     """
     if prompts.kind == "choices":
-        return pd.DataFrame({"loglikelihoods": list(engine.score(questions(prompts.frame)))})
+        return pd.DataFrame({"loglikelihoods": list(engine.score(prompts.asked))})
     if prompts.kind == "open":
-        answers = engine.generate(open_questions.prompts(prompts.frame), **prompts.settings)
+        answers = engine.generate(prompts.asked, **prompts.settings)
         return pd.DataFrame(answers, columns=["output", "finish_reason"])
-    samples = [[int(i) for i in ids] for ids in prompts.frame["input_ids"]]
-    return pd.DataFrame({"log_likelihood": engine.log_likelihoods(samples)})
+    return pd.DataFrame({"log_likelihood": engine.log_likelihoods(prompts.asked)})

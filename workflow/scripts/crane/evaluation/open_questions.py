@@ -95,7 +95,7 @@ def render_questions(
 def prompts(rendered: pd.DataFrame) -> list[Prompt]:
     """Return the rows of `render_questions`, as read from a file, for an engine."""
     return [
-        Prompt([int(i) for i in ids], tuple(stop))
+        Prompt(np.asarray(ids).tolist(), tuple(stop))
         for ids, stop in zip(rendered["ids"], rendered["stop"], strict=True)
     ]
 

@@ -17,6 +17,8 @@ from crane.errors import CraneError
 from crane.evaluation.engine import Question
 
 OVERLONG = ("refuse", "drop")
+FEWSHOT_SEED = 0
+"""Of tasks whose examples lm-eval draws."""
 
 
 class PromptError(CraneError, ValueError):
@@ -29,7 +31,7 @@ def render_benchmark(
     """Return the tokenised questions of a benchmark, one row per question.
 
     Context and choices are split and tokenised as lm-eval 0.4.13 does for a causal model with BOS added
-    (`TemplateLM.loglikelihood`). Few-shot examples that lm-eval draws are drawn once, with the task's seed.
+    (`TemplateLM.loglikelihood`). Few-shot examples that lm-eval draws are drawn once, with `FEWSHOT_SEED`.
 
     Args:
         name: of the benchmark, for messages.
@@ -57,6 +59,7 @@ def render_benchmark(
             raise PromptError(
                 f"benchmark {name!r}, task {task_name!r}: {task.OUTPUT_TYPE} is not supported, only multiple_choice is"
             )
+        task.set_fewshot_seed(FEWSHOT_SEED)
         with _compiled_templates():
             requests = [(doc_id, doc, _requests(task, doc_id, doc)) for doc_id, doc in _documents(task)]
         encoder.prepare([pair for *_, asked in requests for pair in asked])
@@ -105,7 +108,9 @@ def render_benchmark(
 def questions(prompts: pd.DataFrame) -> list[Question]:
     """Return the rows of `render_benchmark`, as read from a file, for an engine."""
     return [
-        Question([[int(i) for i in ids] for ids in contexts], [[int(i) for i in ids] for ids in choices])
+        Question(
+            [np.asarray(ids).tolist() for ids in contexts], [np.asarray(ids).tolist() for ids in choices]
+        )
         for contexts, choices in zip(prompts["contexts"], prompts["choices"], strict=True)
     ]
 

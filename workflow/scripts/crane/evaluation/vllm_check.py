@@ -33,7 +33,7 @@ class Probe(NamedTuple):
 
 
 def check_masks(engine: Any, tolerance: float) -> None:
-    """See that masks, scales and fixed values change prefill and decoding at both sites, and that they end.
+    """See that masks, scales and fixed values each change prefill and decoding at both sites, and that they end.
 
     Under each mask the log-probabilities of decoded tokens must be those that a prefill of the same tokens gives: both
     paths see the same mask.
@@ -59,14 +59,18 @@ def check_masks(engine: Any, tolerance: float) -> None:
         large = NeuronSet(
             {"check": dict.fromkeys(range(engine.layers), half)}, layers=engine.layers, site=site
         )
-        values = np.full((engine.layers, width), 0.05)
+        values = np.full((engine.layers, width), 1.0)
+        seen = {"no mask": before.prefill}
         for name, how in (("mask", {}), ("scale", {"scale": 0.5}), ("values", {"values": values})):
             with engine.masked(large, "check", **how):
                 during = _probe(engine)
-            where = f"{name} at {site}"
-            if np.abs(during.prefill - before.prefill).max() < CHANGE:
-                raise EngineError(f"vLLM ignores the mask ({where}): no log-probability changes")
-            _check_paths(where, during, tolerance)
+            for other, prefill in seen.items():
+                if np.abs(during.prefill - prefill).max() < CHANGE:
+                    raise EngineError(
+                        f"vLLM ignores the mask ({name} at {site}): log-probabilities are those of {other}"
+                    )
+            _check_paths(f"{name} at {site}", during, tolerance)
+            seen[name] = during.prefill
     after = _probe(engine)
     if np.abs(after.prefill - before.prefill).max() > tolerance:
         raise EngineError("vLLM keeps a mask that has ended: log-probabilities do not come back")

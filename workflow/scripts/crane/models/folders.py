@@ -35,14 +35,23 @@ def check_config(folder: Path, name: str, layers: int, intermediate_size: int) -
         UnsupportedModelError: the model's family is unknown.
     """
     try:
-        whole = AutoConfig.from_pretrained(folder)
+        config = AutoConfig.from_pretrained(folder)
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder}: no readable config.json ({error})") from error
-    family_of(whole)
-    config = whole.get_text_config()
+    family_of(config)
+    check_shape(config, name, layers, intermediate_size)
+
+
+def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> None:
+    """Compare a model's configuration with what the study says.
+
+    Raises:
+        ModelError: they differ, says what to write.
+    """
+    text = config.get_text_config()
     found = (
-        config.num_hidden_layers,
-        getattr(config, "intermediate_size", None) or config.n_inner or 4 * config.n_embd,
+        text.num_hidden_layers,
+        getattr(text, "intermediate_size", None) or text.n_inner or 4 * text.n_embd,
     )
     if found != (layers, intermediate_size):
         raise ModelError(

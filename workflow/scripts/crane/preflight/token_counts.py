@@ -20,7 +20,8 @@ def sample_tokens(study: Study, language: str, assumed: Assumptions) -> float:
     corpora = study.config["corpora"]
     if path.exists():
         return float(read_table(path, ["input_ids"])["input_ids"].map(len).sum())
-    return corpora["documents"] * corpora["max_tokens"] * assumed.sample_share
+    share = assumed.sample_share if study.inputs.relevance_sample()["sample"] == "document" else 1
+    return corpora["documents"] * corpora["max_tokens"] * share
 
 
 def held_out_tokens(study: Study, model: str, language: str, assumed: Assumptions) -> float:
@@ -35,6 +36,8 @@ def held_out_tokens(study: Study, model: str, language: str, assumed: Assumption
 def question_count(study: Study, name: str) -> int:
     """Return the number of a benchmark's questions."""
     benchmark = study.config["benchmarks"][name]
+    if name in study.inputs.continuations():
+        return benchmark["questions"]
     if benchmark.get("data") == "generated":
         return study.config["demo"]["data"]["benchmark"]
     if "data" in benchmark and Path(benchmark["data"]).exists():
@@ -60,7 +63,14 @@ def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) 
                 shared = list(question) * len(choices) if len(question) == 1 else list(question)
                 tokens += sum(len(c) + len(choice) for c, choice in zip(shared, choices, strict=True))
         return float(tokens + (computed_tokens(contexts) if cached else sum(map(len, contexts))))
-    fewshot = study.config["benchmarks"][name]["fewshot"]
+    benchmark = study.config["benchmarks"][name]
+    if name in study.inputs.continuations():
+        return (
+            benchmark["questions"]
+            * CHOICES
+            * (benchmark["context_tokens"] + benchmark["continuation_tokens"])
+        )
+    fewshot = benchmark["fewshot"]
     each = 1 if cached else 1 + fewshot
     return question_count(study, name) * each * assumed.tokens_per_question
 

@@ -45,6 +45,11 @@ def integer(value: float) -> str:
     return NOTHING if pd.isna(value) else f"{value:,.0f}"
 
 
+def of_asked(count: float, asked: float) -> str:
+    """Return a count, and of how many where fewer neurons than the budget were specific to the language."""
+    return f"{integer(count)} of {integer(asked)}" if count < asked else integer(count)
+
+
 def p_value(p: float) -> str:
     """Three decimals, `<0.001` below."""
     if pd.isna(p):

@@ -5,8 +5,9 @@ results lack is an error. Both frames of the scores stage have the columns `suit
 mask set without its seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,6 +77,27 @@ def f1_rows(langspec_f1: pd.DataFrame, labels: Labels, models: Sequence[str], su
     rows = seed_means(langspec_f1[langspec_f1["suite"] == suite])
     grid = [(model, *mask) for model, mask in product(models, masks_of(labels)[1:])]
     return _in_order(rows, ["model", "label", "mask_language"], grid, "LangSpec-F1")
+
+
+def asked_questions(rows: pd.DataFrame, labels: Labels) -> str:
+    """Return how many questions of every benchmark the rows rest on, and how many were left out as too long."""
+    sizes = rows.drop_duplicates("benchmark").to_dict("records")
+    return ", ".join(f"{labels.benchmarks[row['benchmark']]['label']} {_counted(row, 'n')}" for row in sizes)
+
+
+def questions_by_language(rows: pd.DataFrame) -> str:
+    """Return the same of the masked languages' benchmarks: once where all languages have as many."""
+    sizes = {row["mask_language"]: _counted(row, "questions")
+             for row in rows.drop_duplicates("mask_language").to_dict("records")}  # fmt: skip
+    if len(set(sizes.values())) == 1:
+        return f"{next(iter(sizes.values()))} per language"
+    return ", ".join(f"{language} {size}" for language, size in sizes.items())
+
+
+def _counted(row: Mapping[Any, Any], column: str) -> str:
+    dropped = row.get("dropped", 0)
+    left_out = f" ({dropped:,.0f} left out as longer than the model's context)" if dropped else ""
+    return f"{row[column]:,.0f}{left_out}"
 
 
 def masks_of(labels: Labels) -> list[tuple[str, str]]:

@@ -34,14 +34,6 @@ def points_of(table: pd.DataFrame, part: str, labels: Labels) -> pd.DataFrame:
     return points.sort_values(["order", "at"], kind="stable").drop(columns="at").reset_index(drop=True)
 
 
-def questions(points: pd.DataFrame) -> str:
-    """Return how many questions there are: of all languages together where they have as many, else of each."""
-    sizes = points.drop_duplicates("mask_language").set_index("mask_language")["questions"]
-    if sizes.nunique() == 1:
-        return f"{sizes.iloc[0]:,.0f} per language"
-    return ", ".join(f"{code} {size:,.0f}" for code, size in sizes.items())
-
-
 def setting_name(varied: str, setting: str) -> str:
     """Return how a point's setting is shown."""
     if not varied:

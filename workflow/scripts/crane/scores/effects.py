@@ -63,7 +63,7 @@ def langspec_rows(
         rows.append(
             {
                 "model": model, "mask_set": mask_set, "mask_language": target, "suite": suite, "kind": own["kind"],
-                "questions": own["n"], **measured,
+                "questions": own["n"], "dropped": own["dropped"], **measured,
                 "target_drop": own["drop"], "target_drop_low": own["drop_low"],
                 "target_drop_high": own["drop_high"],
                 "other_drop": hurt["drop"], "other_language": hurt["language"],

@@ -36,10 +36,16 @@ def with_tests(scores: pd.DataFrame, groups: Groups) -> pd.DataFrame:
 
 
 def with_null(langspec_f1: pd.DataFrame, groups: Groups, summaries: Summaries) -> pd.DataFrame:
-    """Return LangSpec-F1 with method, label, the number of masked neurons and the columns of the null distribution."""
+    """Return LangSpec-F1 with method, label, the columns of the null distribution, and how many neurons are
+    masked (`neurons`) of those that the budget asked for (`neurons_asked`).
+    """
     effects = with_groups(langspec_f1, groups)
     effects["neurons"] = [
         summaries[mask_set][language]["total"]
+        for mask_set, language in zip(effects["mask_set"], effects["mask_language"], strict=True)
+    ]
+    effects["neurons_asked"] = [
+        summaries[mask_set][language].get("asked", summaries[mask_set][language]["total"])
         for mask_set, language in zip(effects["mask_set"], effects["mask_language"], strict=True)
     ]
     layers = {

@@ -113,7 +113,8 @@ def summarise(
                 {
                     "model": model, "mask_set": mask_set, "mask_language": mask_language, "benchmark": benchmark,
                     "kind": about["kind"], "suite": about["suite"], "language": about["language"],
-                    "n": values.shape[1], "missing": int(own.isna().sum()), "score": float(own.mean()),
+                    "n": values.shape[1], "dropped": int(group["dropped"].iloc[0]) if "dropped" in group else 0,
+                    "missing": int(own.isna().sum()), "score": float(own.mean()),
                     "low": float(low), "high": float(high),
                     "drop": drop if masked else np.nan,
                     "drop_low": float(drop_low) if masked else np.nan,
@@ -183,7 +184,7 @@ def _draws(
 
 CHOICE_COLUMNS = [
     "model", "mask_set", "mask_language", "benchmark", "task", "doc_id", "doc_hash", "stratum", "cluster", "correct",
-    "probability",
+    "probability", "dropped",
 ]  # fmt: skip
 """Of a benchmark file, what scores need."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from crane.models.architectures import Site
@@ -10,7 +11,10 @@ from crane.neurons.neuron_set import NeuronSet
 from crane.neurons.normalisation import normalise
 from crane.selection.columns import activations, grid
 from crane.selection.lape import lape, lape_matched
-from crane.selection.rules import by_rule
+from crane.selection.rules import by_rule, log_ratio
+
+SCALE_AWARE = ("std", "mean_abs", "fourth_root")
+"""Statistics that are not negative and grow with the scale of the relevances."""
 
 
 def columns(settings: Mapping[str, Any]) -> list[str]:
@@ -66,12 +70,29 @@ def choose(
         if counts is None:
             raise ValueError("budget.match needs the counts of the set that it matches")
         top = counts
+    scores = (
+        log_ratio(values) if contrast(settings) == "log_ratio" else normalise(values, settings["normalise"])
+    )
     neurons = by_rule(
-        normalise(values, settings["normalise"]),
+        scores,
         languages,
         rule=settings["rule"],
         threshold=settings.get("threshold"),
         top=top,
+        fill=budget.get("fill", False),
         site=site,
     )
-    return neurons, {}
+    undefined = int((~np.isfinite(scores)).any(0).sum())
+    facts = {"undefined": dict.fromkeys(languages, undefined)}
+    if top is not None:
+        facts["asked"] = dict(top) if isinstance(top, Mapping) else dict.fromkeys(languages, int(top))
+    return neurons, facts
+
+
+def contrast(settings: Mapping[str, Any]) -> str:
+    """Return how the languages' scores are compared: as `log_ratio` or as plain `difference`.
+
+    The log ratio is the default of scale-aware statistics that are not normalised otherwise.
+    """
+    scale_aware = settings.get("statistic") in SCALE_AWARE and settings["normalise"] == "none"
+    return settings.get("contrast", "log_ratio" if scale_aware else "difference")

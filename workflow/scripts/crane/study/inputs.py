@@ -76,6 +76,34 @@ class Inputs:
         """The field of a corpus file that holds the text."""
         return self._config["corpora"]["column"] if self._config["corpora"]["source"] == "local" else "text"
 
+    def relevance_sample(self) -> dict[str, Any]:
+        """Return how the samples of relevance are drawn, for `params`."""
+        corpora = self._config["corpora"]
+        return self._sample(
+            corpora.get("sample", "window"), corpora["max_tokens"], corpora["documents"], "corpora.max_tokens"
+        )
+
+    def held_out_sample(self) -> dict[str, Any]:
+        """Return how the texts of perplexity are drawn."""
+        asked = self._config.get("perplexity", {"max_tokens": 0, "documents": 0})
+        return self._sample("document", asked["max_tokens"], asked["documents"], "perplexity.max_tokens")
+
+    def passage_sample(self, benchmark: str) -> dict[str, Any]:
+        """Return how the passages of continuation questions are drawn: BOS, the beginning, the continuation."""
+        asked = self._config["benchmarks"][benchmark]
+        tokens = 1 + asked["context_tokens"] + asked["continuation_tokens"]
+        return self._sample("window", tokens, asked["questions"], f"benchmarks.{benchmark}.context_tokens")
+
+    def _sample(self, sample: str, tokens: int, count: int, key: str) -> dict[str, Any]:
+        return {
+            "count": count, "key": key, "sample": sample, "seed": self._config["corpora"]["seed"], "tokens": tokens
+        }  # fmt: skip
+
+    def continuations(self) -> list[str]:
+        """Return the benchmarks that are made from held-out texts."""
+        benchmarks = self._config.get("benchmarks", {})
+        return [name for name, settings in benchmarks.items() if settings.get("source") == "continuation"]
+
     @property
     def halves(self) -> dict[str, list[int]]:
         """The shards of each half of the texts; none where there is one shard only."""
@@ -95,8 +123,11 @@ class Inputs:
 
     def benchmark(self, name: str) -> dict[str, Any]:
         """Return what decides a benchmark's questions: labels and chance levels do not."""
-        keys = ("cluster_by", "data", "fewshot", "overlong", "stratify_by", "task")
         benchmark = self._config["benchmarks"][name]
+        if name in self.continuations():
+            keys: tuple[str, ...] = ("context_tokens", "continuation_tokens", "source")
+            return {**{key: benchmark[key] for key in keys}, "seed": self._config["corpora"]["seed"]}
+        keys = ("cluster_by", "data", "fewshot", "overlong", "stratify_by", "task")
         settings = {key: benchmark[key] for key in keys if key in benchmark}
         if benchmark.get("data") == "generated":
             settings["data"] = self.generated(benchmark["language"], "benchmark")
@@ -111,5 +142,5 @@ class Inputs:
 
     def task_files(self, name: str) -> list[str]:
         """Return this project's own task files that a benchmark uses, relative to `workflow`."""
-        task = self._config["benchmarks"][name]["task"]
+        task = self._config["benchmarks"][name].get("task", "")
         return [f"tasks/{task}.yaml"] if (TASKS / f"{task}.yaml").exists() else []

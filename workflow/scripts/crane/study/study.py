@@ -14,6 +14,9 @@ from crane.study.judges import Judges
 from crane.study.masks import MaskSets
 from crane.study.ordering import key_sorted
 
+CONTINUATION_CHANCE = 0.25
+"""Of continuation questions, which have four choices."""
+
 
 class Study:
     """A checked configuration with its lists expanded.
@@ -61,7 +64,7 @@ class Study:
         known = {
             name: {
                 "label": b["label"], "language": b["language"], "kind": "nlu", "suite": suite_of[name],
-                "chance": b["chance"], "highest": 1,
+                "chance": b.get("chance", CONTINUATION_CHANCE), "highest": 1,
             }
             for name, b in self.config.get("benchmarks", {}).items()
         }  # fmt: skip

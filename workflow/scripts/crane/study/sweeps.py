@@ -57,7 +57,11 @@ def _name(settings: Mapping[str, Any]) -> str:
     if "threshold" in settings:
         parts.append(f"above{text(settings['threshold'])}")
     parts += [f"{key}{value if key == 'match' else text(value)}"
-              for key, value in sorted(settings.get("budget", {}).items())]  # fmt: skip
+              for key, value in sorted(settings.get("budget", {}).items()) if key != "fill"]  # fmt: skip
+    if settings.get("budget", {}).get("fill"):
+        parts.append("filled")
+    if "contrast" in settings:
+        parts.append(settings["contrast"].replace("_", "-"))
     if "relevance" in settings:
         parts.append(settings["relevance"])
     return "-".join(parts)

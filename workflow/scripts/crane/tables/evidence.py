@@ -7,7 +7,7 @@ import pandas as pd
 
 from crane.names import ORIGINAL
 from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, integer, number, p_value, signed
-from crane.results.frames import f1_rows, score_rows
+from crane.results.frames import asked_questions, f1_rows, questions_by_language, score_rows
 from crane.results.labels import Labels, ResultsError
 from crane.scores.null_distribution import LIKENESS
 from crane.tables.rendering import Table
@@ -55,7 +55,7 @@ def drop_tests(scores: pd.DataFrame, labels: Labels, *, model: str, suite: str) 
     )
     notes = [
         f"Drop: original − masked ({labels.measure_of(suite)}); positive is a loss. Target: the benchmark of the "
-        "masked language.",
+        f"masked language. Questions: {asked_questions(rows, labels)}.",
         "Brackets: 95% percentile bootstrap over questions, paired. †: the interval contains 0.",
         f"Worse, better: answers {counted}. p: exact two-sided {'McNemar test' if exam else 'sign test'} on them, "
         "which takes questions as independent (the bootstrap keeps passages together).",
@@ -100,6 +100,7 @@ def f1_differences(
     )
     shown = labels.name(reference)
     notes = [
+        f"Questions: {questions_by_language(rows)}.",
         f"Difference: LangSpec-F1 minus that of {shown} for the same model and language; positive: {shown} is lower.",
         f"Brackets: 95% percentile bootstrap of the difference, {resamples:,} resamples of the questions, the "
         "same for both.",
@@ -144,6 +145,7 @@ def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, suite: str) 
         for null, count in seeds.items()
     )
     notes = [
+        f"Questions: {questions_by_language(rows)}.",
         "Random: mean LangSpec-F1 of the random mask sets. Percentile: share of them with a lower F1, equal ones "
         "by half.",
         f"p: (1 + random sets with as high an F1) / (1 + random sets); random sets: {reach}.",

@@ -5,7 +5,7 @@ import pandas as pd
 
 from crane.names import NO_MASK, ORIGINAL
 from crane.results.cells import NOTHING, UNCLEAR, bounds
-from crane.results.frames import score_rows
+from crane.results.frames import asked_questions, score_rows
 from crane.results.labels import Labels
 from crane.results.perplexity import perplexity_rows
 from crane.tables.rendering import Table
@@ -35,8 +35,7 @@ def drop_matrix(scores: pd.DataFrame, labels: Labels, model: str, suite: str, re
             + bounds(row["drop_low"], row["drop_high"], row["interval"])
             for row in own
         ]
-    sizes = rows.drop_duplicates("benchmark")[["benchmark", "n"]].itertuples(index=False)
-    asked = ", ".join(f"{labels.benchmarks[name]['label']} {size:,.0f}" for name, size in sizes)
+    asked = asked_questions(rows, labels)
     notes = [
         f"Drop: original − masked, mean {labels.measure_of(suite)}; a positive one is a loss. Questions: {asked}.",
         f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks.",

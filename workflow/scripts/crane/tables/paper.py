@@ -9,8 +9,8 @@ from itertools import product
 import pandas as pd
 
 from crane.names import NO_MASK
-from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, integer, number, percent
-from crane.results.frames import f1_rows, masks_of, score_rows
+from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, number, of_asked, percent
+from crane.results.frames import asked_questions, f1_rows, masks_of, score_rows
 from crane.results.labels import Labels
 from crane.tables.rendering import Table
 
@@ -47,8 +47,8 @@ def score_table(
 
     mask = ["label", "mask_language"]
     columns: dict[tuple[str, str], pd.Series] = {}
-    counts = effects[effects["model"] == measured[0]].set_index(mask)["neurons"]
-    columns["", "Neurons"] = counts.map(integer)
+    counts = effects[effects["model"] == measured[0]].set_index(mask)
+    columns["", "Neurons"] = counts["neurons"].combine(counts["neurons_asked"], of_asked)
     for model, benchmark in product(models, labels.benchmarks_of(suite)):
         column = scored[(scored["model"] == model) & (scored["benchmark"] == benchmark)].set_index(mask)
         group = labels.models[model] if len(models) > 1 else ""
@@ -97,8 +97,7 @@ def _tidy(scored: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _notes(scored: pd.DataFrame, labels: Labels, suite: str, resamples: int) -> list[str]:
-    sizes = scored.drop_duplicates("benchmark")[["benchmark", "n"]].itertuples(index=False)
-    asked = ", ".join(f"{labels.benchmarks[name]['label']} {size:,.0f}" for name, size in sizes)
+    asked = asked_questions(scored, labels)
     notes = [f"Scores: mean {labels.measure_of(suite)}, higher is better. Questions: {asked}."]
     if labels.kind_of(suite) == "open":
         missing = int((scored["missing"] * scored["seeds"]).sum())

@@ -3,8 +3,9 @@
 import pandas as pd
 
 from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, number
+from crane.results.frames import questions_by_language
 from crane.results.labels import Labels
-from crane.results.sweeps import points_of, questions, setting_name
+from crane.results.sweeps import points_of, setting_name
 from crane.scores.sweeps import ALL, DISCOVERY, VALIDATION
 from crane.tables.rendering import Table
 
@@ -75,7 +76,7 @@ def _effect(group: str, points: pd.DataFrame, *, bracketed: bool) -> dict[tuple[
 
 def _notes(table: pd.DataFrame, labels: Labels, suite: str, halves: bool, resamples: int) -> list[str]:
     model = labels.models[table["model"].iloc[0]]
-    sizes = {part: questions(rows) for part, rows in table.groupby("part")}
+    sizes = {part: questions_by_language(rows) for part, rows in table.groupby("part")}
     notes = [
         f"{model}; drops: original − masked, mean {labels.measure_of(suite)}, a positive one is a loss; other drop: "
         f"the largest of the other languages. Questions: {sizes[ALL]}."

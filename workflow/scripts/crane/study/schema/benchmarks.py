@@ -1,9 +1,9 @@
 """Multiple-choice benchmarks, the data sets of their questions, and the suites that are evaluated together."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from crane.study.schema.fields import Given, Repository, Revision
 from crane.study.schema.section import Problem, Section, unless_known
@@ -57,27 +57,49 @@ class Benchmark(Section):
             yield Problem("", "data and dataset exclude each other; remove one")
 
 
+class ContinuationBenchmark(Section):
+    """Four-choice questions made from held-out texts of the corpora: which passage goes on like this?"""
+
+    label: str = Field(description="Column head in tables and figures.")
+    language: str = Field(description="Language of the questions.")
+    source: Literal["continuation"] = Field(
+        description="continuation: the beginning of a held-out passage, its true continuation among three others."
+    )
+    questions: int = Field(ge=4, description="Number of questions.")
+    context_tokens: int = Field(ge=1, description="Tokens of the beginning.")
+    continuation_tokens: int = Field(ge=1, description="Tokens of every continuation.")
+
+
+def _kind(value: Any) -> str:
+    source = value.get("source") if isinstance(value, Mapping) else getattr(value, "source", None)
+    return "task" if source is None else "continuation"
+
+
+AnyBenchmark = Annotated[
+    Annotated[Benchmark, Tag("task")] | Annotated[ContinuationBenchmark, Tag("continuation")],
+    Discriminator(_kind),
+]
 Suites = Mapping[str, Sequence[str]]
 
 
 def benchmark_problems(
-    benchmarks: Mapping[str, Benchmark],
+    benchmarks: Mapping[str, AnyBenchmark],
     datasets: Collection[str],
     languages: Collection[str],
 ) -> Iterator[Problem]:
     """Yield names that benchmarks use and the study lacks, and data sets that no benchmark uses."""
     for name, benchmark in benchmarks.items():
         yield from unless_known(f"benchmarks.{name}.language", benchmark.language, languages, "language")
-        if benchmark.dataset is not None:
+        if isinstance(benchmark, Benchmark) and benchmark.dataset is not None:
             yield from unless_known(f"benchmarks.{name}.dataset", benchmark.dataset, datasets, "data set")
-    used = {benchmark.dataset for benchmark in benchmarks.values()}
+    used = {benchmark.dataset for benchmark in benchmarks.values() if isinstance(benchmark, Benchmark)}
     for name in datasets:
         if name not in used:
             yield Problem(f"datasets.{name}", "no benchmark takes its questions from it; remove it")
 
 
 def suite_problems(
-    suites: Suites, benchmarks: Mapping[str, Benchmark], languages: Collection[str]
+    suites: Suites, benchmarks: Mapping[str, AnyBenchmark], languages: Collection[str]
 ) -> Iterator[Problem]:
     """Yield suites without exactly one benchmark per language, and benchmarks that are not in exactly one suite."""
     suite_of: dict[str, str] = {}

@@ -20,8 +20,13 @@ class RepositoryFiles(Section):
 
 class _Corpora(Section):
     documents: int = Field(ge=2, description="Samples per language; 5000 in the paper's study.")
+    sample: Given[Literal["window", "pack", "document"]] = Field(
+        default=None,
+        description="window (default): exactly max_tokens at a random place of each document that has them; pack: "
+        "documents joined and cut into such pieces; document: each cut to at most max_tokens.",
+    )
     max_tokens: int = Field(
-        ge=2, description="A sample is cut to this number of tokens; 2048 in the paper's study."
+        ge=2, description="Tokens of a sample (of sample: document: at most), the same in all languages."
     )
     seed: Seed
     shards: int = Field(

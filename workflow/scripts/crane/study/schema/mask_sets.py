@@ -16,16 +16,22 @@ Quantile = Annotated[float, Field(ge=0, le=1)]
 class Budget(Section):
     """A number of neurons per language, given in one of three ways."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 2})
 
     match: Given[str] = Field(default=None, description="Mask set whose counts per language are used.")
     fraction: Given[Fraction] = Field(default=None, description="Share of all neurons, per language.")
     count: Given[Annotated[int, Field(ge=1)]] = Field(default=None, description="Neurons per language.")
+    fill: Given[bool] = Field(
+        default=None,
+        description="Fill the budget with neurons that are not specific to the language (default: false; fewer are "
+        "selected, and tables say so).",
+    )
 
     def problems(self) -> Iterator[Problem]:
         """Yield a budget given in no way or in several."""
-        if len(self.model_fields_set) != 1:
-            given = ", ".join(sorted(self.model_fields_set)) or "none"
+        ways = self.model_fields_set - {"fill"}
+        if len(ways) != 1:
+            given = ", ".join(sorted(ways)) or "none"
             yield Problem("", f"needs exactly one of: match, fraction, count (found: {given})")
 
 
@@ -100,6 +106,19 @@ class DispersionMaskSet(_RankedMaskSet):
     statistic: Literal["std", "mean_abs", "mean", "fourth_root", "skewness"] = Field(
         description="Statistic of the relevance distribution."
     )
+    contrast: Given[Literal["log_ratio", "difference"]] = Field(
+        default=None,
+        description="How languages are compared; log_ratio (default of std, mean_abs and fourth_root with normalise: "
+        "none): each divided by its own mean, as a ratio; difference: as they are.",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield a ratio of what has none."""
+        yield from super().problems()
+        if self.contrast == "log_ratio" and self.statistic in ("mean", "skewness"):
+            yield Problem("contrast", f"a {self.statistic} can be negative and has no ratio; set difference")
+        if self.contrast == "log_ratio" and self.normalise != "none":
+            yield Problem("contrast", f"log_ratio needs normalise: none, not {self.normalise}")
 
 
 class _LapeMaskSet(_MaskSet):

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
-from crane.study.schema.benchmarks import Benchmark, Dataset, benchmark_problems, suite_problems
+from crane.study.schema.benchmarks import AnyBenchmark, Benchmark, Dataset, benchmark_problems, suite_problems
 from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
 from crane.study.schema.demo import Demo
 from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved, UniqueList
@@ -94,7 +94,7 @@ class StudyConfig(Section):
         default=None,
         description="Data sets of the Hugging Face Hub that benchmarks take their questions from, by name.",
     )
-    benchmarks: Given[Annotated[dict[BenchmarkName, Benchmark], Field(min_length=1)]] = Field(
+    benchmarks: Given[Annotated[dict[BenchmarkName, AnyBenchmark], Field(min_length=1)]] = Field(
         default=None, description="Multiple-choice benchmarks, by name; together with `suites`."
     )
     suites: Given[
@@ -196,7 +196,10 @@ class StudyConfig(Section):
             any(isinstance(model, DemoModel) for model in self.models.values())
             or isinstance(self.corpora, GeneratedCorpora)
             or isinstance(self.open_questions, GeneratedOpenQuestions)
-            or any(benchmark.data == "generated" for benchmark in (self.benchmarks or {}).values())
+            or any(
+                isinstance(benchmark, Benchmark) and benchmark.data == "generated"
+                for benchmark in (self.benchmarks or {}).values()
+            )
         )
         for source, key in (("train_demo", "pretraining"), ("finetune_demo", "finetuning")):
             trained = [name for name, model in self.models.items() if model.source == source]
