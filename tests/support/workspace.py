@@ -59,13 +59,15 @@ class Workspace:
     @contextmanager
     def configured(self, edit: Callable[[dict[str, Any]], Any]) -> Iterator[dict[str, Any]]:
         """Change the study while the context lasts."""
-        config = copy.deepcopy(self.config)
-        edit(config)
-        self.configure(config)
+        before = self.config
+        self.config = copy.deepcopy(before)
+        edit(self.config)
+        self.configure(self.config)
         try:
-            yield config
+            yield self.config
         finally:
-            self.configure(self.config)
+            self.config = before
+            self.configure(before)
 
     @contextmanager
     def edited(self, file: str, old: str = "", new: str = "\n# edited\n") -> Iterator[None]:

@@ -22,8 +22,8 @@ def evaluating(*jobs: int, collected: int) -> dict[str, int]:
 def swept(demo: dict[str, Any]) -> dict[str, Any]:
     """The study of the other rerun tests, with every sweep.
 
-    Three jobs of two mask sets each are the study's own; the sweeps have 20% (3), two seeds as many (3 and 4), the
-    threshold 2 (4), std and logprob (5), the scale 0.5 and the mean (6).
+    The study's own mask sets are in three jobs of two each. Those of the sweeps follow: crane at 20% (job 3), random
+    sets at 20% (3 and 4), the threshold 2 (4), std and logprob (5), the scale 0.5 and the mean (6).
     """
     config = study(demo)
     config["relevance_variants"] = {"logprob": {"objective": "next_token_logprob"}}
