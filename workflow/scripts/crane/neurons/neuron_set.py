@@ -168,9 +168,9 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         neurons: dict[str, dict[int, np.ndarray]] = {language: {} for language in shape["languages"]}
         scores: dict[str, dict[int, np.ndarray]] = {language: {} for language in shape["languages"]}
         for language in neurons:
-            own = frame[frame["language"] == language].sort_values("neuron")
-            for layer in sorted(own["layer"].unique().tolist()):
-                rows = own[own["layer"] == layer]
+            mask = frame[frame["language"] == language].sort_values("neuron")
+            for layer in sorted(mask["layer"].unique().tolist()):
+                rows = mask[mask["layer"] == layer]
                 neurons[language][layer] = rows["neuron"].to_numpy(np.int64)
                 scores[language][layer] = rows["score"].to_numpy(np.float64)
         return cls(neurons, layers=shape["layers"], site=shape["site"], scores=scores)

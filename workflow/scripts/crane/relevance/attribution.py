@@ -202,9 +202,9 @@ class Attribution:
         def reduce(gradient: Tensor) -> None:
             counted = self._counted
             assert counted is not None
-            own = activation.float() * counted.unsqueeze(2)
-            self.value_sum[layer] += own.sum((0, 1))
-            self._relevance[layer] = self._reduce(own * gradient.float(), counted)
+            kept = activation.float() * counted.unsqueeze(2)
+            self.value_sum[layer] += kept.sum((0, 1))
+            self._relevance[layer] = self._reduce(kept * gradient.float(), counted)
 
         if values.requires_grad:
             values.register_hook(reduce)

@@ -101,9 +101,9 @@ def outliers(statistics: pd.DataFrame, masks: Mapping[str, NeuronSet]) -> pd.Dat
     rows = []
     for name, neurons in masks.items():
         for code in neurons:
-            found, everywhere = flags[code]
-            own = neurons[code]
-            count = sum(len(np.intersect1d(index, found[k])) for k, index in own.items() if k in found)
+            flagged, everywhere = flags[code]
+            chosen = neurons[code]
+            count = sum(len(np.intersect1d(index, flagged[k])) for k, index in chosen.items() if k in flagged)
             total = neurons.total(code)
             rows.append(
                 {
@@ -163,10 +163,10 @@ def overlap(masks: Mapping[str, NeuronSet], groups: Mapping[str, str], width: in
         if a != b and groups[a] == groups[b]:
             continue
         one, two = masks[a][code], masks[b][other]
-        found = jaccard(one, two), expected_jaccard(one, two, width)
-        rows.append((groups[a], code, groups[b], other, masks[a].total(code), *found))
+        indices = jaccard(one, two), expected_jaccard(one, two, width)
+        rows.append((groups[a], code, groups[b], other, masks[a].total(code), *indices))
         if (a, code) != (b, other):
-            rows.append((groups[b], other, groups[a], code, masks[b].total(other), *found))
+            rows.append((groups[b], other, groups[a], code, masks[b].total(other), *indices))
     keys = ["label", "mask_language", "other_label", "other_language"]
     frame = pd.DataFrame(rows, columns=[*keys, "neurons", "jaccard", "by_chance"])
     return frame.groupby(keys, sort=False).mean().reset_index()

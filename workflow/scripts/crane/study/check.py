@@ -27,11 +27,11 @@ def check(config: Mapping[str, Any]) -> StudyConfig:
         ConfigError: with one line per error: the key, its value, and what is allowed.
     """
     if not isinstance(config, Mapping):
-        found = [f"(top level): expected keys and values, found {type_name(config)}"]
+        errors = [f"(top level): expected keys and values, found {type_name(config)}"]
     else:
         try:
             return StudyConfig.model_validate(dict(config))
         except ValidationError as error:
-            found = lines(error, StudyConfig)
+            errors = lines(error, StudyConfig)
     # Raised outside of the handler: pydantic's error holds the values, some of which may be secrets.
-    raise ConfigError("the configuration is wrong:\n" + "\n".join(f"  {line}" for line in found))
+    raise ConfigError("the configuration is wrong:\n" + "\n".join(f"  {line}" for line in errors))
