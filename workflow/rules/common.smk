@@ -152,6 +152,38 @@ def among_evidence(result, subcategory, model="{model}", suite="{suite}"):
     return {"category": "Evidence", "subcategory": subcategory, "labels": labels}
 
 
+def table(name, **shown):
+    """Return the files of one table, for `output`; the report shows one of them."""
+    files = {form: f"{RESULTS}/tables/{name}.{form}" for form in TABLE_FORMS}
+    return {**files, "html": report(files["html"], **shown)}
+
+
+def tabulated_by(function):
+    """Return the function that makes a table, with the hash of its code, for `params`."""
+    name = f"crane.tables.{function}"
+    return {"function": name, "code": code_version("make_table.py", named=name)}
+
+
+def figure(name, **shown):
+    """Return the files of one figure, for `output`; the report shows the PNG."""
+    path = f"{RESULTS}/figures/{name}"
+    return {"pdf": f"{path}.pdf", "png": report(f"{path}.png", **shown)}
+
+
+def among_figures(figure, model="{model}", suite="{suite}"):
+    """Return where the report shows a figure of the results."""
+    return {
+        "category": "Figures",
+        "labels": {"figure": figure, "model": model, "suite": suite},
+    }
+
+
+def drawn_by(function):
+    """Return the function that draws a figure, with the hash of its code, for `params`."""
+    name = f"crane.figures.{function}"
+    return {"function": name, "code": code_version("plot.py", named=name)}
+
+
 def share_resources(of, name):
     """Give a rule made in a loop the resources that a profile sets for the rule `of`; return its name."""
     for settings in [
