@@ -13,7 +13,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, TABLE_FORMS
 from crane.provenance.code_version import code_version
 from crane.study import evaluations, outputs
-from crane.study.check import ConfigError
+from crane.study.check import ConfigError, drop_nulls
 from crane.study.study import Study
 
 # Threads that wait must not spin: two jobs on one machine would starve each other.
@@ -22,6 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Jobs load from folders; the rules named download_* alone go online (crane.downloads.transfer.online).
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
 
+drop_nulls(config)
 try:
     study = Study(config)
 except ConfigError as error:
