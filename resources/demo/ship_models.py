@@ -1,6 +1,6 @@
 """Copy the models that `make demo-models` trained to resources/demo/models/, with their recipe in the manifests.
 
-    python resources/demo/ship_models.py results/demo-models config/demo-models.yaml
+python resources/demo/ship_models.py results/demo-models config/demo-models.yaml
 """
 
 import hashlib

@@ -26,7 +26,7 @@ def labels(*mask_sets: str) -> Labels:
     """Return the paper's study with some of its mask sets."""
     shown = {"lape": "LAPE", "crane": "CRANE", "random": "Random"}
     chosen = {name: shown[name] for name in mask_sets}
-    return Labels(LANGUAGES, BENCHMARKS, chosen, MODELS, judge="GPT-4")
+    return Labels(LANGUAGES, chosen, BENCHMARKS, MODELS, judge="GPT-4")
 
 
 EVERY, TRANSFERRED = labels("lape", "crane", "random"), labels("lape", "crane")
@@ -52,7 +52,16 @@ def published() -> tuple[pd.DataFrame, pd.DataFrame]:
     f1 = f1.assign(mask_set=f1["method"], label=f1["method"])
     f1["kind"] = f1["table"].map({"table1": "nlu", "table2": "open", "table3": "nlu", "table4": "open"})
     f1["suite"] = f1["kind"].map({"nlu": "exam", "open": "open"})
-    undefined = ["neurons", "low", "high", "precision", "recall", "target_drop", "target_drop_low"]
+    undefined = [
+        "neurons",
+        "neurons_asked",
+        "low",
+        "high",
+        "precision",
+        "recall",
+        "target_drop",
+        "target_drop_low",
+    ]
     f1[[*undefined, "target_drop_high", "other_drop", "distinguishable", "f1_probability"]] = np.nan
     return scores.drop(columns=["table", "original"]), f1.drop(columns="table")
 
@@ -73,8 +82,8 @@ def study() -> tuple[pd.DataFrame, pd.DataFrame]:
     return scores, f1.assign(distinguishable=f1["method"] == "crane")
 
 
-def table(name: str, models: list[str], suite: str, chosen: Labels) -> rendering.Table:
+def table(models: list[str], suite: str, chosen: Labels) -> rendering.Table:
     """Build one of the paper's tables."""
     return tables.score_table(
-        *published(), chosen, name=name, suite=suite, models=models, identified_on=BASE, resamples=10_000
+        *published(), chosen, suite=suite, models=models, identified_on=BASE, resamples=10_000
     )

@@ -1,7 +1,6 @@
 """The study whose reruns are planned: on local files, so that nothing is generated or trained."""
 
 import copy
-from pathlib import Path
 from typing import Any
 
 from support.workspace import Workspace
@@ -13,11 +12,13 @@ def study(demo: dict[str, Any]) -> dict[str, Any]:
     """A study on local files, like the paper's: nothing is generated or trained."""
     config = copy.deepcopy(demo)
     # test_sweep_reruns.py has these
-    for section in ("demo", "sweeps", "perplexity", "relevance_variants", "published"):
+    for section in ("demo", "perplexity", "published"):
         del config[section]
     config["study"] = "reruns"
     for name, model in config["models"].items():
         model.update(source="local", path=f"inputs/{name}", layers=LAYERS)
+    config["evaluation"]["sets_per_job"] = 2
+    config["relevance"]["shards_per_job"] = 1
     config["languages"] = {code: {"name": code} for code in ("en", "vi")}
     config["corpora"] = {
         "source": "local", "column": "text", "documents": 100, "max_tokens": 64, "seed": 0, "shards": SHARDS,
@@ -54,12 +55,10 @@ def study(demo: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def finished(folder: Path, config: dict[str, Any]) -> Workspace:
-    """Return a copy of the workflow in which the study has, as far as Snakemake knows, been run."""
-    workspace = Workspace(folder, config)
+def pretend_finished(workspace: Workspace) -> None:
+    """Let the study have been run, as far as Snakemake knows."""
     inputs = workspace.folder / "inputs"
     inputs.mkdir()
     for name in ("questions_en", "questions_vi", "questions_fr", "quiz_en", "quiz_vi"):
         (inputs / f"{name}.jsonl").touch()
     workspace.pretend_finished()
-    return workspace

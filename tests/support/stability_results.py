@@ -8,7 +8,7 @@ from crane.selection.random_like import random_like
 
 WIDTH, LAYERS = 64, 2
 LANGUAGES = {"en": "English", "zh": "Chinese"}
-LABELS = Labels(LANGUAGES, {}, {"crane": "CRANE", "random": "Random"}, {})
+LABELS = Labels(LANGUAGES, {"crane": "CRANE", "random": "Random"})
 GROUPS = {"crane": "crane", "random-0": "random", "random-1": "random"}
 
 

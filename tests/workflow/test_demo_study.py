@@ -24,6 +24,7 @@ from crane.scores.langspec_f1 import langspec_f1
 from support.workspace import Workspace, plain
 
 LANGUAGES = ["en", "zh", "vi"]
+MODELS = ["base", "chat"]
 MASK_SETS = ["crane", "dispersion", "random-0", "random-1"]
 SWEPT = ["mean-none-margin-fraction0.1", "dispersion-x0.5", "dispersion-mean"]
 """Mask sets that only the sweeps of the reduced study have."""
@@ -31,14 +32,11 @@ pytestmark = pytest.mark.slow
 
 
 def reduced(demo: dict[str, Any]) -> dict[str, Any]:
-    """Half of the training, fewer texts and mask sets: four minutes instead of eight."""
+    """The demo with fewer texts and mask sets, and with sweeps."""
     config = copy.deepcopy(demo)
     config["study"] = "reduced"
     config["demo"]["data"].update(documents=3000, identification=400, benchmark=60, questions=8)
-    config["demo"]["pretraining"].update(steps=700, batch_size=8, learning_rate=4.0e-3)
-    config["demo"]["finetuning"].update(steps=30, batch_size=8)
     config["corpora"].update(documents=300)
-    config["relevance"].update(batch_size=2)  # slow enough to be killed half-way
     config["mask_sets"] = {name: config["mask_sets"][name] for name in ("crane", "dispersion", "random")}
     config["mask_sets"]["random"]["seeds"] = 2
     config["published"]["mask_sets"] = {"crane": "crane", "random": "random"}
@@ -50,15 +48,12 @@ def reduced(demo: dict[str, Any]) -> dict[str, Any]:
         "intervention": {**suite, "scales": [0, 0.5], "mean": True},
     }
     config["perplexity"].update(mask_sets=["dispersion"], documents=50)
-    del config["relevance_variants"]
     return config
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, demo_config: dict[str, Any]) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("study"), reduced(demo_config))
-    workspace.run()
-    return workspace
+def study(finished_study: Any, demo_config: dict[str, Any]) -> Workspace:
+    return finished_study("reduced", reduced(demo_config), Workspace.run)
 
 
 # What the results say ---------------------------------------------------------------------------------
@@ -68,6 +63,16 @@ def test_a_second_run_does_nothing(study: Workspace) -> None:
     done = study.run()
     assert "Nothing to be done" in done.stdout + done.stderr
     assert not list(study.results.rglob("*.partial"))
+    assert not list(study.results.glob("parts/receipts/*/*.txt"))
+
+
+def test_it_does_not_matter_later_what_shared_a_job(study: Workspace) -> None:
+    """Mask sets were chosen while others were evaluated: the times of their files lie between those of the receipts."""
+    for speed in ({"sets_per_job": 3}, {"sets_per_job": 1, "batch_tokens": 64}):
+        with study.configured(lambda config, speed=speed: config["evaluation"].update(speed)):
+            assert study.planned() == {}
+    with study.configured(lambda config: config["relevance"].update(shards_per_job=1, batch_size=2)):
+        assert study.planned() == {}
 
 
 def test_the_model_knows_its_world(study: Workspace) -> None:
@@ -84,7 +89,7 @@ def test_scores_follow_from_the_answers(study: Workspace) -> None:
     )
     checked = 0
     of_sweeps = set(SWEPT)
-    for path in (study.results / "benchmarks").rglob("*.parquet"):
+    for path in (study.results / "evaluations").rglob("quiz.parquet"):
         if path.parent.name in of_sweeps:
             continue
         answers = read_table(path)
@@ -101,8 +106,8 @@ def test_scores_follow_from_the_answers(study: Workspace) -> None:
         judged = pd.DataFrame(read_jsonl(path))
         assert judged["score"].between(1, 10).all() and set(judged["judge"]) == {"reference"}
         assert {"replies", "answer_language"} <= set(judged)
-        for key, group in judged.groupby(["model", "mask_set", "mask_language"]):
-            assert scores.loc[(*key, f"open_{path.stem}"), "score"] == pytest.approx(group["score"].mean())
+        for (*key, language), group in judged.groupby(["model", "mask_set", "mask_language", "language"]):
+            assert scores.loc[(*key, f"open_{language}"), "score"] == pytest.approx(group["score"].mean())
             checked += 1
     assert checked == len(scores) == 2 * (1 + 3 * len(MASK_SETS)) * 2 * len(LANGUAGES)
 
@@ -126,8 +131,8 @@ def test_changed_answers_follow_from_the_answers(study: Workspace) -> None:
         ["model", "mask_set", "mask_language", "benchmark"]
     )
     key = ["task", "doc_id"]
-    before = read_table(study.results / "benchmarks" / "chat" / "original" / "quiz.parquet")
-    after = read_table(study.results / "benchmarks" / "chat" / "dispersion" / "quiz.parquet")
+    before = read_table(study.results / "evaluations" / "chat" / "original" / "quiz.parquet")
+    after = read_table(study.results / "evaluations" / "chat" / "dispersion" / "quiz.parquet")
     for (language, benchmark), group in after.groupby(["mask_language", "benchmark"]):
         own = before[before["benchmark"] == benchmark].set_index(key)["correct"]
         change = group.set_index(key)["correct"] - own
@@ -139,7 +144,7 @@ def test_changed_answers_follow_from_the_answers(study: Workspace) -> None:
 def test_the_record_has_the_hash_of_every_table_and_figure(study: Workspace) -> None:
     record = json.loads((study.results / "provenance.json").read_text(encoding="utf-8"))
     assert record["config"]["study"] == "reduced" and set(record["models"]) == {"base", "chat"}
-    assert {"attribute_relevance", "run_benchmarks", "score_masks"} <= record["rules"].keys()
+    assert {"attribute_relevance_0", "collect_answers", "score_masks"} <= record["rules"].keys()
     for folder in ("tables", "figures"):
         for path in (study.results / folder).iterdir():
             found = record["files"][path.relative_to(study.folder).as_posix()]["sha256"]
@@ -214,7 +219,7 @@ def test_a_mask_set_is_cut_to_the_counts_of_another(study: Workspace) -> None:
 
 def test_a_stored_answer_is_what_the_masked_model_says(study: Workspace) -> None:
     """Recompute one question under one mask by hand: chat model, masks of the base model."""
-    answers = read_table(study.results / "benchmarks" / "chat" / "dispersion" / "quiz.parquet")
+    answers = read_table(study.results / "evaluations" / "chat" / "dispersion" / "quiz.parquet")
     row = answers[(answers["mask_language"] == "zh") & (answers["benchmark"] == "quiz_zh")].iloc[7]
     question = read_jsonl(study.results / "generated" / "zh" / "benchmark.jsonl")[row["doc_id"]]
     model, tokenizer = (load(study.results / "models" / "chat") for load in (load_model, load_tokenizer))
@@ -229,9 +234,11 @@ def test_a_stored_answer_is_what_the_masked_model_says(study: Workspace) -> None
 
 
 def test_the_sweeps_have_their_own_answers_and_share_the_studys(study: Workspace) -> None:
-    answered = {path.name for path in (study.results / "benchmarks" / "base").iterdir()}
-    assert answered == {"original", *MASK_SETS, *SWEPT}
-    assert not {path.name for path in (study.results / "benchmarks" / "chat").iterdir()} & set(SWEPT)
+    groups = {"original", "crane", "dispersion", "random"}
+    answered = {
+        model: {p.name for p in (study.results / "evaluations" / model).iterdir()} for model in MODELS
+    }
+    assert answered == {"base": {*groups, *SWEPT}, "chat": groups}
     results = read_table(study.results / "langspec_f1.parquet")
     main = results[(results["model"] == "base") & (results["suite"] == "quiz")]
     main = main.set_index(["mask_set", "mask_language"])["f1"]
@@ -249,7 +256,7 @@ def test_the_sweeps_have_their_own_answers_and_share_the_studys(study: Workspace
 
 def test_a_stored_answer_is_what_the_model_says_at_mean_values(study: Workspace) -> None:
     """The neurons set, by hand, to their mean over all tokens of the three corpora."""
-    answers = read_table(study.results / "benchmarks" / "base" / "dispersion-mean" / "quiz.parquet")
+    answers = read_table(study.results / "evaluations" / "base" / "dispersion-mean" / "quiz.parquet")
     row = answers[(answers["mask_language"] == "vi") & (answers["benchmark"] == "quiz_vi")].iloc[3]
     question = read_jsonl(study.results / "generated" / "vi" / "benchmark.jsonl")[row["doc_id"]]
     model, tokenizer = (load(study.results / "models" / "base") for load in (load_model, load_tokenizer))
@@ -308,7 +315,7 @@ def test_perplexity_is_of_texts_that_relevance_never_saw(study: Workspace) -> No
 
 
 def test_relevance_is_recorded_with_its_self_test(study: Workspace) -> None:
-    log = (study.results / "logs" / "attribute_relevance" / "base" / "vi" / "1.log").read_text()
+    log = (study.results / "logs" / "attribute_relevance" / "base" / "vi" / "0.log").read_text()
     assert "self-test: relevance is not conserved inside an MLP" in log
     assert re.search(r"torch 2\.13\.0.*lxt 2\.1", log)
     table = read_table(study.results / "kurtosis" / "base" / "layer-2.parquet")

@@ -1,7 +1,5 @@
 """The rules of judging, run for real against a local endpoint: killed half-way, repeated, searched for the key."""
 
-import copy
-import json
 import os
 import signal
 import subprocess
@@ -12,10 +10,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from crane.artefacts import read_jsonl
+from crane.artefacts import read_jsonl, write_table
 from support.judge_server import Server
 from support.workspace import Workspace, plain
 
+# One story: killed, continued, counted. Its tests stay together.
+pytestmark = pytest.mark.xdist_group("judging")
 KEY = "sk-local-7f3a9c-never-to-be-seen"
 LANGUAGES = {"en": 800, "zh": 100, "vi": 100}
 ANSWERS = {
@@ -24,6 +24,12 @@ ANSWERS = {
     "vi": "Đây là câu trả lời thứ {} cho câu hỏi được nêu ra ở đây.",
 }
 CONCURRENCY = 8
+CHANGED = 5
+"""Answers that differ from the original's in a language under its own mask; the others are all equal."""
+DISTINCT = sum(LANGUAGES.values()) + CHANGED * len(LANGUAGES)
+ALL = sum(LANGUAGES.values()) * (1 + len(LANGUAGES))
+JUDGEMENTS = "results/judged/judgements/{judge}/base.jsonl"
+TARGET = JUDGEMENTS.format(judge="gpt")
 
 
 def study(demo: dict[str, Any], server: Server) -> dict[str, Any]:
@@ -43,22 +49,23 @@ def study(demo: dict[str, Any], server: Server) -> dict[str, Any]:
     return config
 
 
-def write_answers(workspace: Workspace, mask_set: str, masks: list[str], changed: set[int]) -> None:
-    """Write the answers of a model as `generate_answers` would; under a mask some are equal to the original's."""
-    for language, count in LANGUAGES.items():
-        path = workspace.results / "generations" / "base" / mask_set / f"{language}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as file:
-            for mask in masks:
-                for n in range(count):
-                    spoken = "en" if mask == language and n in changed and language != "en" else language
-                    text = ANSWERS[spoken].format(n + 10_000 * (n in changed and mask == language))
-                    record = {
+def write_answers(workspace: Workspace, mask_set: str, masks: list[str]) -> None:
+    """Write the answers of a model as `collect_answers` would; under a mask most are equal to the original's."""
+    records = []
+    for mask in masks:
+        for language, count in LANGUAGES.items():
+            for n in range(count):
+                changed = mask == language and n < CHANGED
+                text = ANSWERS["en" if changed else language].format(n + 10_000 * changed)
+                records.append(
+                    {
                         "model": "base", "mask_set": mask_set, "mask_language": mask, "language": language,
                         "question_id": n, "question": f"Question {n}?", "reference": text, "prompt": "Q",
                         "output": text, "finish_reason": "stop",
-                    }  # fmt: skip
-                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                    }
+                )  # fmt: skip
+    path = workspace.results / "evaluations" / "base" / mask_set / "open.parquet"
+    write_table(pd.DataFrame(records), path, {})
 
 
 class Judged(Workspace):
@@ -68,11 +75,11 @@ class Judged(Workspace):
         return {**super().environment(), "JUDGE_KEY": KEY}
 
     def command(self, *arguments: str) -> list[str]:
-        allowed = ["ask_judge", "parse_judgements", "compare_judges", "count_judge_usage"]
+        allowed = ["ask_judge", "parse_judgements", "tabulate_judge_agreement", "tabulate_judge_usage"]
         return super().command(*arguments, "--allowed-rules", *allowed, "--cores", "2")
 
-    def judgements(self, judge: str, mask_set: str = "original") -> list[str]:
-        return [f"results/judged/judgements/{judge}/base/{mask_set}/{code}.jsonl" for code in LANGUAGES]
+    def judged(self, judge: str) -> list[dict[str, Any]]:
+        return read_jsonl(self.folder / JUDGEMENTS.format(judge=judge))
 
 
 @pytest.fixture(scope="module")
@@ -86,15 +93,14 @@ def workspace(
     tmp_path_factory: pytest.TempPathFactory, demo_config: dict[str, Any], server: Server
 ) -> Judged:
     made = Judged(tmp_path_factory.mktemp("judged"), study(demo_config, server))
-    write_answers(made, "original", ["none"], set())
-    write_answers(made, "crane", list(LANGUAGES), set(range(5)))
+    write_answers(made, "original", ["none"])
+    write_answers(made, "crane", list(LANGUAGES))
     return made
 
 
 def test_a_killed_run_is_continued_and_asks_only_what_is_missing(workspace: Judged, server: Server) -> None:
-    target = workspace.judgements("gpt")
     with subprocess.Popen(
-        workspace.command(*target), cwd=workspace.folder, env=workspace.environment(), start_new_session=True,
+        workspace.command(TARGET), cwd=workspace.folder, env=workspace.environment(), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as run:  # fmt: skip
         end = time.monotonic() + 120
@@ -106,65 +112,56 @@ def test_a_killed_run_is_continued_and_asks_only_what_is_missing(workspace: Judg
     assert 300 <= killed["answered"] < 900
     assert not (workspace.results / "judgements").exists()
     workspace.run("--unlock")
-    workspace.run(*target)
+    workspace.run(TARGET)
     stats = server.stats()
     # What was in flight when the job was killed may have been answered without being stored; nothing else.
     twice = stats["answered"] - stats["answered_bodies"]
     assert twice <= CONCURRENCY, stats
-    judged = [record for path in target for record in read_jsonl(workspace.folder / path)]
-    assert len(judged) == 1000
+    judged = workspace.judged("gpt")
+    assert len(judged) == ALL
     assert all((j["score"] is None) == bool(j["reason"]) for j in judged)
-    assert 900 < sum(j["score"] is not None for j in judged) < 1000
-    replies = {r["key"] for j in judged for r in j["replies"]}
+    replies = {reply["key"] for j in judged for reply in j["replies"]}
     assert len(replies) == stats["answered_bodies"]
+
+
+def test_equal_answers_under_masks_are_judged_once(workspace: Judged, server: Server) -> None:
+    judged = workspace.judged("gpt")
+    answers = {(j["language"], j["question"], j["output"]) for j in judged}
+    assert len(answers) == DISTINCT
+    # Each is asked at most three times: the study's `attempts`, where a reply has no score.
+    assert DISTINCT <= server.stats()["answered_bodies"] <= DISTINCT * 1.1
+    replies: dict[tuple[str, str, str], set[str]] = {}
+    for j in judged:
+        keys = {reply["key"] for reply in j["replies"]}
+        assert replies.setdefault((j["language"], j["question"], j["output"]), keys) == keys
+    scores = [j["score"] is not None for j in judged if j["mask_set"] == "original"]
+    assert 900 < sum(scores) < 1000
 
 
 def test_a_second_run_and_lost_results_send_nothing(workspace: Judged, server: Server) -> None:
     before = server.stats()["requests"]
-    target = workspace.judgements("gpt")
-    assert "Nothing to be done" in workspace.run(*target).stderr
-    responses = workspace.results / "responses" / "gpt" / "base" / "original"
-    stored = {path.name: path.read_bytes() for path in responses.iterdir()}
-    for path in responses.iterdir():
-        path.unlink()
-    workspace.run(*target, *(path.replace("judgements", "responses") for path in target))
-    assert {path.name: path.read_bytes() for path in responses.iterdir()} == stored
+    assert "Nothing to be done" in workspace.run(TARGET).stderr
+    responses = workspace.results / "responses" / "gpt" / "base.jsonl"
+    stored = responses.read_bytes()
+    responses.unlink()
+    workspace.run(TARGET, responses.relative_to(workspace.folder).as_posix())
+    assert responses.read_bytes() == stored
     assert server.stats()["requests"] == before
-
-
-def test_equal_answers_under_masks_are_judged_once(workspace: Judged, server: Server) -> None:
-    before = server.stats()["answered_bodies"]
-    workspace.run(*workspace.judgements("gpt", "crane"))
-    records = [
-        r for path in workspace.judgements("gpt", "crane") for r in read_jsonl(workspace.folder / path)
-    ]
-    assert len(records) == 3 * 1000
-    changed = [r for r in records if r["mask_language"] == r["language"] and r["question_id"] < 5]
-    new = {(r["language"], r["question"], r["output"]) for r in changed}
-    asked = server.stats()["answered_bodies"] - before
-    assert len(new) <= asked <= 3 * len(new)
 
 
 def test_another_study_pays_nothing_for_equal_answers(workspace: Judged, server: Server) -> None:
     before = server.stats()["requests"]
-    config = copy.deepcopy(workspace.config)
-    config["study"] = "another"
     (workspace.folder / "results" / "another").mkdir()
-    (workspace.folder / "results" / "another" / "generations").symlink_to(workspace.results / "generations")
-    workspace.configure(config)
-    try:
-        workspace.run("results/another/judgements/gpt/base/crane/vi.jsonl")
-    finally:
-        workspace.configure(workspace.config)
+    (workspace.folder / "results" / "another" / "evaluations").symlink_to(workspace.results / "evaluations")
+    with workspace.configured(lambda config: config.update(study="another")):
+        workspace.run(TARGET.replace("judged", "another", 1))
     assert server.stats()["requests"] == before
 
 
 def test_answers_in_another_language_are_told(workspace: Judged) -> None:
-    for language in LANGUAGES:
-        judged = read_jsonl(workspace.results / "judgements" / "gpt" / "base" / "crane" / f"{language}.jsonl")
-        for record in judged:
-            switched = record["mask_language"] == language and record["question_id"] < 5
-            assert record["answer_language"] == ("en" if switched else language)
+    for record in workspace.judged("gpt"):
+        switched = record["mask_language"] == record["language"] and record["question_id"] < CHANGED
+        assert record["answer_language"] == ("en" if switched else record["language"])
 
 
 def test_two_judges_are_compared_and_their_usage_counted(workspace: Judged, server: Server) -> None:
@@ -175,7 +172,7 @@ def test_two_judges_are_compared_and_their_usage_counted(workspace: Judged, serv
     usage = pd.read_csv(workspace.results / "tables" / "judge_usage.csv").iloc[0]
     stats = server.stats()
     assert usage["replies"] == stats["answered_bodies"]
-    assert usage["answers"] == 4000 and usage["distinct_answers"] < 1100
+    assert usage["answers"] == 4000 and usage["distinct_answers"] == DISTINCT
     assert usage["completion_tokens"] == 20 * stats["answered_bodies"]
     assert usage["cost"] == pytest.approx(usage["prompt_tokens"] * 2.5e-6 + usage["completion_tokens"] * 1e-5)
     text = (workspace.results / "tables" / "judge_usage.txt").read_text(encoding="utf-8")
@@ -192,13 +189,11 @@ def test_the_key_stands_nowhere(workspace: Judged) -> None:
 
 
 def test_a_refused_key_is_one_line_without_it(workspace: Judged, demo_config: dict[str, Any]) -> None:
-    with Server(key="another", loose_tongue=True) as strict:
-        config = study(demo_config, strict)
-        workspace.configure(config)
-        try:
-            done = workspace.run(*workspace.judgements("gpt"), "--forcerun", "ask_judge", check=False)
-        finally:
-            workspace.configure(workspace.config)
+    with (
+        Server(key="another", loose_tongue=True) as strict,
+        workspace.configured(lambda config: config.update(study(demo_config, strict))),
+    ):
+        done = workspace.run(TARGET, "--forcerun", "ask_judge", check=False)
     output = done.stdout + done.stderr
     assert done.returncode != 0 and KEY not in output
     assert "error: judge at http://127.0.0.1" in output and "HTTP 401: Incorrect API key: [key]" in output

@@ -1,47 +1,62 @@
 """What reruns after which change: edit a key or a module in a copy, compare the planned rules."""
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from support import rerun_study
-from support.rerun_study import LAYERS, SHARDS, study
+from support.rerun_study import SHARDS, study
 from support.workspace import Workspace
 
+MODELS = ["base", "chat"]
+GROUPS = 5  # original, crane, threshold, lape, random
+PARTS = 2  # quiz, open
+# The mask sets of an evaluation job, on each model: original and crane, threshold and lape, two seeds.
+FIRST, SECOND, THIRD = range(3)
+
+
+def evaluating(*jobs: int, groups: int, parts: int = PARTS) -> dict[str, int]:
+    """Jobs that ask both models again, and those that collect what was asked again."""
+    asked = {f"evaluate_masks_{model}_{job}": 1 for model in MODELS for job in jobs}
+    return {**asked, "collect_answers": len(MODELS) * groups * parts}
+
+
+def relevance(languages: int) -> dict[str, int]:
+    """Jobs that measure some languages, all shards."""
+    return {f"attribute_relevance_{shard}": languages for shard in range(SHARDS)}
+
+
 FIGURES = {"plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2, "plot_judge_scores": 2}
-SURE = {"make_drop_tests": 4, "make_f1_differences": 2, "make_null_distribution": 2}
-PUBLISH = {"make_table": 4, "make_language_table": 2, "tabulate_drops": 4, **SURE, **FIGURES}
+SURE = {"tabulate_drop_tests": 4, "tabulate_f1_differences": 2, "tabulate_null_distribution": 2}
+TABLES = {"tabulate_scores": 4, "tabulate_answer_language": 2, "tabulate_drops": 4, **SURE}
+PUBLISH = {**TABLES, **FIGURES}
 SCORES = {"score_masks": 1, **PUBLISH}
-MASK_SETS = 5  # crane, threshold, lape, random-0, random-1
-EVALUATE_ALL = {"run_benchmarks": 2 * (MASK_SETS + 1), "generate_answers": 2 * (MASK_SETS + 1)}
-SELECT_ALL = {"select_neurons": 2, "select_lape_neurons": 1, "draw_random_neurons": 2}
-MASKED = {name: n - 2 for name, n in EVALUATE_ALL.items()}
-JUDGES = 3  # the reference judge, one behind an endpoint, one by batches
+RENDER = {"render_prompts": 4, "render_open_questions": 2}
+SELECT = {"select_neurons": 3, "draw_random_neurons_random": 1}
 
-
-def judging(jobs: int) -> dict[str, int]:
-    """Jobs of judging answers anew, by all judges, and the tables of that alone."""
-    return {**dict.fromkeys(("ask_judge", "parse_judgements"), jobs * JUDGES), **ABOUT_JUDGES}
-
-
-ABOUT_JUDGES = {"compare_judges": 1, "count_judge_usage": 1}
-PARSE_ALL = {"parse_judgements": 2 * (MASK_SETS + 1) * JUDGES, **ABOUT_JUDGES}
-JUDGE_ALL = judging(2 * (MASK_SETS + 1))
-JUDGE_MASKED = judging(2 * MASK_SETS)
+JUDGES = 3  # the reference judge, one behind an endpoint, one by batches; each has one job per model
+ABOUT_JUDGES = {"tabulate_judge_agreement": 1, "tabulate_judge_usage": 1}
+PARSE = {"parse_judgements": len(MODELS) * JUDGES, **ABOUT_JUDGES}
+JUDGE = {"ask_judge": len(MODELS) * JUDGES, **PARSE}
 # One judge that is not the first: its scores stand in no other table.
-OTHER_JUDGE = {"ask_judge": 2 * (MASK_SETS + 1), "parse_judgements": 2 * (MASK_SETS + 1), **ABOUT_JUDGES}
-FIRST_JUDGE = {**OTHER_JUDGE, "count_judge_usage": 0}
-SHOW_STABILITY = {"make_stability_table": 1, "make_overlap_table": 1, "plot_stability": 1, "plot_overlap": 1}
-COUNTS = {"count_masks": 1, "plot_mask_layers": 1}
+OTHER_JUDGE = {"ask_judge": len(MODELS), "parse_judgements": len(MODELS), **ABOUT_JUDGES}
+FIRST_JUDGE = {rule: n for rule, n in OTHER_JUDGE.items() if rule != "tabulate_judge_usage"}
+
+SHOW_STABILITY = {
+    "tabulate_stability": 1, "tabulate_overlap": 1, "plot_stability": 1, "plot_overlap": 1
+}  # fmt: skip
+COUNTS = {"tabulate_mask_counts": 1, "plot_mask_layers": 1}
 OF_MASKS = {"measure_stability": 1, **SHOW_STABILITY, **COUNTS}
-AFTER_MASKS = {**MASKED, **JUDGE_MASKED, **SCORES, **OF_MASKS, "plot_kurtosis_contrast": 1}
-AFTER_RELEVANCE = {"reduce_kurtosis": LAYERS, "reduce_half": 2, **SELECT_ALL, **AFTER_MASKS}
+MASKED = evaluating(FIRST, SECOND, THIRD, groups=GROUPS - 1)
+EVALUATE = evaluating(FIRST, SECOND, THIRD, groups=GROUPS)
+AFTER_MASKS = {**MASKED, **JUDGE, **SCORES, **OF_MASKS, "plot_kurtosis_contrast": 1}
+REDUCE = {"reduce_kurtosis": 1, "reduce_half": 2}
+AFTER_RELEVANCE = {**REDUCE, **SELECT, **AFTER_MASKS}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, demo_config: dict[str, Any]) -> Workspace:
-    return rerun_study.finished(tmp_path_factory.mktemp("reruns"), study(demo_config))
+def finished(finished_study: Any, demo_config: dict[str, Any]) -> Workspace:
+    return finished_study("reruns", study(demo_config), rerun_study.pretend_finished)
 
 
 def new_language(config: dict[str, Any]) -> None:
@@ -59,6 +74,13 @@ def new_benchmarks(config: dict[str, Any]) -> None:
     config["suites"]["exam"] = ["exam_en", "exam_vi"]
 
 
+def new_mask_set(config: dict[str, Any]) -> None:
+    """Between others: from there on each job has other sets."""
+    sets = config["mask_sets"]
+    new = {**sets["crane"], "budget": {"fraction": 0.2}}
+    config["mask_sets"] = {"crane": sets["crane"], "new": new, **sets}
+
+
 def swapped_settings(config: dict[str, Any]) -> None:
     """Two values change places: Snakemake compares params without their names."""
     config["scores"].update(resamples=config["scores"]["seed"] + 100, seed=config["scores"]["resamples"])
@@ -68,6 +90,7 @@ def reordered(config: dict[str, Any]) -> None:
     """The order in which a file is written says nothing, but for what is shown in that order."""
     for path in (
         ["relevance"],
+        ["evaluation"],
         ["open_questions", "suffix"],
         ["mask_sets", "crane"],
         ["scores"],
@@ -81,45 +104,45 @@ def reordered(config: dict[str, Any]) -> None:
     config["suites"]["quiz"].reverse()
 
 
-KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
+KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     "nothing": (lambda c: None, {}),
-    "batch sizes": (lambda c: (c["relevance"].update(batch_size=7), c["evaluation"].update(batch_size=7)), {}),
+    "batch sizes": (
+        lambda c: (c["relevance"].update(batch_size=7), c["evaluation"].update(batch_size=7, batch_tokens=77)), {},
+    ),
+    "more mask sets in a job": (lambda c: c["evaluation"].update(sets_per_job=4), {}),
+    "fewer mask sets in a job": (lambda c: c["evaluation"].update(sets_per_job=1), {}),
+    "as many mask sets in a job as by default": (lambda c: c["evaluation"].pop("sets_per_job"), {}),
+    "all shards in a job": (lambda c: c["relevance"].pop("shards_per_job"), {}),
     "threshold": (
         lambda c: c["mask_sets"]["threshold"].update(threshold=1.5),
-        {
-            "select_neurons": 1, **OF_MASKS, "plot_kurtosis_contrast": 1,
-            "run_benchmarks": 2, "generate_answers": 2, **judging(2), **SCORES,
-        },
+        {"select_neurons": 1, **OF_MASKS, "plot_kurtosis_contrast": 1,
+         **evaluating(SECOND, groups=1), **JUDGE, **SCORES},
+    ),
+    "new mask set": (
+        new_mask_set,
+        {"select_neurons": 1, **OF_MASKS, **evaluating(SECOND, groups=1), **JUDGE, **SCORES},
     ),
     "new language": (
         new_language,
-        {
-            "sample_corpus": 1, "attribute_relevance": SHARDS, "reduce_kurtosis": LAYERS, **SELECT_ALL, **EVALUATE_ALL,
-            **JUDGE_ALL, **SCORES, **OF_MASKS, "reduce_half": 2, "plot_kurtosis_contrast": 1,
-        },
+        {"sample_corpus": 1, **relevance(1), **REDUCE, **SELECT, "render_prompts": 2, "render_open_questions": 2,
+         **EVALUATE, **JUDGE, **SCORES, **OF_MASKS, "plot_kurtosis_contrast": 1},
     ),
     "new benchmarks": (
         new_benchmarks,
-        {
-            "run_benchmarks": 2 * (MASK_SETS + 1), **SCORES, "make_table": 6, "plot_drop_heatmap": 6,
-            "plot_transfer": 3, "plot_random_band": 3, "tabulate_drops": 6,
-            "make_drop_tests": 6, "make_f1_differences": 3, "make_null_distribution": 3,
-        },
+        {"render_prompts": 4, **evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1),
+         **SCORES, "tabulate_scores": 6, "plot_drop_heatmap": 6, "plot_transfer": 3, "plot_random_band": 3,
+         "tabulate_drops": 6, "tabulate_drop_tests": 6, "tabulate_f1_differences": 3, "tabulate_null_distribution": 3},
     ),
     "new random seed": (
         lambda c: c["mask_sets"]["random"].update(seeds=3),
-        {
-            "draw_random_neurons": 1, "run_benchmarks": 2, "generate_answers": 2, **judging(2),
-            **OF_MASKS, **SCORES,
-        },
+        {"draw_random_neurons_random": 1, **OF_MASKS, **evaluating(THIRD, 3, groups=1), **JUDGE, **SCORES},
     ),
     "figure style": (
         lambda c: c["figures"].update(dpi=300),
         {"plot_kurtosis_contrast": 1, "plot_stability": 1, "plot_overlap": 1, "plot_mask_layers": 1, **FIGURES},
     ),
     "judge setting": (
-        lambda c: c["judges"]["reference"].update(word_order=2),
-        {rule: n for rule, n in {**FIRST_JUDGE, **SCORES}.items() if n},
+        lambda c: c["judges"]["reference"].update(word_order=2), {**FIRST_JUDGE, **SCORES},
     ),
     "another judge's model": (lambda c: c["judges"]["gpt"].update(model="judge-2"), OTHER_JUDGE),
     "another judge's output": (lambda c: c["judges"]["gpt"].update(output="text"), OTHER_JUDGE),
@@ -129,18 +152,26 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
                    c["judges"]["batch"].update(poll_seconds=5)), {},
     ),
     "price of a judge": (
-        lambda c: c["judges"]["gpt"].update(price={"input": 2.5, "output": 10}), {"count_judge_usage": 1},
+        lambda c: c["judges"]["gpt"].update(price={"input": 2.5, "output": 10}), {"tabulate_judge_usage": 1},
     ),
     "order of the judges": (
         lambda c: c.update(judges=dict(reversed(c["judges"].items()))), {**SCORES, **ABOUT_JUDGES},
     ),
-    "answer prompt": (
+    "question": (
         lambda c: c["open_questions"]["suffix"].update(vi=" Trả lời bằng tiếng Việt."),
-        {"generate_answers": 2 * (MASK_SETS + 1), **JUDGE_ALL, **SCORES},
+        {"render_open_questions": 2, **evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1), **JUDGE, **SCORES},
     ),
+    "length of an answer": (
+        lambda c: c["open_questions"].update(max_new_tokens=17),
+        {**evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1), **JUDGE, **SCORES},
+    ),
+    "examples before a question": (
+        lambda c: c["benchmarks"]["quiz_vi"].update(fewshot=1),
+        {"render_prompts": 2, **evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1), **SCORES},
+    ),
+    "precision": (lambda c: c["evaluation"].update(dtype="float32"), {**EVALUATE, **JUDGE, **SCORES}),
     "relevance objective": (
-        lambda c: c["relevance"].update(objective="next_token_logprob"),
-        {"attribute_relevance": 2 * SHARDS, **AFTER_RELEVANCE},
+        lambda c: c["relevance"].update(objective="next_token_logprob"), {**relevance(2), **AFTER_RELEVANCE},
     ),
     "label of a mask set": (lambda c: c["mask_sets"]["lape"].update(label="LAPE 2024"),
                             {**PUBLISH, **SHOW_STABILITY, **COUNTS}),
@@ -149,7 +180,7 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
             "same_model": False, "models": {"base": "llama2-7b-base", "chat": "llama2-7b-chat"},
             "mask_sets": {"crane": "crane"}, "benchmarks": {"quiz_en": "mmlu", "open_vi": "open_vi"},
         }),
-        {"make_published_table": 4, "plot_published": 4},
+        {"tabulate_published": 4, "plot_published": 4},
     ),
     "bootstrap, swapped values": (swapped_settings, SCORES),
     "order of keys": (reordered, {}),
@@ -159,50 +190,78 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
 @pytest.mark.parametrize("change", KEYS)
 def test_a_changed_key_reruns_exactly(finished: Workspace, change: str) -> None:
     edit, expected = KEYS[change]
-    config = copy.deepcopy(finished.config)
-    edit(config)
-    finished.configure(config)
-    try:
+    with finished.configured(edit):
         assert finished.reruns() == expected
-    finally:
-        finished.configure(finished.config)
 
 
-MODULES: dict[str, dict[str, int]] = {
-    "workflow/scripts/crane/relevance/moments.py": {"attribute_relevance": 2 * SHARDS, **AFTER_RELEVANCE},
-    "workflow/scripts/crane/figures/drops.py": {n: FIGURES[n] for n in FIGURES if n != "plot_judge_scores"},
-    "workflow/scripts/crane/selection/stability.py": {"measure_stability": 1, **SHOW_STABILITY},
-    "workflow/scripts/crane/neurons/masked_checkpoint.py": {},
-    "workflow/scripts/crane/scores/langspec_f1.py": SCORES,
-    "workflow/prompts/crane.yaml": OTHER_JUDGE,
-    "workflow/scripts/crane/judging/prompts.py": {**JUDGE_ALL, **SCORES},
-    "workflow/scripts/crane/judging/online.py": {**JUDGE_ALL, **SCORES},
-    # The parser: nobody is asked again.
-    "workflow/scripts/crane/judging/verdicts.py": {**PARSE_ALL, **SCORES},
-    "workflow/scripts/crane/judging/answer_language.py": {**PARSE_ALL, **SCORES},
-    "workflow/scripts/crane/figures/judge_scores.py": {"plot_judge_scores": 2},
-    "workflow/scripts/crane/study/judges.py": {},
-    "workflow/scripts/crane/evaluation/open_questions.py": {
-        "generate_answers": 2 * (MASK_SETS + 1), **JUDGE_ALL, **SCORES,
+CRANE = "workflow/scripts/crane"
+MODULES: dict[str, Mapping[str, int]] = {
+    f"{CRANE}/relevance/moments.py": {**relevance(2), **AFTER_RELEVANCE},
+    f"{CRANE}/neurons/normalisation.py": AFTER_RELEVANCE,
+    f"{CRANE}/selection/rules.py": {**SELECT, **AFTER_MASKS},
+    f"{CRANE}/selection/stability.py": {"measure_stability": 1, **SHOW_STABILITY},
+    f"{CRANE}/neurons/masked_checkpoint.py": {},
+    # Prompts, and what is asked with them.
+    f"{CRANE}/evaluation/benchmarks.py": {"render_prompts": 4, "render_open_questions": 2, **EVALUATE, **JUDGE,
+                                          **SCORES},
+    f"{CRANE}/evaluation/prompts.py": {**RENDER, **EVALUATE, **JUDGE, **SCORES},
+    f"{CRANE}/evaluation/open_questions.py": {**RENDER, **EVALUATE, **JUDGE, **SCORES},
+    f"{CRANE}/evaluation/conditions.py": {**EVALUATE, **JUDGE, **SCORES},
+    f"{CRANE}/evaluation/hf.py": {**EVALUATE, **JUDGE, **SCORES},
+    f"{CRANE}/evaluation/vllm.py": {**EVALUATE, **JUDGE, **SCORES},
+    # Nobody is asked again.
+    f"{CRANE}/evaluation/collect.py": {"collect_answers": 2 * GROUPS * PARTS, **JUDGE, **SCORES},
+    "workflow/tasks/question_with_choices.yaml": {
+        "render_prompts": 4, **evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1), **SCORES,
     },
-    "workflow/scripts/crane/evaluation/benchmarks.py": {"run_benchmarks": 2 * (MASK_SETS + 1), **SCORES},
-    "workflow/scripts/crane/selection/rules.py": AFTER_RELEVANCE,
-    "workflow/scripts/crane/study/study.py": {},
+    # Judges.
+    "workflow/prompts/crane.yaml": OTHER_JUDGE,
+    f"{CRANE}/judging/prompts.py": {**JUDGE, **SCORES},
+    f"{CRANE}/judging/online.py": {**JUDGE, **SCORES},
+    f"{CRANE}/judging/verdicts.py": {**PARSE, **SCORES},
+    f"{CRANE}/judging/answer_language.py": {**PARSE, **SCORES},
+    f"{CRANE}/scores/langspec_f1.py": SCORES,
+    # A figure's module reruns that figure, a table's that table, and what two use both.
+    f"{CRANE}/figures/transfer.py": {"plot_transfer": 2},
+    f"{CRANE}/figures/judge_scores.py": {"plot_judge_scores": 2},
+    f"{CRANE}/figures/drops.py": {"plot_drop_heatmap": 4},
+    f"{CRANE}/figures/random_band.py": {"plot_random_band": 2},
+    f"{CRANE}/figures/sweeps.py": {},
+    f"{CRANE}/figures/style.py": {"plot_kurtosis_contrast": 1, "plot_stability": 1, "plot_overlap": 1,
+                                  "plot_mask_layers": 1, **FIGURES},
+    f"{CRANE}/tables/mask_counts.py": {"tabulate_mask_counts": 1},
+    f"{CRANE}/tables/matrices.py": {"tabulate_drops": 4},
+    f"{CRANE}/tables/evidence.py": SURE,
+    f"{CRANE}/tables/judges.py": {"tabulate_answer_language": 2, **ABOUT_JUDGES},
+    # What decides no result.
+    f"{CRANE}/study/judges.py": {},
+    f"{CRANE}/study/study.py": {},
+    f"{CRANE}/study/evaluations.py": {},
+    f"{CRANE}/preflight/plan.py": {},
     "workflow/scripts/joblog.py": {},
-    "workflow/tasks/question_with_choices.yaml": {"run_benchmarks": 2 * (MASK_SETS + 1), **SCORES},
+    "workflow/rules/evaluation.smk": {},
     "README.md": {},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_changed_file_reruns_exactly(finished: Workspace, module: str) -> None:
-    path = finished.folder / module
-    original = path.read_bytes()
-    path.write_bytes(original + b"\n# edited\n")
-    try:
+    with finished.edited(module):
         assert finished.reruns() == MODULES[module]
-    finally:
-        path.write_bytes(original)
+
+
+def test_a_new_optional_key_reruns_nothing(finished: Workspace) -> None:
+    """With a default, in sections whose keys are in the params of relevance, masks, evaluation and judging."""
+    schema = f"{CRANE}/study/schema"
+    new = '    invented: int = Field(default=3, ge=1, description="A key of the next version.")\n'
+    with (
+        finished.edited(f"{schema}/relevance.py", "    skip_first: bool", f"{new}    skip_first: bool"),
+        finished.edited(f"{schema}/models.py", "    gpus: int", f"{new}    gpus: int"),
+    ):
+        assert finished.planned() == {}
+        with finished.configured(lambda c: c["relevance"].update(invented="3")):
+            refused = finished.run("--dry-run", check=False)
+    assert refused.returncode != 0 and "relevance.invented" in refused.stdout + refused.stderr
 
 
 def test_a_fresh_checkout_reruns_nothing(finished: Workspace) -> None:
@@ -210,3 +269,28 @@ def test_a_fresh_checkout_reruns_nothing(finished: Workspace) -> None:
     for path in (finished.folder / "workflow").rglob("*"):
         path.touch()
     assert finished.planned() == {}
+
+
+def test_lost_answers_are_collected_again_and_nobody_is_asked(finished: Workspace) -> None:
+    answers = finished.results / "evaluations" / "base" / "lape" / "open.parquet"
+    kept = answers.rename(answers.with_suffix(".kept"))
+    try:
+        planned = finished.planned(str(answers.relative_to(finished.folder)))
+    finally:
+        kept.rename(answers)
+    assert planned == {"collect_answers": 1}
+
+
+def test_a_lost_store_is_missed_when_something_is_asked_again(finished: Workspace) -> None:
+    """Until then nothing is computed; then the mask sets of the same jobs are, too."""
+    store = finished.results / "parts"
+    kept = store.rename(store.with_name("kept"))
+    try:
+        assert finished.planned() == {}
+        with finished.configured(lambda c: c["mask_sets"]["threshold"].update(threshold=1.5)):
+            planned = finished.reruns()
+    finally:
+        kept.rename(store)
+    assert planned == {
+        "select_neurons": 1, **OF_MASKS, "plot_kurtosis_contrast": 1, **evaluating(SECOND, groups=2), **JUDGE, **SCORES,
+    }  # fmt: skip

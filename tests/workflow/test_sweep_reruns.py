@@ -1,20 +1,30 @@
 """What reruns when a sweep or the perplexity section changes: the points added, and what aggregates them."""
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from support import rerun_study
-from support.rerun_study import LAYERS, SHARDS, study
+from support.rerun_study import study
 from support.workspace import Workspace
 
 REPORT = {"score_sweep": 1, "tabulate_sweep": 1, "plot_sweep": 1}
+DRAWN = "draw_random_neurons_"
+AT_5, AT_20 = "kurtosis-layer-margin-fraction0.05", "kurtosis-layer-margin-fraction0.2"
 PERPLEXITY = {"score_perplexity": 1, "tabulate_perplexity": 1, "plot_perplexity": 1}
 
 
+def evaluating(*jobs: int, collected: int) -> dict[str, int]:
+    """Jobs that ask the identification model again, and those that collect what was asked again."""
+    return {**{f"evaluate_masks_base_{job}": 1 for job in jobs}, "collect_answers": collected}
+
+
 def swept(demo: dict[str, Any]) -> dict[str, Any]:
-    """The study of the other rerun tests, with every sweep."""
+    """The study of the other rerun tests, with every sweep.
+
+    The study's own mask sets are in three jobs of two each. Those of the sweeps follow: crane at 20% (job 3), random
+    sets at 20% (3 and 4), the threshold 2 (4), std and logprob (5), the scale 0.5 and the mean (6).
+    """
     config = study(demo)
     config["relevance_variants"] = {"logprob": {"objective": "next_token_logprob"}}
     config["sweeps"] = {
@@ -25,49 +35,56 @@ def swept(demo: dict[str, Any]) -> dict[str, Any]:
         "intervention": {"suite": "quiz", "mask_sets": ["crane"], "scales": [0, 0.5], "mean": True},
     }  # fmt: skip
     config["perplexity"] = {
-        "mask_sets": ["crane", "random"], "transfer": False, "documents": 10, "max_tokens": 8, "batch_size": 2,
+        "mask_sets": ["crane", "random"], "transfer": False, "documents": 10, "max_tokens": 8,
     }  # fmt: skip
     return config
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, demo_config: dict[str, Any]) -> Workspace:
-    return rerun_study.finished(tmp_path_factory.mktemp("sweep_reruns"), swept(demo_config))
+def finished(finished_study: Any, demo_config: dict[str, Any]) -> Workspace:
+    return finished_study("sweep_reruns", swept(demo_config), rerun_study.pretend_finished)
 
 
 def test_the_sweeps_add_their_own_jobs_only(finished: Workspace, demo_config: dict[str, Any]) -> None:
     """Without the sections nothing reruns; with them exactly these jobs are new."""
     assert finished.reruns() == {}
     finished.configure(study(demo_config))
-    assert set(finished.planned()) == {"record_provenance"}  # a record of less
+    assert finished.planned() == {"record_provenance": 1}  # a record of less
     made = [name for name in finished.outputs() if "matrix-" not in name]
     finished.configure(finished.config)
     added = [name for name in finished.outputs() if name not in made and "matrix-" not in name]
-    masks = [name for name in added if name.endswith(".json")]
+    masks = [name for name in added if "/masks/" in name and name.endswith(".json")]
     # crane at 20%, random twice at 20%, threshold 2, std, logprob; scale 0.5 and mean need no file
     assert len(masks) == 6
-    answers = [name for name in added if "/benchmarks/" in name]
-    assert len(answers) == 6 + 2
-    assert all("/benchmarks/base/" in name for name in answers)
-    assert not any("/generations/" in name for name in added)
+    answers = [name for name in added if "/evaluations/" in name]
+    assert len([name for name in answers if name.endswith("/quiz.parquet")]) == 6 + 2
+    # original, crane and the group of random
+    assert len([name for name in answers if name.endswith("/perplexity.parquet")]) == 3
+    assert len(answers) == 8 + 3 and all("/evaluations/base/" in name for name in answers)
 
 
-KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
+KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
+    "other mask sets in a job": (lambda c: c["evaluation"].update(sets_per_job=5), {}),
     "a threshold": (
         lambda c: c["sweeps"]["threshold"]["thresholds"].append(1.5),
-        {"select_neurons": 1, "run_benchmarks": 1, **REPORT},
+        {"select_neurons": 1, **evaluating(4, collected=1), **REPORT},
     ),
     "a budget": (
         lambda c: c["sweeps"]["budget"]["fractions"].append(0.05),
-        {"select_neurons": 1, "draw_random_neurons": 2, "run_benchmarks": 3, **REPORT},
+        {
+            "select_neurons": 1, f"{DRAWN}random-0-as-{AT_5}": 1, f"{DRAWN}random-1-as-{AT_5}": 1,
+            **evaluating(3, 5, collected=3), **REPORT,
+        },
     ),
     "a seed at every budget; at 10% they are the study's own": (
         lambda c: (c["sweeps"]["budget"].update(seeds=3), c["mask_sets"]["random"].update(seeds=2)),
-        {"draw_random_neurons": 2, "run_benchmarks": 2, **REPORT},
+        {
+            f"{DRAWN}random-2-as-crane": 1, f"{DRAWN}random-2-as-{AT_20}": 1, **evaluating(3, 5, collected=2), **REPORT,
+        },
     ),
     "a statistic": (
         lambda c: c["sweeps"]["ablation"]["statistics"].append("mean"),
-        {"select_neurons": 1, "run_benchmarks": 1, **REPORT},
+        {"select_neurons": 1, **evaluating(5, collected=1), **REPORT},
     ),
     "a relevance run": (
         lambda c: (
@@ -75,8 +92,8 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
             c["sweeps"]["ablation"]["relevance"].append("absolute"),
         ),
         {
-            "attribute_relevance": 2 * SHARDS, "reduce_kurtosis": LAYERS, "select_neurons": 1, "run_benchmarks": 1,
-            **REPORT,
+            "attribute_relevance_0": 2, "attribute_relevance_1": 2, "reduce_kurtosis": 1, "select_neurons": 1,
+            **evaluating(6, collected=1), **REPORT,
         },
     ),
     "a relevance run that nothing asks for": (
@@ -84,15 +101,14 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
     ),
     "a scale": (
         lambda c: c["sweeps"]["intervention"]["scales"].append(2),
-        {"run_benchmarks": 1, **REPORT},
+        {**evaluating(6, collected=1), **REPORT},
     ),
-    "batch size of perplexity": (lambda c: c["perplexity"].update(batch_size=7), {}),
     "a mask set of perplexity": (
-        lambda c: c["perplexity"]["mask_sets"].append("lape"), {"measure_perplexity": 1, **PERPLEXITY},
+        lambda c: c["perplexity"]["mask_sets"].append("lape"), {**evaluating(1, collected=1), **PERPLEXITY},
     ),
     "held-out documents": (
         lambda c: c["perplexity"].update(documents=11),
-        {"sample_held_out": 2, "measure_perplexity": 4, **PERPLEXITY},
+        {"sample_held_out": 2, **evaluating(0, 2, collected=3), **PERPLEXITY},
     ),
 }  # fmt: skip
 
@@ -100,22 +116,29 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
 @pytest.mark.parametrize("change", KEYS)
 def test_a_changed_key_reruns_exactly(finished: Workspace, change: str) -> None:
     edit, expected = KEYS[change]
-    config = copy.deepcopy(finished.config)
-    edit(config)
-    finished.configure(config)
-    try:
+    with finished.configured(edit):
         assert finished.reruns() == expected
-    finally:
-        finished.configure(finished.config)
+
+
+MODULES: dict[str, Mapping[str, int]] = {
+    "figures/sweeps.py": {"plot_sweep": 4},
+    "tables/sweeps.py": {"tabulate_sweep": 4},
+    "figures/perplexity.py": {"plot_perplexity": 1},
+    "scores/sweeps.py": {"score_sweep": 4, "tabulate_sweep": 4, "plot_sweep": 4},
+    "scores/perplexity.py": PERPLEXITY,
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_changed_module_reruns_exactly(finished: Workspace, module: str) -> None:
+    with finished.edited(f"workflow/scripts/crane/{module}"):
+        assert finished.reruns() == MODULES[module]
 
 
 def test_an_intervention_of_a_mask_set_chooses_no_neurons_anew(finished: Workspace) -> None:
-    config = copy.deepcopy(finished.config)
-    config["mask_sets"]["lape"]["intervention"] = {"mean": True}
-    finished.configure(config)
-    try:
+    with finished.configured(lambda c: c["mask_sets"]["lape"].update(intervention={"mean": True})):
         planned = finished.reruns()
-    finally:
-        finished.configure(finished.config)
-    assert (planned["run_benchmarks"], planned["generate_answers"]) == (2, 2)
-    assert planned["select_lape_neurons"] == planned["draw_random_neurons"] == planned["select_neurons"] == 0
+    asked = {rule: jobs for rule, jobs in planned.items() if rule.startswith("evaluate_masks")}
+    assert asked == {"evaluate_masks_base_1": 1, "evaluate_masks_chat_1": 1}
+    assert planned["collect_answers"] == 4
+    assert not [rule for rule in planned if rule.startswith(("select_neurons", "draw_random", "measure"))]

@@ -13,7 +13,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, TABLE_FORMS
 from crane.provenance.code_version import code_version
 from crane.study import evaluations, outputs
-from crane.study.check import ConfigError
+from crane.study.check import ConfigError, drop_nulls
 from crane.study.study import Study
 
 # Waiting threads must not spin, or two jobs on one machine starve each other.
@@ -22,6 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Jobs load from folders; only the rules named download_* go online (crane.downloads.transfer.online).
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
 
+drop_nulls(config)
 try:
     study = Study(config)
 except ConfigError as error:
@@ -37,6 +38,7 @@ STORE = f"{RESULTS}/parts"
 """Store of finished parts of long jobs, from which an interrupted job resumes; a cache."""
 EVALUATION = "vllm" if config["engine"] == "vllm" else "evaluation"
 """The conda environment of the rules that evaluate models."""
+OF_EVALUATION = code_version("evaluate_masks.py")
 
 
 def among(names):
@@ -122,6 +124,14 @@ def answers(models, mask_sets, parts):
     ]
 
 
+def receipts(model, mask_sets, part=None):
+    """Return the receipts of some mask sets, for one part or for all that is asked under each."""
+    files = [
+        evaluations.receipts(study, model, name, OF_EVALUATION) for name in mask_sets
+    ]
+    return [path for each in files for key, path in each.items() if part in (None, key)]
+
+
 def swept_answers(sweep):
     """Return the files of answers under the mask sets of a sweep."""
     sets = [ORIGINAL, *study.masks.sweeps.sets_of(sweep)]
@@ -141,6 +151,38 @@ def among_evidence(result, subcategory, model="{model}", suite="{suite}"):
     """Return the place of a table or figure of evidence in the report."""
     labels = {"result": result, "model": model, "suite": suite}
     return {"category": "Evidence", "subcategory": subcategory, "labels": labels}
+
+
+def table(name, **shown):
+    """Return the files of one table, for `output`; the report shows one of them."""
+    files = {form: f"{RESULTS}/tables/{name}.{form}" for form in TABLE_FORMS}
+    return {**files, "html": report(files["html"], **shown)}
+
+
+def tabulated_by(function):
+    """Return the function that makes a table and the hash of its code, for `params`."""
+    name = f"crane.tables.{function}"
+    return {"function": name, "code": code_version("make_table.py", named=name)}
+
+
+def figure(name, **shown):
+    """Return the files of one figure, for `output`; the report shows the PNG."""
+    path = f"{RESULTS}/figures/{name}"
+    return {"pdf": f"{path}.pdf", "png": report(f"{path}.png", **shown)}
+
+
+def among_figures(figure, model="{model}", suite="{suite}"):
+    """Return the place of a figure of the results in the report."""
+    return {
+        "category": "Figures",
+        "labels": {"figure": figure, "model": model, "suite": suite},
+    }
+
+
+def drawn_by(function):
+    """Return the function that draws a figure and the hash of its code, for `params`."""
+    name = f"crane.figures.{function}"
+    return {"function": name, "code": code_version("plot.py", named=name)}
 
 
 def share_resources(of, name):

@@ -1,8 +1,8 @@
 # Needs models, questions and mask sets; makes tokenised prompts, results/<study>/prompts/<model>/<name>.parquet, and
 # every model's results for them, results/<study>/evaluations/<model>/<group>/<part>.parquet (a group is a mask set with
-# its seeds; a part is a suite, `open`, or `perplexity`). One job opens one engine and evaluates everything under several
-# mask sets; each finished condition is stored in results/<study>/parts/ at once, where an interrupted job resumes.
-OF_EVALUATION = code_version("evaluate_masks.py")
+# all seeds; a part is a suite, `open`, or `perplexity`). One job opens one engine and evaluates everything under several
+# mask sets; each finished condition is stored in results/<study>/parts/ at once, where an interrupted job resumes. The
+# job's outputs are receipts, results/<study>/parts/receipts/: they name the parts, which collect_answers reads.
 SPEED = config["evaluation"]
 
 
@@ -70,17 +70,16 @@ for evaluated in study.evaluated_models:
                     for path in evaluations.prompt_files(study, evaluated, part)
                 ],
             output:
-                # The keys of the computed parts; deleted when they have been collected.
-                temp(
-                    expand(
-                        f"{RESULTS}/receipts/{evaluated}/{{mask_set}}.json",
-                        mask_set=mask_sets,
-                    )
+                receipts=(made := receipts(evaluated, mask_sets)),
+                # Never kept: without a record of this file Snakemake does not compare the mask sets of a job with those
+                # of the last run. The names of the receipts, and the inputs, hold everything that determines a result.
+                together=temp(
+                    f"{STORE}/receipts/{evaluated}/{evaluations.job_name(made)}.txt"
                 ),
             log:
                 f"{RESULTS}/logs/evaluate_masks/{evaluated}/{number}.log",
             benchmark:
-                f"{RESULTS}/resources/evaluate_masks/{evaluated}/{number}.tsv"
+                f"{RESULTS}/resources/evaluate_masks/{evaluated}/{number}-{evaluations.job_name(made)}.tsv"
             conda:
                 f"../../envs/{EVALUATION}.yaml"
             resources:
@@ -92,7 +91,7 @@ for evaluated in study.evaluated_models:
                 **evaluations.job_settings(study, evaluated, mask_sets),
                 engine=pick("engine"),
                 dtype=pick("evaluation.dtype"),
-                store=STORE,
+                store=lambda wildcards: STORE,  # where it keeps what it computes, not what it makes
                 code=OF_EVALUATION,
             script:
                 "../scripts/evaluate_masks.py"
@@ -107,9 +106,9 @@ rule collect_answers:
         prompts=lambda wildcards: evaluations.prompt_files(
             study, wildcards.model, wildcards.part
         ),
-        receipts=lambda wildcards: expand(
-            f"{RESULTS}/receipts/{wildcards.model}/{{mask_set}}.json",
-            mask_set=group_members(wildcards),
+        # `ancient`: a job writes the receipts of all its mask sets anew, also of those whose answers are the old ones.
+        receipts=lambda wildcards: ancient(
+            receipts(wildcards.model, group_members(wildcards), wildcards.part)
         ),
     output:
         answers=f"{RESULTS}/evaluations/{{model}}/{{group}}/{{part}}.parquet",
@@ -122,16 +121,11 @@ rule collect_answers:
     conda:
         "../../envs/analysis.yaml"
     params:
-        # Everything that determines the receipts, which no longer exist when it changes.
         interventions=lambda wildcards: evaluations.interventions(
             study, wildcards.model, wildcards.group
         ),
         prompts=lambda wildcards: evaluations.prompt_names(study, wildcards.part),
-        answering=lambda wildcards: (
-            pick(*(f"open_questions.{key}" for key in evaluations.ANSWERING))
-            if wildcards.part == OPEN_SUITE
-            else {}
-        ),
+        answering=lambda wildcards: evaluations.answering(study, wildcards.part),
         engine=pick("engine"),
         dtype=pick("evaluation.dtype"),
         store=STORE,

@@ -61,6 +61,14 @@ rule record_provenance:
     params:
         # A function of the inputs does not trigger a rerun: a change of speed settings alone makes no new record.
         settings=lambda wildcards, input: config,
+        # Snakemake compares the oldest receipt of a job with its newest input, which may belong to another mask set if
+        # the sets were grouped into other jobs before. All receipts are up to date here, so all get this rule's time.
+        receipts=lambda wildcards, input: [
+            path
+            for model in study.evaluated_models
+            for mask_sets in evaluations.jobs(study, model)
+            for path in receipts(model, mask_sets)
+        ],
         # JSON lines carry no provenance; they are made again whenever this code changes.
         code_of_lines={
             "parse_judgements": code_version("parse_judgements.py"),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from crane.artefacts import read_json, read_metadata, read_table, write_table
+from crane.artefacts import ArtefactError, read_json, read_metadata, read_table, write_table
 from crane.evaluation import collect
 from crane.models.folders import identity
 from crane.parts import PartStore
@@ -20,14 +20,19 @@ def main(snakemake: Any) -> None:
             for prompts_path, (name, (kind, label)) in zip(
                 snakemake.input.prompts, snakemake.params.prompts.items(), strict=True
             ):
+                try:
+                    part = store.read(keys[name])
+                except ArtefactError:
+                    Path(path).unlink()  # the next run computes what is missing, and writes the receipt anew
+                    raise
                 dropped = read_metadata(prompts_path).get("dropped", 0)
-                frame = collect.TABLES[kind](read_table(prompts_path), store.read(keys[name]), dropped)
+                frame = collect.TABLES[kind](read_table(prompts_path), part, dropped)
                 if kind == "choices":
                     frame.insert(0, "benchmark", label)
                 elif kind == "texts":
                     frame.insert(0, "language", label)
                 frame.insert(0, "mask_language", mask_language)
-                frame.insert(0, "mask_set", Path(path).stem)
+                frame.insert(0, "mask_set", Path(path).parent.name)
                 frames.append(frame)
     answers = pd.concat(frames, ignore_index=True)
     answers.insert(0, "model", snakemake.wildcards.model)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from crane.artefacts import read_table, write_json
+from crane.artefacts import read_table, write_json, write_text
 from crane.evaluation.conditions import MaskSet, Prompts, evaluate
 from crane.evaluation.engine import Engine
 from crane.evaluation.loading import engine_facts, open_engine
@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
             name,
             NeuronSet.read_parquet(files[settings["neurons"]]) if settings["neurons"] else None,
             intervention(settings["intervention"], snakemake.input.means),
-            settings["asked"],
+            [asked for names in settings["parts"].values() for asked in names],
         )
         for name, settings in params.mask_sets.items()
     ]
@@ -55,9 +55,12 @@ def main(snakemake: Any) -> None:
             context=max(asked.longest() for asked in prompts.values()) + 1,
         )
 
-    receipts = {Path(path).stem: path for path in snakemake.output}
+    receipts = iter(snakemake.output.receipts)
     for name, receipt in evaluate(mask_sets, prompts, PartStore(params.store), facts, opened):
-        write_json(receipt, receipts[name])
+        for asked in params.mask_sets[name]["parts"].values():
+            of_part = {language: {one: keys[one] for one in asked} for language, keys in receipt.items()}
+            write_json(of_part, next(receipts))
+    write_text("\n".join(params.mask_sets) + "\n", snakemake.output.together)
 
 
 if __name__ == "__main__":

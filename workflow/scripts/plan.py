@@ -6,7 +6,7 @@ from crane.artefacts import write_text
 from crane.preflight.plan import render
 from crane.study.study import Study
 
-BESIDES = "Scores, tables, figures and the record are not listed: local jobs that take seconds (`snakemake -n` counts all)."
+BESIDES = "Scores, tables, figures and the record are not listed: local jobs of seconds (`snakemake -n` counts them)."
 
 
 def main(snakemake: Any) -> None:

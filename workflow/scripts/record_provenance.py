@@ -20,6 +20,8 @@ def main(snakemake: Any) -> None:
     print(table.tidy.to_string())
     write_json(record, snakemake.output.record)
     write_text(render(table, "provenance", "html"), snakemake.output.overview)
+    for path in filter(Path.exists, map(Path, snakemake.params.receipts)):
+        path.touch()
 
 
 if __name__ == "__main__":

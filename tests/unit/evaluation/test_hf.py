@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from crane.corpora.chunks import tokenise
 from crane.evaluation.engine import EngineError, Generation, Prompt, Question
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.open_questions import render_questions
@@ -211,7 +210,7 @@ def test_samples_and_prompts_begin_alike_with_gpt2_as_published(make_model, tmp_
     make_model("gpt2", seed=3, vocabulary=size).save_pretrained(tmp_path)
     engine, text = HuggingFaceEngine(tmp_path), stock_tokenizers.TEXTS[0]
     bos = engine.tokenizer.bos_token_id
-    (sample,) = tokenise([text], engine.tokenizer, 90, 1, "en")["input_ids"]
+    sample = engine.tokenizer(text).input_ids[:90]
     assert sample[0] == bos and bos not in sample[1:]
     asked = {"style": "raw", "suffix": {"en": ""}, "chat_template": False, "context": 90}
     rendered = render_questions({"en": [{"question": text}]}, engine.tokenizer, **asked)
@@ -259,17 +258,19 @@ def by_hand(engine, context, choice):
     return sum(float(logprobs[len(context) - 1 + i, token]) for i, token in enumerate(choice))
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2"])
+@pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_scores_of_choices_equal_full_forward_passes(make_model, tokenizer, tmp_path, family):
     make_model(family, seed=3, vocabulary=len(tokenizer)).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    engine = HuggingFaceEngine(tmp_path, batch_tokens=60)
+    engine = HuggingFaceEngine(tmp_path, batch_tokens=150)
     contexts = [tokenizer(text).input_ids for text in QUESTIONS]
     questions = [
         Question([contexts[0]], [[10], [20], [30], [40]]),
         Question([contexts[1]], [[10, 11], [20], [30, 31, 32]]),
         Question(contexts[2:5], [[50], [50], [50]]),
         Question([contexts[5]], [[60], [61]]),
+        Question([contexts[0] * 4], [[10, 11, 12], [20, 21, 22, 23, 24]]),  # longer than any window
+        Question([contexts[2]], [[10, 11], [12, 13]]),
     ]
     scores = engine.score(questions)
     for question, found in zip(questions, scores, strict=True):
@@ -278,13 +279,18 @@ def test_scores_of_choices_equal_full_forward_passes(make_model, tokenizer, tmp_
         np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
-def test_choices_of_one_token_take_one_row(engine, monkeypatch):
-    rows = []
-    plain = engine._hidden
-    monkeypatch.setattr(engine, "_hidden", lambda batch: rows.extend(batch) or plain(batch))
-    contexts = [engine.tokenizer(text).input_ids for text in QUESTIONS]
-    engine.score([Question([context], [[10], [20], [30], [40]]) for context in contexts])
-    assert sorted(rows) == sorted(contexts)
+def test_a_context_is_read_once_for_all_its_choices(engine):
+    """Whether they are one token or several."""
+    read = []
+    embedding = engine.model.get_input_embeddings()
+    handle = embedding.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].shape))
+    context = engine.tokenizer(QUESTIONS[0]).input_ids
+    try:
+        engine.score([Question([context], [[10], [20], [30], [40]])])
+        engine.score([Question([context], [[10, 11, 12], [20, 21, 22], [30, 31, 32]])])
+    finally:
+        handle.remove()
+    assert read == [(1, len(context)), (1, len(context)), (3, 2)]
 
 
 def test_the_logits_of_the_context_are_never_computed(engine, monkeypatch):
@@ -301,14 +307,14 @@ def test_the_logits_of_the_context_are_never_computed(engine, monkeypatch):
 def test_out_of_memory_halves_the_batch_and_gives_the_same_scores(model_folder, monkeypatch, capsys):
     engine = HuggingFaceEngine(model_folder, batch_tokens=4096)
     questions = [Question([engine.tokenizer(text).input_ids], [[10], [20]]) for text in QUESTIONS]
-    wanted, plain = engine.score(questions), engine._hidden
+    wanted, plain = engine.score(questions), engine._scorer._hidden
 
     def small(rows):
         if len(rows) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return plain(rows)
 
-    monkeypatch.setattr(engine, "_hidden", small)
+    monkeypatch.setattr(engine._scorer, "_hidden", small)
     np.testing.assert_allclose(engine.score(questions), wanted, atol=1e-5)
     assert "out of memory: batches of" in capsys.readouterr().out
 

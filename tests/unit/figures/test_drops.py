@@ -11,7 +11,7 @@ from support.published_results import BASE, EVERY, LANGUAGES, published
 @pytest.mark.parametrize("suite", ["exam", "open"])
 def test_heatmap_equals_the_drops(suite: str):
     scores, f1 = published()
-    figure = drop_heatmap(scores, f1, EVERY, BASE, suite)
+    figure = drop_heatmap(scores, f1, EVERY, model=BASE, suite=suite)
     heat, bars = figure.axes[:2]
     benchmarks = EVERY.benchmarks_of(suite)
     drops = scores[(scores["model"] == BASE) & (scores["suite"] == suite)].pivot(
@@ -31,4 +31,4 @@ def test_heatmap_equals_the_drops(suite: str):
 def test_a_missing_benchmark_is_named():
     scores, f1 = published()
     with pytest.raises(ResultsError, match="benchmark 'mmlu'"):
-        drop_heatmap(scores[scores["benchmark"] != "mmlu"], f1, EVERY, BASE, "exam")
+        drop_heatmap(scores[scores["benchmark"] != "mmlu"], f1, EVERY, model=BASE, suite="exam")

@@ -9,7 +9,7 @@ from support.published_results import BASE, EVERY, LANGUAGES
 
 def test_the_figure_draws_scores_intervals_and_shares():
     scores, _ = judged()
-    figure = judge_scores(scores, EVERY, BASE, "open")
+    figure = judge_scores(scores, EVERY, model=BASE)
     assert len(figure.axes) == 3
     for axes, benchmark in zip(figure.axes, EVERY.benchmarks_of("open"), strict=True):
         own = scores[(scores["model"] == BASE) & (scores["benchmark"] == benchmark)]

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from crane.figures.kurtosis_contrast import MAX_LAYERS, kurtosis_contrast
-from crane.results.labels import ResultsError
+from crane.results.labels import Labels, ResultsError
 from support.published_results import LANGUAGES
 
 WIDTH = 64
+
+
+LABELS = Labels(LANGUAGES)
 
 
 def kurtosis(layers: int) -> pd.DataFrame:
@@ -24,9 +27,14 @@ def kurtosis(layers: int) -> pd.DataFrame:
     return frame
 
 
+def by_layer(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the tables as the rule reads them: one per layer, by the name of its file."""
+    return {f"layer-{layer}": table for layer, table in frame.groupby("layer")}
+
+
 def test_kurtosis_contrast_draws_every_neuron_and_counts_the_chosen():
     frame = kurtosis(4)
-    figure = kurtosis_contrast(frame, 1.0, LANGUAGES)
+    figure = kurtosis_contrast(by_layer(frame), LABELS, threshold=1.0)
     z = frame.pivot(index=["layer", "neuron"], columns="language", values="z").dropna()
     panels = iter(figure.axes)
     for code in LANGUAGES:
@@ -45,10 +53,10 @@ def test_kurtosis_contrast_colours_the_given_neurons_and_chooses_layers():
     selected = pd.DataFrame(
         {"language": "vi", "layer": [0, 31, 31], "site": "intermediate", "neuron": [3, 4, 5]}
     )
-    figure = kurtosis_contrast(kurtosis(32), 1.0, LANGUAGES, selected)
+    figure = kurtosis_contrast(by_layer(kurtosis(32)), LABELS, threshold=1.0, masks=selected)
     assert len(figure.axes) == 3 * MAX_LAYERS
     drawn = np.array([len(axes.collections[1].get_offsets()) for axes in figure.axes]).reshape(3, -1)
     np.testing.assert_array_equal(drawn.sum(axis=1), [0, 3, 0])
     assert "8 of 32 layers" in figure.get_supxlabel()
     with pytest.raises(ResultsError, match=r"two languages or more.*found en, vi, zh"):
-        kurtosis_contrast(kurtosis(4), 1.0, {"en": "English", "fr": "French"})
+        kurtosis_contrast(by_layer(kurtosis(4)), Labels({"en": "English", "fr": "French"}), threshold=1.0)

@@ -13,7 +13,7 @@ def table():
 
 def test_the_heatmap_draws_the_ratios(table):
     shown = labels("lape", "crane", "random")  # no results for LAPE: it is left out
-    figure = perplexity_heatmap(table, shown, BASE)
+    figure = perplexity_heatmap(table, shown, model=BASE)
     panels = [axes for axes in figure.axes if axes.images]
     assert [axes.get_title() for axes in panels] == ["CRANE", "Random (2 seeds)"]
     values = table.set_index(["mask_set", "mask_language", "language"])["log_ratio"]

@@ -22,8 +22,8 @@ def test_random_band_shows_each_mask_its_own_random_sets():
     layers = {name: {key: [2 if own else 1] for key in LANGUAGES} for name, own in of_lape.items()}
     f1[COLUMNS] = against_random(f1, layers)
     sets = {**EVERY.mask_sets, "wide": "Random as LAPE"}
-    chosen = Labels(LANGUAGES, EVERY.benchmarks, sets, {BASE: "Base"})
-    figure = random_band(f1, chosen, "exam")
+    chosen = Labels(LANGUAGES, sets, EVERY.benchmarks, {BASE: "Base"})
+    figure = random_band(f1, chosen, suite="exam")
     for axes, (code, language) in zip(figure.axes, LANGUAGES.items(), strict=True):
         here = f1.query(f"suite == 'exam' and mask_language == '{code}'")
         seeds = {label: rows["f1"] for label, rows in here[here["method"] == "random"].groupby("label")}
@@ -41,9 +41,9 @@ def test_random_band_shows_each_mask_its_own_random_sets():
         crane = next(line for line in axes.lines if len(line.get_xdata()) == 1 and line.get_ydata()[0] == 1)
         assert crane.get_markerfacecolor() == crane.get_color()
     assert "p is at least 0.25" in figure.get_supxlabel()
-    column = random_band(f1, chosen, "exam", Style(width=3.3))
+    column = random_band(f1, chosen, suite="exam", style=Style(width=3.3))
     assert [axes.get_title(loc="right") for axes in column.axes] == [
         f"Base: {name}, n = 120" for name in LANGUAGES.values()
     ]
     with pytest.raises(ResultsError, match="none of the mask sets lape, crane is random"):
-        random_band(f1[f1["method"] != "random"], labels("lape", "crane"), "exam")
+        random_band(f1[f1["method"] != "random"], labels("lape", "crane"), suite="exam")

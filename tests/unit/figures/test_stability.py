@@ -3,9 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.figures.stability import mask_layers
-from crane.figures.stability import overlap as overlap_figure
-from crane.figures.stability import stability as stability_figure
+from crane.figures.stability import mask_layers, overlap_figure, stability_figure
 from crane.selection.stability import overlap
 from support import stability_results
 from support.stability_results import GROUPS, LABELS, LANGUAGES, WIDTH
@@ -32,22 +30,18 @@ def test_the_overlap_figure_shows_every_pair(masks):
 
 
 def test_the_figures_draw_what_was_measured(measured):
-    methods = pd.Series({"crane": "crane", "random": "random"})
+    methods = {"crane": "crane", "random": "random"}
     halved = measured.assign(split_half=[0.25, 0.5, *[np.nan] * 4], by_chance=0.05)
-    left, right = stability_figure(halved, LABELS, methods, 2).axes
+    left, right = stability_figure(halved, LABELS, methods=methods, shards=2).axes
     assert [bar.get_width() for bar in left.patches] == [0.25, 0.5, 0, 0]
     assert [bar.get_width() for bar in right.patches] == [0.5] * 4
     assert [text.get_text() for text in left.texts] == ["0.25", "0.50", "none", "none"]
-    assert "no halves" in stability_figure(measured, LABELS, methods, 1).axes[0].get_xlabel()
-    counts = pd.DataFrame(
-        [
-            (label, code, layer, 3 - layer, 1)
-            for label in methods.index
-            for code in LANGUAGES
-            for layer in (0, 1)
-        ],
-        columns=["mask_set", "language", "layer", "neurons", "seeds"],
-    )
-    panels = mask_layers(counts, LABELS, methods).axes
+    assert "no halves" in stability_figure(measured, LABELS, methods=methods, shards=1).axes[0].get_xlabel()
+    masks = {
+        name: pd.DataFrame([(code, layer) for code in LANGUAGES for layer in (0, 0, 0, 1, 1)],
+                           columns=["language", "layer"])
+        for name in GROUPS
+    }  # fmt: skip
+    panels = mask_layers(masks, LABELS, layers=2, methods=methods).axes
     assert panels[0].lines[1].get_ydata().tolist() == [3 / 5, 2 / 5]
     assert tensor(panels[0].lines[0].get_ydata()).tolist() == [0.5, 0.5]

@@ -15,7 +15,7 @@ def test_a_mask_set_keeps_its_look_whatever_the_order_of_the_results():
     look = looks(EVERY, f1)
     assert look == looks(EVERY, f1.sample(frac=1, random_state=1))
     assert [look[label][0] for label in EVERY.mask_sets] == [*COLOURS[:2], GREY]
-    crowd = Labels(LANGUAGES, EVERY.benchmarks, {f"set{i}": str(i) for i in range(37)}, {})
+    crowd = Labels(LANGUAGES, {f"set{i}": str(i) for i in range(37)})
     with pytest.raises(ResultsError, match="37 mask sets"):
         looks(crowd, f1)
 
@@ -24,7 +24,7 @@ def test_two_runs_write_the_same_bytes_and_change_no_setting(tmp_path: Path):
     before = dict(mpl.rcParams)
     scores, _ = published()
     for run in ("first", "second"):
-        figure = transfer(scores, labels("lape", "crane"), "exam")
+        figure = transfer(scores, labels("lape", "crane"), suite="exam")
         save(figure, tmp_path / f"{run}.pdf", tmp_path / f"{run}.png")
     for ending in ("pdf", "png"):
         assert (tmp_path / f"first.{ending}").read_bytes() == (tmp_path / f"second.{ending}").read_bytes()

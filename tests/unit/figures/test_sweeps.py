@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from crane.figures.sweeps import draw
+from crane.figures.sweeps import sweep_figure
 from crane.scores.sweeps import ALL
 from support import sweep_results
 from support.sweep_results import LABELS, points, scored
@@ -19,7 +19,7 @@ def budget():
 
 
 def test_curves_are_the_scores(budget):
-    figure = draw(budget, LABELS, "budget", "quiz")
+    figure = sweep_figure(budget, LABELS, sweep="budget", suite="quiz")
     f1, drop, other = figure.axes
     lines = {
         line.get_label(): line
@@ -43,7 +43,7 @@ def test_the_scale_1_is_the_unmasked_model():
         for name, setting, value in (("a", "× 0.5", 0.5), ("b", "× 2", 2.0), ("c", "mean", None))
     ]  # fmt: skip
     table = scored(own, halves=False)
-    figure = draw(table, LABELS, "intervention", "quiz")
+    figure = sweep_figure(table, LABELS, sweep="intervention", suite="quiz")
     line, mean = figure.axes[0].lines[:2]
     f1 = table.set_index("mask_set")["f1"]
     np.testing.assert_allclose(line.get_xdata(), [0.5, 1, 2])
@@ -53,11 +53,11 @@ def test_the_scale_1_is_the_unmasked_model():
 
 
 def test_thresholds_show_their_counts_and_ablations_every_setting(threshold):
-    figure = draw(threshold, LABELS, "threshold", "quiz")
+    figure = sweep_figure(threshold, LABELS, sweep="threshold", suite="quiz")
     assert len(figure.axes) == 4
     np.testing.assert_allclose(figure.axes[-1].lines[0].get_ydata(), [10, 20, 30])
     own = [{**point, "varied": "" if point["configured"] else "statistic"} for point in points()]
-    figure = draw(scored(own, halves=True), LABELS, "ablation", "quiz")
+    figure = sweep_figure(scored(own, halves=True), LABELS, sweep="ablation", suite="quiz")
     names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert names == ["CRANE (threshold), reference", "statistic: b", "statistic: c"]
     drawn = [line.get_xdata()[0] for line in figure.axes[0].lines if len(line.get_xdata()) == 1]

@@ -9,7 +9,7 @@ from support.published_results import BASE, CHAT, EVERY, labels, published
 
 def test_transfer_draws_base_and_chat_under_the_benchmarks_own_mask():
     scores, _ = published()
-    figure = transfer(scores, labels("lape", "crane"), "exam")
+    figure = transfer(scores, labels("lape", "crane"), suite="exam")
     assert len(figure.axes) == 3
     scored = scores.set_index(["model", "method", "mask_language", "benchmark"])["score"]
     for axes, (benchmark, code) in zip(
@@ -25,4 +25,4 @@ def test_transfer_draws_base_and_chat_under_the_benchmarks_own_mask():
 def test_a_missing_mask_set_is_named():
     scores, _ = published()
     with pytest.raises(ResultsError, match="scores: no row for model 'llama2-7b-chat', label 'random'"):
-        transfer(scores, EVERY, "exam")
+        transfer(scores, EVERY, suite="exam")

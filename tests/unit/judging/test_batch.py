@@ -63,7 +63,9 @@ def test_results_that_stay_short_leave_the_batch_open_until_it_is_given_up(store
     with Server(batch_faults=[fault]) as server:
         stored = set()
         for _ in range(2):
-            with pytest.raises(JudgeError, match=r"batch_0: 10 results stated, \d could be parsed.*give it up"):
+            with pytest.raises(
+                JudgeError, match=r"batch_0: 10 results stated, \d could be parsed.*give it up"
+            ):
                 ask(server, store, records(10), kind="openai_batch")
             stored.add(len(store))
         assert stored == {9 if fault == "cut line" else 5}

@@ -55,7 +55,9 @@ def test_waits_that_the_client_would_not_keep_are_known():
 
 def test_a_model_that_the_endpoint_does_not_know_is_told_before_anything_is_paid(store):
     with Server(models=["judge-1", "judge-2"]) as server:
-        with pytest.raises(JudgeError, match=r"does not serve the model 'gpt-4o'; it serves: judge-1, judge-2"):
+        with pytest.raises(
+            JudgeError, match=r"does not serve the model 'gpt-4o'; it serves: judge-1, judge-2"
+        ):
             ask(server, store, records(3), model="gpt-4o")
         assert "chat" not in server.stats()["routes"]
 
@@ -81,9 +83,7 @@ def test_a_list_of_models_that_breaks_is_asked_for_again(store, fault):
 def test_a_website_is_no_endpoint(store, monkeypatch):
     monkeypatch.setattr("crane.judging.endpoint.RETRIES", 2)
     with Server(routes={"models": ["web page"] * 9}) as server:
-        with pytest.raises(
-            JudgeError, match=r"/v1/models does not reply with the expected JSON; check base"
-        ):
+        with pytest.raises(JudgeError, match=r"/v1/models does not reply with the expected JSON; check base"):
             ask(server, store, records(3))
         assert server.stats()["requests"] == 0
 

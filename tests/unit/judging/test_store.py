@@ -142,7 +142,9 @@ def test_a_store_that_others_hold_is_not_told_as_damaged(path):
 
 def test_a_store_that_cannot_be_opened_is_told(path):
     path.mkdir(parents=True)
-    assert "(unable to open database file): the file and its folder must be writable by this user" in told(path)
+    assert "(unable to open database file): the file and its folder must be writable by this user" in told(
+        path
+    )
 
 
 def test_a_folder_without_rights_or_locks_is_told(path):

@@ -10,7 +10,7 @@ def test_order_is_the_mappings_whatever_the_order_of_the_results():
     """Mask sets, languages and benchmarks stand as `Labels` has them; the rows of the frames may come in any order."""
     languages = {code: LANGUAGES[code] for code in ("zh", "en", "vi")}
     benchmarks = {name: BENCHMARKS[name] for name in reversed(BENCHMARKS)}
-    chosen = Labels(languages, benchmarks, labels("random", "lape", "crane").mask_sets, MODELS)
+    chosen = Labels(languages, labels("random", "lape", "crane").mask_sets, benchmarks, MODELS)
     scores, f1 = (frame.sample(frac=1, random_state=3) for frame in study())
     rows, effects = score_rows(scores, chosen, [BASE], "exam"), f1_rows(f1, chosen, [BASE], "exam")
     assert list(dict.fromkeys(rows["label"])) == ["original", "random", "lape", "crane"]

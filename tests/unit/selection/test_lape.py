@@ -21,10 +21,10 @@ def lape_as_published(active, tokens, top=0.01, filter_rate=0.95, activation_bar
     logs = torch.where(normalised > 0, normalised.log(), 0.0)
     entropy = -(normalised * logs).sum(-1)
     flat = p.flatten()
-    at_filter = flat.kthvalue(round(len(flat) * filter)).values
+    at_filter = flat.kthvalue(round(len(flat) * filter_rate)).values
     entropy[(p > at_filter).sum(-1) == 0] = torch.inf
     index = entropy.flatten().topk(round(entropy.numel() * top), largest=False).indices
-    at_bar = flat.kthvalue(round(len(flat) * bar)).values
+    at_bar = flat.kthvalue(round(len(flat) * activation_bar_ratio)).values
     flags = torch.zeros(p.shape[2], entropy.numel(), dtype=torch.bool)
     for neuron in index.tolist():
         if entropy.flatten()[neuron].isfinite():

@@ -88,6 +88,7 @@ def test_target_only_without_a_threshold_takes_the_highest_scores():
 def test_ties_in_a_budget_go_to_the_lower_layer_and_index():
     scores = np.zeros((2, 2, 5))
     scores[0, 0, [1, 3]] = scores[0, 1, [0, 2]] = 2.0
+    scores[1, 1, [1, 3, 4]] = 1.0
     neurons = by_rule(scores, ["en", "vi"], rule="margin", top=3)
     assert {k: v.tolist() for k, v in neurons["en"].items()} == {0: [1, 3], 1: [0]}
     assert neurons.total("vi") == 3
@@ -100,10 +101,10 @@ def test_undefined_neurons_are_never_selected(rule):
     scores[2, 1, 4] = np.nan  # undefined in one language is undefined in all
     neurons = by_rule(scores, LANGUAGES, rule=rule, threshold=0.2)
     assert not any(4 in neurons[language].get(1, ()) for language in LANGUAGES)
-    everything = by_rule(scores, LANGUAGES, rule="margin", top=4 * 30 - 1)
+    everything = by_rule(scores, LANGUAGES, rule="margin", top=4 * 30 - 1, fill=True)
     assert not any(4 in everything[language][1] for language in LANGUAGES)
     with pytest.raises(SelectionError, match="119 neurons and 120 were asked for"):
-        by_rule(scores, LANGUAGES, rule="margin", top=120)
+        by_rule(scores, LANGUAGES, rule="margin", top=120, fill=True)
 
 
 def test_an_empty_selection_names_the_language_and_its_highest_score():

@@ -3,6 +3,8 @@
 import pytest
 from crane.study.check import ConfigError, check
 from crane.study.judges import describe, speed
+from crane.study.study import Study
+from support.study_config import GPT, REMOVE, changed
 
 
 def test_the_label_says_what_judges():
@@ -28,3 +30,29 @@ def test_no_server_gets_a_key_that_is_meant_for_another(demo_config, kind):
     assert checked(gpt) == "OPENAI_API_KEY"
     assert checked({**elsewhere, "key_variable": None}) == ""
     assert checked({**elsewhere, "key_variable": "MY_KEY"}) == "MY_KEY"
+
+
+def test_what_decides_a_reply_is_apart_from_speed_and_looks(config):
+    gpt = {**GPT, "base_url": "http://host:1/v1/", "price": {"input": 2.5, "output": 10}, "concurrency": 32}
+    gpt["key_variable"] = "HOST_KEY"
+    study = Study(changed(config, judges__gpt=gpt))
+    judges = study.judges
+    assert (judges.names, judges.first, judges.paid) == (["reference", "gpt"], "reference", ["gpt"])
+    asked = judges.request("gpt")
+    assert asked == {key: GPT[key] for key in GPT if key != "label"} | {"base_url": "http://host:1/v1"}
+    assert judges.reading("gpt") == {"kind": "openai", "prompt": "crane", "output": "json_schema"}
+    expected = {"concurrency": 32, "timeout": 120, "poll_seconds": 60, "key_variable": "HOST_KEY"}
+    assert judges.speed("gpt") == expected
+    assert judges.files("gpt") == ["prompts/crane.yaml"] and judges.files("reference") == []
+    assert judges.labels()["gpt"] == "GPT (gpt-4o-2024-08-06, prompt crane)"
+    assert list(judges.labels(["gpt"])) == ["gpt"]
+    assert judges.prices() == {"gpt": {"input": 2.5, "output": 10}}
+    assert "not an LLM" in study.labels()["judge"]
+    assert judges.languages("gpt")["vi"] == "Vietnamese" and judges.languages("reference") == {}
+
+
+def test_a_study_without_open_questions_has_no_judges(config):
+    study = Study(changed(config, open_questions=REMOVE, judges=REMOVE, published=REMOVE))
+    judges = study.judges
+    assert (judges.names, judges.first, judges.paid) == ([], None, [])
+    assert judges.labels() == judges.prices() == {} and study.labels()["judge"] == ""

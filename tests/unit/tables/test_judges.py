@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from crane.names import TABLE_FORMS
 from crane.tables.judges import agreement_table, language_table, usage_table
 from crane.tables.rendering import TERMINAL_WIDTH, render
 from support.judged_results import judged
@@ -10,7 +11,7 @@ from support.published_results import BASE, EVERY
 
 def test_the_language_table_splits_the_drop():
     scores, _ = judged()
-    table = language_table(scores, EVERY, name="answer_language-base", suite="open", model=BASE)
+    table = language_table(scores, EVERY, model=BASE)
     assert list(table.cells["", "Method"])[:2] == ["Original", "LAPE"] and len(table.cells) == 10
     cells = table.cells.set_index([("", "Method"), ("", "Mask")])
     row = cells.loc[("CRANE", "zh")]["Open_zh"]
@@ -19,10 +20,10 @@ def test_the_language_table_splits_the_drop():
     ].iloc[0]
     assert (row["Share"], row["switch"], row["loss"]) == ("50%", "0.75", f"{drop - 0.75:.2f}")
     assert cells.loc[("Original", "–")]["Open_zh"]["Drop"] == "–"
-    text = render(table, "txt")
+    text = render(table, "answer_language-base", "txt")
     assert max(map(len, text.splitlines())) <= TERMINAL_WIDTH
     assert "Scores by GPT-4." in text and "Open_zh 2.0 of 70" in text
-    assert all(render(table, form) for form in ("csv", "md", "tex"))
+    assert all(render(table, "answer_language-base", form) for form in TABLE_FORMS)
 
 
 def judgements(scores: dict[str, list[float | None]], language: str = "en") -> list[dict]:
@@ -50,7 +51,7 @@ def test_the_agreement_table_pairs_the_same_answers():
     assert tidy.loc[("a", "b", "en"), "within_one"] == 1
     assert tidy.loc[("a", "c", "en"), "spearman"] == pytest.approx(-1)
     assert np.isnan(tidy.loc[("a", "c", "vi"), "spearman"])
-    assert "a: Judge A; b: Judge B" in render(table, "txt")
+    assert "a: Judge A; b: Judge B" in render(table, "judge_agreement", "txt")
 
 
 def test_usage_counts_equal_answers_once():
@@ -80,4 +81,4 @@ def test_usage_counts_equal_answers_once():
     assert row["cost"] == pytest.approx((300 * 2 + 30 * 8) / 1e6)
     assert row["unscored"] == 2 and np.isnan(tidy.loc["b", "cost"])
     assert any("a, answers without a score: empty reply (1); HTTP 400: no (1)." in n for n in table.notes)
-    assert all(render(table, form) for form in ("csv", "md", "tex", "txt"))
+    assert all(render(table, "judge_usage", form) for form in TABLE_FORMS)

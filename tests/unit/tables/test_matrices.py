@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from crane.names import TABLE_FORMS
 from crane.tables.matrices import drop_matrix, perplexity_matrix
 from crane.tables.rendering import render
 from support.perplexity_results import perplexities
@@ -30,8 +31,8 @@ def test_the_matrix_shows_ratios_and_the_seeds_range(table):
         both = [np.exp(values.loc[(f"random-{s}", code, code), "log_ratio"]) for s in range(2)]
         mean = np.sqrt(both[0] * both[1])
         assert drawn["Texts", name].item() == f"× {mean:.3f} [{both[0]:.3f}, {both[1]:.3f}]‡"
-    for form in ("csv", "md", "tex", "txt"):
-        assert render(matrix, form)
+    for form in TABLE_FORMS:
+        assert render(matrix, "perplexity-base", form)
 
 
 def test_the_matrix_of_drops_has_every_mask_and_benchmark():

@@ -6,9 +6,9 @@ from support.published_results import BASE, CHAT, EVERY, TRANSFERRED, table
 
 
 def test_csv_holds_every_number():
-    built = table("table3", [BASE, CHAT], "exam", TRANSFERRED)
+    built = table([BASE, CHAT], "exam", TRANSFERRED)
     assert len(built.tidy) == 2 * 7 * 3
-    assert rendering.render(built, "csv").count("\n") == 1 + len(built.tidy)
+    assert rendering.render(built, "table3", "csv").count("\n") == 1 + len(built.tidy)
     row = built.tidy.query(
         f"model == {CHAT!r} and mask_set == 'crane' and mask_language == 'vi' and benchmark == 'belebele_vi'"
     ).iloc[0]
@@ -17,16 +17,16 @@ def test_csv_holds_every_number():
 
 
 def test_latex_is_escaped_and_uses_booktabs():
-    text = rendering.render(table("table1", [BASE], "exam", EVERY), "tex")
+    text = rendering.render(table([BASE], "exam", EVERY), "table1", "tex")
     assert r"Belebele\_vi (vi)" in text and r"95\% interval" in text and r"\toprule" in text
     assert "_vi" not in text.replace(r"\_vi", "") and text.isascii()
-    grouped = rendering.render(table("table3", [BASE, CHAT], "exam", TRANSFERRED), "tex")
+    grouped = rendering.render(table([BASE, CHAT], "exam", TRANSFERRED), "table3", "tex")
     assert r"\multicolumn{3}{c}{Base model}" in grouped
 
 
 def test_markdown_has_title_table_and_notes():
-    text = rendering.render(table("table2", [BASE], "open", EVERY), "md")
+    text = rendering.render(table([BASE], "open", EVERY), "table2", "md")
     assert text.startswith("**Table 2. Open-ended generation results on Base model")
     assert "| CRANE    | zh     |" in text and "- Scores by GPT-4." in text
     with pytest.raises(ValueError, match=r"form .pdf."):
-        rendering.render(table("table2", [BASE], "open", EVERY), "pdf")
+        rendering.render(table([BASE], "open", EVERY), "table2", "pdf")

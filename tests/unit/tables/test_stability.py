@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from crane.names import TABLE_FORMS
 from crane.results.labels import ResultsError
 from crane.selection.stability import overlap
 from crane.tables.rendering import render
@@ -33,8 +34,8 @@ def test_the_table_says_why_there_are_no_halves(measured):
     assert shown.cells["", "Method"].tolist()[-1] == "Random (2 seeds)"
     failed = halved.assign(split_half=np.nan, reason=["no neuron", *[None] * 5])
     assert any("no neuron" in note for note in stability_table(failed, LABELS, shards=2).notes)
-    for form in ("csv", "md", "tex", "txt"):
-        assert render(shown, form)
+    for form in TABLE_FORMS:
+        assert render(shown, "stability", form)
     with pytest.raises(ResultsError, match="no row for mask set 'random'"):
         stability_table(measured[measured["label"] == "crane"], LABELS, shards=2)
 

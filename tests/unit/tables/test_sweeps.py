@@ -1,6 +1,7 @@
 """What the tables of the sweeps show is what was scored, and no winner is shown where it was chosen."""
 
 import pytest
+from crane.names import TABLE_FORMS
 from crane.results.cells import NOTHING
 from crane.results.labels import ResultsError
 from crane.scores.sweeps import ALL, DISCOVERY, VALIDATION
@@ -30,8 +31,8 @@ def test_the_validation_half_is_shown_for_the_chosen_and_the_own_setting_alone(t
     assert ALL not in set(table.tidy["part"]), "nor are questions that chose it mixed in"
     assert set(table.tidy.loc[table.tidy["part"] == VALIDATION, "setting"]) == {"a", "c"}
     assert "hash" in " ".join(table.notes)
-    for form in ("csv", "md", "tex", "txt"):
-        assert render(table, form)
+    for form in TABLE_FORMS:
+        assert render(table, "sweep_threshold", form)
 
 
 def test_draws_at_one_budget_are_one_row(budget):

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 from transformers import LogitsProcessor, LogitsProcessorList
 
@@ -18,29 +17,14 @@ from crane.evaluation.engine import (
     Generation,
     Prompt,
     Question,
-    check_length,
     end_tokens,
     read_answer,
     room,
 )
-from crane.models.architectures import logit_cap
+from crane.evaluation.hf_scoring import Scorer
 from crane.models.loading import load_model, load_tokenizer
 from crane.neurons import interventions
 from crane.neurons.neuron_set import NeuronSet
-
-LOGIT_ROWS = 512
-"""Positions whose logits over the whole vocabulary exist at once."""
-
-
-class _Continuation(NamedTuple):
-    """Tokens to read, and the tokens to score behind its last positions."""
-
-    ids: list[int]
-    """Context, and the continuation without its last token."""
-    targets: list[list[int]]
-    """Token numbers to score at each of the last positions: the same number at each."""
-    places: list[tuple[int, int]]
-    """(question, choice) of each column of the targets."""
 
 
 class HuggingFaceEngine:
@@ -64,7 +48,7 @@ class HuggingFaceEngine:
         self.budget = TokenBudget(batch_tokens)
         config = self.model.config.get_text_config()
         self.limit: int | None = getattr(config, "max_position_embeddings", None)
-        self._cap = logit_cap(self.model.config)  # applied behind the output layer
+        self._scorer = Scorer(self.model, self.budget, self.limit)
 
     def masked(
         self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
@@ -75,94 +59,13 @@ class HuggingFaceEngine:
         """
         return interventions.masked(self.model, neurons, language, scale=scale, values=values)
 
-    # Log-likelihoods ------------------------------------------------------------------------------------
-
-    def _hidden(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        """Return the last hidden states `[B, T, H]` of rows padded on the right.
-
-        Attention is causal: what stands behind a row changes nothing in it, and needs no mask.
-        """
-        ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True).to(self.model.device)
-        return self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-
-    def _logprobs(self, states: Tensor, targets: Tensor) -> Tensor:
-        """Return the log-probabilities `[N, C]` of tokens `[N, C]` behind states `[N, H]`."""
-        found = []
-        for part, wanted in zip(states.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), strict=True):
-            logits = self.model.get_output_embeddings()(part)
-            if self._cap:
-                logits = torch.tanh(logits / self._cap) * self._cap
-            found.append(logits.float().log_softmax(-1).gather(1, wanted))
-        return torch.cat(found)
-
-    @torch.inference_mode()
     def score(self, questions: Sequence[Question]) -> list[np.ndarray]:
-        """Return the log-likelihood (nats) of every choice, float32, in the order of the questions.
+        """Return the log-likelihood (nats) of every choice: `Scorer.score`."""
+        return self._scorer.score(questions)
 
-        Choices of one token behind one context take one row; the logits of all other positions are never computed.
-
-        Raises:
-            EngineError: a question is longer than the model can read.
-        """
-        scores = [np.zeros(len(question.choices), np.float32) for question in questions]
-        rows: list[_Continuation] = []
-        for number, question in enumerate(questions):
-            if question.one_request():
-                tokens = [choice[0] for choice in question.choices]
-                places = [(number, place) for place in range(len(tokens))]
-                rows.append(_Continuation(question.contexts[0], [tokens], places))
-                continue
-            for place, (context, choice) in enumerate(question.pairs()):
-                targets = [[token] for token in choice]
-                rows.append(_Continuation(context + choice[:-1], targets, [(number, place)]))
-        self._check([row.ids for row in rows])
-
-        def process(batch: list[_Continuation]) -> None:
-            hidden = self._hidden([row.ids for row in batch])
-            last = [
-                states[len(row.ids) - len(row.targets) : len(row.ids)]
-                for states, row in zip(hidden, batch, strict=True)
-            ]
-            widest = max(len(row.places) for row in batch)
-            targets = [
-                wanted + wanted[:1] * (widest - len(wanted)) for row in batch for wanted in row.targets
-            ]
-            logprobs = self._logprobs(torch.cat(last), torch.tensor(targets, device=hidden.device)).double()
-            of_rows = logprobs.split([len(row.targets) for row in batch])
-            for row, values in zip(batch, of_rows, strict=True):
-                for (number, place), value in zip(row.places, values.sum(0).tolist(), strict=False):
-                    scores[number][place] = value
-
-        with tqdm(total=len(rows), unit="row", mininterval=10) as bar:
-            self.budget.run(rows, lambda row: len(row.ids), process, done=bar.update)
-        return scores
-
-    @torch.inference_mode()
     def log_likelihoods(self, samples: Sequence[Sequence[int]]) -> list[float]:
-        """Return the log-likelihood (nats) of each sample's tokens after the first, in the order of the samples.
-
-        Args:
-            samples: token numbers of each, at least two, BOS included.
-
-        Raises:
-            EngineError: a sample is longer than the model can read.
-        """
-        self._check(samples)
-        found: dict[int, float] = {}
-
-        def process(batch: list[int]) -> None:
-            hidden = self._hidden([samples[i] for i in batch])
-            for i, states in zip(batch, hidden, strict=True):
-                targets = torch.tensor(samples[i][1:], device=states.device)[:, None]
-                logprobs = self._logprobs(states[: len(samples[i]) - 1], targets)
-                found[i] = float(logprobs.double().sum())
-
-        self.budget.run(range(len(samples)), lambda i: len(samples[i]), process)
-        return [found[i] for i in range(len(samples))]
-
-    def _check(self, samples: Sequence[Sequence[int]]) -> None:
-        if self.limit is not None:
-            check_length(samples, self.limit)
+        """Return the log-likelihood (nats) of each sample: `Scorer.log_likelihoods`."""
+        return self._scorer.log_likelihoods(samples)
 
     # Answers --------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from crane.figures.style import BLACK, DIVERGING, Style, legible_on, looks
 from crane.names import ORIGINAL
@@ -40,14 +41,21 @@ def drop_heatmap(
     )
     seeds = effects["seeds"].to_numpy()
     digits = 3 if labels.kind_of(suite) == "nlu" else 2
+    sizes = masked.groupby("benchmark")["n"].first()
+    names = [f"{labels.benchmarks[name]['label']}\nn = {sizes[name]:,.0f}" for name in benchmarks]
+    note = style.wrapped(f"Drop: original − masked ({labels.measure_of(suite)}){labels.judge_line(suite)}")
 
     with style.applied():
-        figure = Figure(figsize=(style.width, 0.19 * len(drops) + 1.1), layout="constrained")
+        above = max(map(style.length, names)) if style.narrow else style.height(names[0])
+        height = 0.19 * len(drops) + above + style.height(note) + 0.75
+        figure = Figure(figsize=(style.width, height), layout="constrained")
         heat, bars = figure.subplots(1, 2, sharey=True, width_ratios=[1.8 if style.narrow else 2.7, 1])
         extreme = float(np.nanmax(np.abs(drops))) or 1.0
         image = heat.imshow(drops, cmap=DIVERGING, norm=Normalize(-extreme, extreme), aspect="auto")
         for row, column in np.ndindex(drops.shape):
             text = _signed(float(drops[row, column]), digits)
+            if style.narrow:
+                text = text.replace("0.", ".", 1) if abs(drops[row, column]) < 1 else text
             if seeds[row] > 1 and len(benchmarks) <= 3 and not style.narrow:
                 ends = (_signed(float(bound[row, column]), digits) for bound in (low, high))
                 text += f" ({'…'.join(ends)})".replace("+", "")
@@ -58,8 +66,6 @@ def drop_heatmap(
                 heat.add_patch(
                     Rectangle((column - 0.48, row - 0.44), 0.96, 0.88, fill=False, lw=0.9, zorder=3)
                 )
-        sizes = masked.groupby("benchmark")["n"].first()
-        names = [f"{labels.benchmarks[name]['label']}\nn = {sizes[name]:,.0f}" for name in benchmarks]
         heat.set_xticks(range(len(benchmarks)), names, rotation=90 if style.narrow else 0)
         heat.xaxis.tick_top()
         heat.tick_params(length=0)
@@ -67,17 +73,11 @@ def drop_heatmap(
         shown = dict.fromkeys(labels.languages) if style.narrow else labels.languages
         heat.set_yticks(range(len(drops)), [shown[code] or code for code in effects["mask_language"]])
         _method_names(heat, labels, effects, style)
-        figure.colorbar(
-            image,
-            ax=heat,
-            location="bottom",
-            aspect=40,
-            pad=0.02,
-            shrink=0.8,
-            label=style.wrapped(
-                f"Drop: original − masked ({labels.measure_of(suite)}){labels.judge_line(suite)}"
-            ),
-        )
+        ticks = MaxNLocator(3 if style.narrow else 7)
+        figure.colorbar(image, ax=heat, location="bottom", aspect=40, pad=0.02, shrink=0.8, ticks=ticks)
+        figure.supxlabel(
+            note, fontsize=style.font_size
+        )  # across the figure: it may be wider than the bar's panel
 
         _f1_bars(bars, effects, labels, style)
         for edge in np.arange(1, len(labels.mask_sets)) * len(labels.languages) - 0.5:

@@ -12,6 +12,8 @@ from crane.results.labels import Labels, ResultsError
 
 MAX_LAYERS = 8
 LINEAR_TO = 2.0
+TICKS = (0.0, 10.0, 100.0, 1000.0, -10.0, 1.0, 3.0, 30.0, 300.0, -3.0)
+"""In the order in which they are left out last."""
 UNIT = ["layer", "site", "neuron"]
 """What tells neurons apart."""
 
@@ -50,11 +52,10 @@ def kurtosis_contrast(
     z = z[list(languages)].dropna()
     smallest, largest = float(z.to_numpy().min()), float(z.to_numpy().max())
     limits = (min(-1.0, smallest * 1.2), max(2 * threshold, largest * 1.5))
-    spots = [-10, 0, 1, 10, 100, 1000] if len(shown) > 5 else [-10, -3, 0, 1, 3, 10, 30, 100, 300, 1000]
-    ticks = [spot for spot in spots if limits[0] < spot < limits[1]]
+    panel = min(1.3, style.width / (len(shown) + 0.4))
+    ticks = _ticks(limits, 0.8 * panel, style)
 
     with style.applied():
-        panel = min(1.3, style.width / (len(shown) + 0.4))
         height = (panel + 0.22) * len(languages) + 0.65
         figure = Figure(figsize=(style.width, height), layout="constrained")
         panels = figure.subplots(len(languages), len(shown), sharex=True, sharey=True, squeeze=False)
@@ -90,3 +91,24 @@ def kurtosis_contrast(
         figure.supxlabel(style.wrapped(note), fontsize=style.font_size)
         figure.supylabel("Largest z under the other languages", fontsize=style.font_size)
     return figure
+
+
+def _ticks(limits: tuple[float, float], panel: float, style: Style) -> list[float]:
+    """Return the ticks of both axes: as many of `TICKS`, in their order, as have room in a panel of some inches."""
+
+    def place(z: float) -> float:
+        beyond = np.log10(max(abs(z), LINEAR_TO) / LINEAR_TO)
+        return float(np.clip(z, -LINEAR_TO, LINEAR_TO) / 0.9 + np.sign(z) * LINEAR_TO * beyond)
+
+    low, high = map(place, limits)
+    scale = panel / (high - low)
+    chosen: list[float] = []
+    for tick in (tick for tick in TICKS if limits[0] < tick < limits[1]):
+        apart = (
+            abs(place(tick) - place(other)) * scale
+            - (style.length(f"{tick:g}") + style.length(f"{other:g}")) / 2
+            for other in chosen
+        )
+        if all(gap > 0.04 for gap in apart):
+            chosen.append(tick)
+    return sorted(chosen)

@@ -47,7 +47,7 @@ def perplexity_heatmap(
             ratios = own["log_ratio"].to_numpy().reshape(count, count)
             image = axes.imshow(ratios, cmap=DIVERGING, norm=Normalize(-extreme, extreme), aspect="auto")
             for row, column in np.ndindex(ratios.shape):
-                axes.text(column, row, f"× {np.exp(ratios[row, column]):.2f}", ha="center", va="center",
+                axes.text(column, row, _times(float(np.exp(ratios[row, column])), style), ha="center", va="center",
                           fontsize=style.small, color=legible_on(image.to_rgba(ratios[row, column])))  # fmt: skip
                 if row == column:
                     axes.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, lw=0.9))
@@ -60,7 +60,13 @@ def perplexity_heatmap(
         figure.supxlabel("Language of the texts", fontsize=style.font_size)
         documents = rows["documents"].iloc[0]
         figure.colorbar(
-            image, ax=panels.ravel().tolist(), location="right", aspect=25,
+            image, ax=figure.axes, location="right", aspect=25,
             label=f"Log of the perplexity's ratio\n(n = {documents:,.0f} documents)",
         )  # fmt: skip
     return figure
+
+
+def _times(ratio: float, style: Style) -> str:
+    """Return a factor with three digits, or all of those before the point."""
+    decimals = 2 if ratio < 10 else 1 if ratio < 100 else 0
+    return f"×{'' if style.narrow else ' '}{ratio:.{decimals}f}"

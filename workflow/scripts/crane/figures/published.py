@@ -52,7 +52,10 @@ def published_figure(
     with style.applied():
         columns = style.across(len(measures), 1.6)
         lines = math.ceil(len(measures) / columns)
-        figure = Figure(figsize=(style.width, lines * (0.19 * len(masks) + 0.6) + 0.9), layout="constrained")
+        above = 0.75 if style.narrow else 0.6
+        figure = Figure(
+            figsize=(style.width, lines * (0.19 * len(masks) + above) + 0.9), layout="constrained"
+        )
         grid = figure.subplots(lines, columns, sharey=True, squeeze=False)
         panels = list(grid.flat)
         for axes in panels[len(measures) :]:
@@ -85,11 +88,14 @@ def published_figure(
                 axes.set_title(LANGSPEC_F1)
                 axes.set_xlim(left=min(0, axes.get_xlim()[0]))
             else:
-                own = f"{labels.benchmarks[benchmark]['label']}, n = {sizes[benchmark]:,.0f}"
+                size = f"n = {sizes[benchmark]:,.0f}"
+                between = "\n" if style.narrow else ", "
+                own = f"{labels.benchmarks[benchmark]['label']}{between}{size}"
                 axes.set_title(f"{own}\npaper: {BENCHMARKS[measure]}", fontsize=style.small)
                 axes.set_xlabel(
                     labels.measure_of(labels.benchmarks[benchmark]["suite"]), fontsize=style.small
                 )
+            axes.margins(x=0.08)
             axes.tick_params(axis="y", length=0)
             axes.grid(axis="y", color="#EEEEEE", lw=0.6)
         names = [

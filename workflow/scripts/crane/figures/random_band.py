@@ -40,7 +40,7 @@ def random_band(
     with style.applied():
         across = style.across(len(labels.languages), 2.0)
         lines = len(labels.models) * math.ceil(len(labels.languages) / across)
-        figure = Figure(figsize=(style.width, (0.2 * len(heights) + 0.4) * lines + 0.6), layout="constrained")
+        figure = Figure(figsize=(style.width, (0.2 * len(heights) + 0.5) * lines + 0.6), layout="constrained")
         panels = figure.subplots(lines, across, sharex=True, sharey=True, squeeze=False)
         places = list(product(labels.models, labels.languages))
         for axes in panels.flat[len(places) :]:
@@ -67,10 +67,11 @@ def random_band(
                     text = f"{effect['null_percentile']:.0f}  {effect['null_p']:.2f}"
                     _beside(axes, height, text if likeness == LIKENESS[-1] else f"({text})", style)
             title = f"{labels.languages[code]}, n = {rows['questions'].iloc[0]:,.0f}"
-            if across < len(labels.languages):  # over the names, away from the heading of the numbers
-                axes.set_title(f"{labels.models[model]}: {title}", loc="right")
+            above = style.font_size + 4  # over the heading of the numbers
+            if across < len(labels.languages):
+                axes.set_title(f"{labels.models[model]}: {title}", loc="right", pad=above)
             else:
-                axes.set_title(title, loc="left")
+                axes.set_title(title, loc="left", pad=above)
             _beside(axes, -0.75, "%ile  p", style)
         for axes, model in zip(panels[:, 0], labels.models, strict=False):
             if across == len(labels.languages):

@@ -110,7 +110,8 @@ def overlap_figure(overlap: pd.DataFrame, labels: Labels, *, style: Style | None
         figure = Figure(figsize=(style.width, height), layout="constrained")
         axes = figure.subplots()
         norm = Normalize(0, max(float(np.nanmax(apart)), 0.01))
-        image = axes.imshow(apart, cmap=SEQUENTIAL, norm=norm)
+        # Not aspect="equal", for which the constrained layout leaves too little room for the names.
+        image = axes.imshow(apart, cmap=SEQUENTIAL, norm=norm, aspect="auto")
         if len(masks) <= MOST_NUMBERS and not style.narrow:
             for row, column in np.argwhere(np.isfinite(apart)):
                 dark = norm(apart[row, column]) > 0.5
@@ -151,7 +152,7 @@ def _name_masks(axes: Axes, labels: Labels, sizes: pd.Series, style: Style) -> N
     else:
         axes.set_xticks(masks, languages * len(labels.mask_sets))
         axes.set_yticks(masks, [f"{code} {size:,.0f}" for (_, code), size in sizes.items()])
-        left, below = 2.4 + 0.62 * len(f"{sizes.max():,.0f}"), 2.2
+        left, below = 3.2 + 0.62 * len(f"{sizes.max():,.0f}"), 2.2
     slanted = style.narrow or len(labels.mask_sets) > 6
     for place, label in enumerate(labels.mask_sets):
         middle = (place + 0.5) * step - 0.5
@@ -201,7 +202,8 @@ def mask_layers(
                 axes.plot(own["layer"], share, color=colour, marker=marker, ms=3.5, lw=1, label=name)
             axes.set_title(language)
             axes.set_xlabel("Layer")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            room = int(style.width / len(labels.languages) / 0.35) - 1
+            axes.xaxis.set_major_locator(MaxNLocator(max(1, min(room, 9)), integer=True))
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         panels[0].set_ylim(bottom=0)
         panels[0].set_ylabel("Share of neurons")

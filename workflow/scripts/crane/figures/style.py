@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from crane.artefacts import atomic_file
 from crane.results.labels import Labels, ResultsError
@@ -61,6 +62,14 @@ class Style:
         """Rows between two blocks of rows; in a narrow figure a block's name stands there (`name_block`)."""
         return 1.4 if self.narrow else 0.6
 
+    def height(self, text: str, size: float | None = None) -> float:
+        """Return the inches that a text of several lines takes, by default at `font_size`."""
+        return (text.count("\n") + 1) * 1.25 * (size or self.font_size) / 72
+
+    def length(self, text: str, size: float | None = None) -> float:
+        """Return about the inches that the longest line of a text takes, by default at `small`."""
+        return max(map(len, text.split("\n"))) * 0.6 * (size or self.small) / 72
+
     def wrapped(self, text: str) -> str:
         """Break the lines of a text that runs across the figure."""
         width = int(self.width * 72 / (0.56 * self.font_size))
@@ -101,12 +110,17 @@ def legible_on(colour: tuple[float, ...]) -> str:
 
 
 def name_block(axes: Axes, name: str, first: float, style: Style) -> None:
-    """Write the name of a block of rows above its first one, where it has no room beside them."""
+    """Write the name of a block of rows above its first one, where it has no room beside them.
+
+    It runs over the panels: they make no room for it, and those behind `axes` become transparent so as not to cover it.
+    """
     written = axes.annotate(
-        name, (0, first - 0.6), (-8, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points", va="bottom",
-        fontsize=style.small, annotation_clip=False,
+        name, (0, first - 0.6), (4, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points", va="bottom",
+        fontsize=style.small, annotation_clip=False, path_effects=[withStroke(linewidth=2, foreground="white")],
     )  # fmt: skip
-    written.set_in_layout(False)  # it runs over the panels, which need not make room for it
+    written.set_in_layout(False)
+    for other in axes.get_figure(root=True).axes:  # type: ignore[union-attr]
+        other.patch.set_visible(other is axes)
 
 
 def save(figure: Figure, pdf: str | Path, png: str | Path, style: Style | None = None) -> None:

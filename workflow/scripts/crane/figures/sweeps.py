@@ -74,10 +74,10 @@ def sweep_figure(
                     axes.axhline(0, color=BLACK, lw=0.6)
                 for setting in points.loc[points["configured"], "setting"].unique():
                     axes.axvline(places[setting], color=GREY, ls=":", lw=0.8)
+        names = [setting.replace("× ", "") for setting in settings]
+        turned = _crowded([places[setting] for setting in settings], names, len(labels.languages), style)
         for axes in panels[-1]:
-            axes.set_xticks(
-                [places[setting] for setting in settings], [s.replace("× ", "") for s in settings]
-            )
+            axes.set_xticks([places[setting] for setting in settings], names, rotation=90 if turned else 0)
             axes.xaxis.set_minor_locator(NullLocator())
         about = f"{labels.title_of(suite)}, n = {questions_by_language(points)}"
         figure.supxlabel(
@@ -100,8 +100,19 @@ def _places(values: pd.Series, *, logarithmic: bool) -> dict[str, float]:
     """Return where each setting stands: budgets by their logarithm, others by their number, `mean` at the end."""
     known = values.dropna().astype(float)
     places = np.log2(known) if logarithmic else known
-    beyond = float(places.max()) + 0.3 * max(float(places.max() - places.min()), 1.0) if len(places) else 0.0
+    beyond = float(places.max()) + 0.45 * max(float(places.max() - places.min()), 1.0) if len(places) else 0.0
     return {str(setting): float(places.get(setting, beyond)) for setting in values.index}
+
+
+def _crowded(places: Sequence[float], names: Sequence[str], panels: int, style: Style) -> bool:
+    """Say whether ticks at these places, in panels side by side, have too little room for their names in a row."""
+    inches = (style.width - 0.7) / panels - 0.2
+    scale = inches / 1.1 / ((places[-1] - places[0]) or 1.0)
+    steps = (
+        (after - before) * scale - (style.length(one) + style.length(other)) / 2
+        for before, after, one, other in zip(places, places[1:], names, names[1:], strict=False)
+    )
+    return any(step < 0.05 for step in steps)
 
 
 def _with_unmasked(points: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,32 @@ IGNORED = ("rope_freqs.weight",)
 """Tensors of a GGUF file that repeat what its metadata says."""
 
 
+UNREADABLE = (OSError, ValueError, KeyError, NotImplementedError, IndexError)
+"""What transformers and gguf raise on a file that they cannot read."""
+
+
+def check_gguf(source: Path, name: str, layers: int, intermediate_size: int) -> Any:
+    """Check what a GGUF file says of its model, and return it as a configuration of transformers.
+
+    Raises:
+        ModelError: the file is missing or no readable GGUF file, or its model has another shape.
+        UnsupportedModelError: the model's family is unknown.
+    """
+    if not source.is_file():
+        raise ModelError(f"{source}: no such GGUF file (models.<name>.path)")
+    try:
+        config = AutoConfig.from_pretrained(source.parent, gguf_file=source.name)
+    except UNREADABLE as error:
+        raise _unreadable(source, error) from error
+    family_of(config)
+    check_shape(config, name, layers, intermediate_size)
+    return config
+
+
+def _unreadable(source: Path, error: Exception) -> ModelError:
+    return ModelError(f"{source}: not a readable GGUF file of a supported model ({error})")
+
+
 def dequantise(source: Path, target: Path, name: str, layers: int, intermediate_size: int) -> dict[str, Any]:
     """Write the model of a GGUF file as a Hugging Face folder in float32, with tokenizer and `manifest.json`.
 
@@ -31,23 +57,21 @@ def dequantise(source: Path, target: Path, name: str, layers: int, intermediate_
         The manifest: source, what was done, SHA-256 of the source and of every file written.
 
     Raises:
-        ModelError: the file is not a readable GGUF file, or its model differs from the study's.
+        ModelError: as of `check_gguf`; or tensors are missing, or have no place in the model.
         UnsupportedModelError: the model's family is unknown.
     """
     from gguf import GGUFReader
 
+    config = check_gguf(source, name, layers, intermediate_size)
     where: dict[str, Any] = {"gguf_file": source.name}
     try:
         reader = GGUFReader(source)
-        config = AutoConfig.from_pretrained(source.parent, **where)
-        family_of(config)
-        check_shape(config, name, layers, intermediate_size)
         quantised, report = AutoModelForCausalLM.from_pretrained(
             source.parent, dtype=torch.float32, output_loading_info=True, **where
         )
         tokenizer = AutoTokenizer.from_pretrained(source.parent, **where)
-    except (OSError, ValueError, KeyError, NotImplementedError, IndexError) as error:
-        raise ModelError(f"{source}: not a readable GGUF file of a supported model ({error})") from error
+    except UNREADABLE as error:
+        raise _unreadable(source, error) from error
     _check_tensors(source, reader, quantised, report)
     kinds = sorted({tensor.tensor_type.name for tensor in reader.tensors})
     # Saved as it is, the model would still count as quantised.

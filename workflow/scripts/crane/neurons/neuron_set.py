@@ -16,6 +16,13 @@ Indices = np.ndarray
 """int64 `[n]`, strictly ascending."""
 
 
+def jaccard(one: Mapping[int, Indices], other: Mapping[int, Indices]) -> float:
+    """Return |A and B| / |A or B| of two sets of neurons (layer -> indices); two empty sets are the same one: 1."""
+    shared = sum(len(np.intersect1d(one[k], other[k], assume_unique=True)) for k in one.keys() & other.keys())
+    either = sum(map(len, one.values())) + sum(map(len, other.values())) - shared
+    return shared / either if either else 1.0
+
+
 @dataclass(frozen=True)
 class NeuronSet(Mapping[str, Mapping[int, Indices]]):
     """language -> layer -> neuron indices, at one site of a model with `layers` decoder layers."""
@@ -123,15 +130,10 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         return {(k, int(i)) for k, indices in self[language].items() for i in indices}
 
     def jaccard(self, other: Self) -> dict[str, float]:
-        """Return |A and B| / |A or B| for each language of both sets; 1 where both are empty."""
+        """Return `jaccard` for each language of both sets."""
         if self.site != other.site:
             raise ValueError(f"sets at different sites: {self.site!r} and {other.site!r}")
-        result = {}
-        for language in self:
-            if language in other:
-                mine, theirs = self._keys(language), other._keys(language)
-                result[language] = len(mine & theirs) / len(mine | theirs) if mine | theirs else 1.0
-        return result
+        return {language: jaccard(self[language], other[language]) for language in self if language in other}
 
     # Parquet ------------------------------------------------------------------------------------------
 

@@ -17,10 +17,10 @@ class Assumptions(NamedTuple):
     start_minutes: float = 2.0
     """Minutes to start a GPU job: Python, engine, weights."""
     sample_share: float = 0.3
-    """Mean length of a sample cut to `max_tokens`, as a share of it, while no corpus is there (Wikipedia at 2,048)."""
+    """Mean length of a document cut to `max_tokens`, as a share of it, before there is a corpus (Wikipedia, 2,048)."""
     tokens_per_question: float = 178.0
-    """Of a multiple-choice question or a solved example, while no prompts are there: MMLU has 14,042 questions,
-    and 2.5 M of their tokens, 5-shot, are not in the prefix cache."""
+    """Of a multiple-choice question or a solved example, while no prompts are there (5-shot MMLU: 2.5 M tokens of
+    14,042 questions are not in the prefix cache)."""
     answer_tokens: float = 200.0
     """Mean length of an answer that ends by itself."""
     endless_answers: float = 0.05

@@ -33,9 +33,11 @@ def _models(study: Study) -> Iterator[Named]:
 def _local_model(study: Study, name: str) -> str:
     # Imported here, because only a local model needs transformers, whose import takes seconds.
     from crane.models.folders import check_folder
+    from crane.models.gguf_files import check_gguf
 
     settings = study.config["models"][name]
-    check_folder(Path(settings["path"]), name, settings["layers"], settings["intermediate_size"])
+    check = check_gguf if settings["path"].endswith(".gguf") else check_folder
+    check(Path(settings["path"]), name, settings["layers"], settings["intermediate_size"])
     return settings["path"]
 
 

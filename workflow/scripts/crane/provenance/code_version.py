@@ -56,13 +56,15 @@ def _reachable(path: Path) -> frozenset[Path]:
         current = waiting.pop()
         if current not in reached:
             reached.add(current)
-            waiting.extend(_imported(current))
+            waiting.extend(_imported(current, current.read_bytes()))
     return frozenset(reached)
 
 
-def _imported(path: Path) -> Iterator[Path]:
-    """Yield the files of the modules of `crane` that a file imports, at any depth of its code."""
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
+@cache
+def _imported(path: Path, source: bytes) -> tuple[Path, ...]:
+    """Return the files of the modules of `crane` that a file imports, at any depth of its code."""
+    files: list[Path] = []
+    for node in ast.walk(ast.parse(source, filename=str(path))):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -70,7 +72,8 @@ def _imported(path: Path) -> Iterator[Path]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         for name in names:
             if name.split(".")[0] == "crane":
-                yield from _files(name)
+                files += _files(name)
+    return tuple(files)
 
 
 def _files(module: str) -> Iterator[Path]:

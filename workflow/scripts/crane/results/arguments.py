@@ -47,10 +47,13 @@ def arguments(
         function: the function; of the wildcards it gets those that it has a parameter for.
         inputs: name -> path or paths, each read by `read`.
         wildcards: of the job.
-        params: of the rule; `labels` becomes `Labels`, `settings` further arguments.
+        params: of the rule; `labels` becomes `Labels`, `settings` further arguments. None is no argument: with it a
+            rule that is made from another one takes back a param of that one.
     """
     accepted = inspect.signature(function).parameters
-    handed = {name: value for name, value in params.items() if name not in NOT_HANDED_OVER}
+    handed = {
+        name: value for name, value in params.items() if name not in NOT_HANDED_OVER and value is not None
+    }
     if "labels" in handed:
         handed["labels"] = Labels(**handed["labels"])
     return {

@@ -9,7 +9,7 @@ import pandas as pd
 
 from crane.models.architectures import Site
 from crane.names import HALVES
-from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.neuron_set import NeuronSet, jaccard
 from crane.selection.choose import choose
 from crane.selection.ranking import SelectionError
 
@@ -19,21 +19,14 @@ OUTLIER = 0.5
 """One sample dominates a neuron's kurtosis if its share of the fourth central sum exceeds this."""
 
 
-def jaccard(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray]) -> float:
-    """Return |A and B| / |A or B| of two sets of neurons (layer -> indices); undefined where both are empty."""
-    shared = sum(len(np.intersect1d(one[k], other[k], assume_unique=True)) for k in one.keys() & other.keys())
-    either = sum(map(len, one.values())) + sum(map(len, other.values())) - shared
-    return shared / either if either else np.nan
-
-
 def expected_jaccard(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray], width: int) -> float:
     """Return the Jaccard index of the expected overlap of two sets drawn at random with these counts per layer.
 
-    Layer k of `width` neurons shares a_k b_k / width on average.
+    Layer k of `width` neurons shares a_k b_k / width on average. Two empty sets: 1, as of `jaccard`.
     """
     shared = sum(len(one[k]) * len(other[k]) / width for k in one.keys() & other.keys())
     either = sum(map(len, one.values())) + sum(map(len, other.values())) - shared
-    return shared / either if either else np.nan
+    return shared / either if either else 1.0
 
 
 def split_half(

@@ -3,6 +3,8 @@
 Imported by the Snakefile on every node, so nothing heavy is imported here.
 """
 
+import hashlib
+import json
 from typing import Any
 
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
@@ -97,13 +99,56 @@ def job_settings(study: Study, model: str, mask_sets: list[str]) -> dict[str, An
     }
     sets = {
         mask_set: {
-            "neurons": "" if mask_set == ORIGINAL else study.masks.neurons_of(mask_set),
-            "intervention": study.masks.intervention(mask_set),
-            "asked": [name for part in parts(study, model, mask_set) for name in prompt_names(study, part)],
+            **_masked(study, mask_set),
+            "parts": {part: list(prompt_names(study, part)) for part in parts(study, model, mask_set)},
         }
         for mask_set in mask_sets
     }
     return {"mask_sets": sets, "prompts": prompts}
+
+
+def receipts(study: Study, model: str, mask_set: str, code: str) -> dict[str, str]:
+    """Return where a job notes which stored parts answer what is asked under a mask set: part -> file.
+
+    The name of a file holds the hash of all settings that decide the answers, so that it is missing when one of them
+    changes. It holds no hash of what other jobs make (neurons, prompts): their times decide, as everywhere.
+
+    Args:
+        study: the study.
+        model: that answers.
+        mask_set: under which it answers.
+        code: version of the code that asks.
+    """
+    deciding = {
+        **_masked(study, mask_set),
+        **{key: study.pick(key) for key in ("engine", "evaluation.dtype")},
+        "code": code,
+    }
+    folder = f"{study.results}/parts/receipts/{model}/{mask_set}"
+    return {
+        part: f"{folder}/{part}-{_short_hash([deciding, list(prompt_names(study, part)), answering(study, part)])}.json"
+        for part in parts(study, model, mask_set)
+    }
+
+
+def job_name(receipts: list[str]) -> str:
+    """Return a name of a job that says all that it makes."""
+    return _short_hash(receipts)
+
+
+def answering(study: Study, part: str) -> dict[str, Any]:
+    """Return the settings that decide an answer to a given prompt; there are none where nothing is generated."""
+    return study.pick(*(f"open_questions.{key}" for key in ANSWERING)) if part == OPEN_SUITE else {}
+
+
+def _masked(study: Study, mask_set: str) -> dict[str, Any]:
+    """Return what is done to which neurons."""
+    neurons = "" if mask_set == ORIGINAL else study.masks.neurons_of(mask_set)
+    return {"neurons": neurons, "intervention": study.masks.intervention(mask_set)}
+
+
+def _short_hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def interventions(study: Study, model: str, group: str) -> dict[str, Any]:

@@ -23,10 +23,10 @@ class _Corpora(Section):
     sample: Given[Literal["window", "pack", "document"]] = Field(
         default=None,
         description="window (default): exactly max_tokens at a random place of each document that has them; pack: "
-        "documents joined and cut into such pieces; document: each cut to at most max_tokens, as in the paper.",
+        "documents joined and cut into such pieces; document: each cut to at most max_tokens.",
     )
     max_tokens: int = Field(
-        ge=2, description="Tokens of a sample, the same in all languages; 2048 in the paper's study."
+        ge=2, description="Tokens of a sample (of sample: document: at most), the same in all languages."
     )
     seed: Seed
     shards: int = Field(

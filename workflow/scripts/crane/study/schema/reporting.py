@@ -26,7 +26,7 @@ class Figures(Section):
 
 
 class Plan(Section):
-    """Assumptions of `snakemake plan`, in place of those of crane.preflight.assumptions; they change no result."""
+    """Assumptions of `snakemake plan` that replace those of crane.preflight.assumptions; they change no result."""
 
     gpu_tflops: Given[PositiveAmount] = Field(
         default=None, description="Peak throughput of one GPU in bfloat16, in TFLOP/s."

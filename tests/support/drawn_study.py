@@ -1,0 +1,389 @@
+"""Studies whose measurements are drawn at random, and every table and figure of them: no model is asked."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from crane.figures import (
+    drops,
+    judge_scores,
+    kurtosis_contrast,
+    perplexity,
+    published,
+    random_band,
+    stability,
+    sweeps,
+    transfer,
+)
+from crane.figures.style import Style
+from crane.names import NO_MASK, ORIGINAL
+from crane.neurons.neuron_set import NeuronSet
+from crane.results.labels import Labels
+from crane.scores import perplexity as perplexities
+from crane.scores.mask_sets import with_groups, with_null, with_tests
+from crane.scores.summary import summarise
+from crane.scores.sweeps import score_sweep
+from crane.selection.random_like import random_like
+from crane.selection.stability import overlap
+from crane.study import outputs
+from crane.study.study import Study
+from crane.tables import evidence, judges, mask_counts, matrices, paper
+from crane.tables import published as published_tables
+from crane.tables import stability as stability_tables
+from crane.tables import sweeps as sweep_tables
+from crane.tables.rendering import Table
+from matplotlib.figure import Figure
+
+from support.published_beside import printed_files
+from support.study_config import preset, whole_demo
+
+QUESTIONS = 40
+RESAMPLES = 100
+FIGURES: dict[str, Callable[..., Figure]] = {
+    "stability": stability.stability_figure,
+    "overlap": stability.overlap_figure,
+    "mask_layers": stability.mask_layers,
+    "kurtosis_contrast": kurtosis_contrast.kurtosis_contrast,
+    "drop_heatmap": drops.drop_heatmap,
+    "transfer": transfer.transfer,
+    "random_band": random_band.random_band,
+    "judge_scores": judge_scores.judge_scores,
+    "perplexity": perplexity.perplexity_heatmap,
+    "sweep": sweeps.sweep_figure,
+    "published": published.published_figure,
+}
+"""What draws the figures, by the beginning of their names."""
+TABLES: dict[str, Callable[..., Table]] = {
+    "stability": stability_tables.stability_table,
+    "overlap": stability_tables.overlap_table,
+    "mask_counts": mask_counts.mask_counts,
+    "matrix": matrices.drop_matrix,
+    "drop_tests": evidence.drop_tests,
+    "perplexity": matrices.perplexity_matrix,
+    "f1_differences": evidence.f1_differences,
+    "null_distribution": evidence.null_distribution,
+    "answer_language": judges.language_table,
+    "judge_agreement": judges.agreement_table,
+    "judge_usage": judges.usage_table,
+    "sweep": sweep_tables.sweep_table,
+    "published": published_tables.published_table,
+}
+"""What makes the tables but for the paper's Tables 1-4, by the beginning of their names."""
+
+
+def small_demo() -> dict[str, Any]:
+    """Return the demo in two languages and three mask sets, with two judges."""
+    config = whole_demo()
+    codes = ["en", "vi"]
+    config["languages"] = {code: config["languages"][code] for code in codes}
+    config["mask_sets"] = {name: config["mask_sets"][name] for name in ("crane", "crane_threshold", "random")}
+    config["mask_sets"]["random"]["seeds"] = 2
+    config["benchmarks"] = {f"quiz_{code}": config["benchmarks"][f"quiz_{code}"] for code in codes}
+    config["suites"] = {"quiz": list(config["benchmarks"])}
+    config["open_questions"]["suffix"] = dict.fromkeys(codes, "")
+    config["published"]["mask_sets"] = {"crane": "crane"}
+    config["published"]["benchmarks"] = {"quiz_en": "mmlu", "quiz_vi": "belebele_vi"}
+    config["judges"]["second"] = {**config["judges"]["reference"], "word_order": 2, "label": "second judge"}
+    config["sweeps"] |= {
+        "budget": {"suite": "quiz", "mask_sets": ["crane", "random"], "fractions": [0.1, 0.2], "seeds": 2},
+        "intervention": {"suite": "quiz", "mask_sets": ["crane"], "scales": [0, 0.5], "mean": True},
+    }
+    config["sweeps"]["threshold"]["thresholds"] = [2]
+    config["sweeps"]["ablation"] |= {"mask_sets": ["crane"], "statistics": ["std"], "rules": ["contrast"]}
+    config["perplexity"]["mask_sets"] = ["crane", "random"]
+    return config
+
+
+PAPER_SIZES = {
+    "mmlu": 14042, "ceval": 1346, "belebele_vi": 900, "parallel_en": 900, "parallel_zh": 900, "parallel_vi": 900,
+}  # fmt: skip
+"""Questions of the paper's benchmarks."""
+
+
+def paper_with_evidence() -> dict[str, Any]:
+    """Return the paper's study with its sweeps, with few neurons in each of its 32 layers and few seeds."""
+    config = preset("config", "evidence")
+    for model in config["models"].values():
+        model["intermediate_size"] = 64
+    for settings in config["mask_sets"].values():
+        if "seeds" in settings:
+            settings["seeds"] = 3
+    config["published"]["same_model"] = False  # it has another number of neurons
+    return config
+
+
+class DrawnStudy:
+    """A study whose answers, masks and statistics are drawn at random, deterministically.
+
+    Args:
+        config: of the study.
+        sizes: benchmark -> number of questions that is shown, in place of the few that are drawn.
+    """
+
+    def __init__(self, config: dict[str, Any], sizes: Mapping[str, int] = MappingProxyType({})) -> None:
+        self.study = Study(config)
+        self._sizes = sizes
+        self.layers = self.study.layers
+        self.width: int = config["models"][self.study.identification_model]["intermediate_size"]
+        self.labels = Labels(**self.study.labels())
+        self.mask_labels = Labels(**self.study.mask_labels())
+        self.settings = {"resamples": RESAMPLES, "seed": 0}
+
+    # Measurements ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def masks(self) -> dict[str, NeuronSet]:
+        """Masks of the shown sets, of a twentieth of all neurons or so."""
+        found: dict[str, NeuronSet] = {}
+        shape = (len(self.study.languages), self.layers, self.width)
+        for number, (name, settings) in enumerate(self.study.masks.shown.items()):
+            if settings["method"] == "random":
+                found[name] = random_like(found[settings["match"]], self.width, settings["seed"])
+            else:
+                flags = np.random.default_rng(number).random(shape) < 0.03 + 0.01 * number
+                found[name] = NeuronSet.from_flags(flags, self.study.languages)
+        return found
+
+    @cached_property
+    def neurons(self) -> dict[str, pd.DataFrame]:
+        """The masks as the rules read them."""
+        return {name: mask.to_frame() for name, mask in self.masks.items()}
+
+    def _answers(self, model: str, mask_sets: list[str], benchmarks: dict[str, Any]) -> pd.DataFrame:
+        rng = np.random.default_rng([*model.encode()])
+        masks = [(ORIGINAL, NO_MASK), *((name, code) for name in mask_sets for code in self.study.languages)]
+        frames = []
+        for benchmark, facts in benchmarks.items():
+            exam = facts["kind"] == "nlu"
+            for mask_set, code in masks:
+                hurt = 0.5 if code == facts["language"] else 0.1 if mask_set != ORIGINAL else 0.0
+                right = rng.random(QUESTIONS) >= rng.uniform(0, hurt)
+                value = right if exam else np.where(right, rng.integers(6, 11, QUESTIONS), rng.integers(1, 6))
+                known = np.where(rng.random(QUESTIONS) < 0.1, np.nan, rng.random(QUESTIONS) < 1 - hurt / 2)
+                frame = pd.DataFrame({"doc_id": range(QUESTIONS), "value": np.asarray(value, float)})
+                frames.append(
+                    frame.assign(
+                        model=model, mask_set=mask_set, mask_language=code, benchmark=benchmark, task=benchmark,
+                        stratum="", doc_hash=frame["doc_id"].astype(str),
+                        cluster=benchmark + "/" + frame["doc_id"].astype(str),
+                        probability=rng.random(QUESTIONS) if exam else np.nan,
+                        in_language=np.nan if exam else known,
+                    )
+                )  # fmt: skip
+        return pd.concat(frames, ignore_index=True)
+
+    @cached_property
+    def _scored(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        study = self.study
+        answers = [
+            self._answers(model, list(study.masks.shown), study.benchmarks)
+            for model in study.evaluated_models
+        ]
+        scores, effects = summarise(
+            pd.concat(answers), study.benchmarks, reference=study.masks.reference, **self.settings
+        )
+        groups = study.masks.groups(list(study.masks.shown))
+        counts = {
+            name: {
+                code: {"total": mask.total(code), "layers": mask.counts().loc[code].tolist()} for code in mask
+            }
+            for name, mask in self.masks.items()
+        }
+        scores["n"] = scores["benchmark"].map(self._sizes).fillna(scores["n"]).astype(int)
+        asked = scores.drop_duplicates(["suite", "language"]).set_index(["suite", "language"])["n"]
+        where = pd.MultiIndex.from_frame(effects[["suite", "mask_language"]])
+        effects["questions"] = asked.reindex(where).to_numpy()
+        return with_tests(scores, groups), with_null(effects, groups, counts)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Scores of all models, masks and benchmarks."""
+        return self._scored[0]
+
+    @property
+    def langspec_f1(self) -> pd.DataFrame:
+        """LangSpec-F1 of all models and masks."""
+        return self._scored[1]
+
+    @cached_property
+    def stability(self) -> pd.DataFrame:
+        """Stability of the masks, as it is measured where there are halves."""
+        rng = np.random.default_rng(5)
+        rows = []
+        for name, mask in self.masks.items():
+            halved = name in self.study.masks.halved
+            for code in mask:
+                total = mask.total(code)
+                rows.append(
+                    {
+                        "mask_set": name, "label": self.study.masks.shown[name]["group"], "mask_language": code,
+                        "neurons": total, "outliers": total // 5, "outlier_share": 0.2 * rng.random(),
+                        "outlier_share_all": 0.1, "neurons_even": total if halved else np.nan,
+                        "neurons_odd": total if halved else np.nan, "by_chance": 0.05 if halved else np.nan,
+                        "split_half": rng.random() if halved else np.nan, "reason": None,
+                    }
+                )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def overlap(self) -> pd.DataFrame:
+        """Jaccard index of all pairs of masks."""
+        groups = {name: settings["group"] for name, settings in self.study.masks.shown.items()}
+        return overlap(self.masks, groups, self.width)
+
+    @cached_property
+    def perplexity(self) -> pd.DataFrame:
+        """Perplexity under the masks for which the study asks."""
+        rng = np.random.default_rng(3)
+        study = self.study
+        masks = [(ORIGINAL, NO_MASK)]
+        masks += [(name, code) for name in study.perplexity_sets for code in study.languages]
+        documents = pd.DataFrame(
+            [
+                {
+                    "model": model, "mask_set": mask_set, "mask_language": code, "language": language,
+                    "sample_id": number, "text_sha256": str(number), "tokens": 20,
+                    "log_likelihood": -rng.uniform(40, 60) * (1 + 0.5 * (code == language)),
+                }
+                for model in study.perplexity_models for mask_set, code in masks
+                for language in study.languages for number in range(30)
+            ]
+        )  # fmt: skip
+        table = perplexities.summarise(documents, **self.settings)
+        return with_groups(table, study.masks.groups(study.perplexity_sets), place=2)
+
+    @cached_property
+    def kurtosis(self) -> dict[str, pd.DataFrame]:
+        """The layers' tables of z-scores, with heavy tails."""
+        found = {}
+        for layer in range(self.layers):
+            rng = np.random.default_rng([4, layer])
+            frames = [
+                pd.DataFrame(
+                    {"language": code, "neuron": range(self.width), "z": rng.standard_t(2, self.width)}
+                )
+                for code in self.study.languages
+            ]
+            found[f"layer-{layer}"] = pd.concat(frames).assign(layer=layer, site="intermediate")
+        return found
+
+    @cached_property
+    def judgements(self) -> list[dict[str, Any]]:
+        """Judgements of all judges on every answer of the unmasked models."""
+        rng = np.random.default_rng(2)
+        return [
+            {
+                "judge": judge, "model": model, "mask_set": ORIGINAL, "mask_language": NO_MASK,
+                "language": code, "question_id": number, "score": int(rng.integers(1, 11)), "reason": None,
+                "replies": [
+                    {"key": f"{judge} {model} {code} {number}", "attempt": 0,
+                     "usage": {"prompt_tokens": 700, "completion_tokens": 150}}
+                ],
+            }
+            for judge in self.study.judges.names for model in self.study.evaluated_models
+            for code in self.study.languages for number in range(QUESTIONS)
+        ]  # fmt: skip
+
+    def sweep(self, name: str) -> pd.DataFrame:
+        """Return the scored points of a sweep."""
+        if name not in self._sweeps:
+            study = self.study
+            suite = study.config["sweeps"][name]["suite"]
+            sets = study.masks.sweeps.sets_of(name)
+            answers = self._answers(study.identification_model, sets, study.scored_benchmarks(suite))
+            self._sweeps[name] = score_sweep(
+                answers, study.scored_benchmarks(suite), study.masks.sweep_points(name),
+                {mask_set: dict.fromkeys(study.languages, 100) for mask_set in sets},
+                halves=name in ("threshold", "ablation"), **self.settings,
+            )  # fmt: skip
+        return self._sweeps[name]
+
+    @cached_property
+    def _sweeps(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    # Figures and tables, as the rules call them ----------------------------------------------------------
+
+    def figures(self) -> list[str]:
+        """Return the names of the study's figures."""
+        return outputs.figures(self.study)
+
+    def figure(self, name: str, style: Style) -> Figure:
+        """Draw a figure of the study by its name."""
+        kind, model, suite = parts(name)
+        return FIGURES[kind](**self._arguments(name, kind, model, suite), style=style)
+
+    def table(self, name: str) -> Table:
+        """Make a table of the study by its name."""
+        kind, model, suite = parts(name)
+        if name in (scored := outputs.score_tables(self.study)):
+            results = {"scores": self.scores, "langspec_f1": self.langspec_f1, "labels": self.labels}
+            return paper.score_table(**results, **scored[name])
+        arguments = self._arguments(name, kind, model, suite)
+        function = TABLES[kind]
+        accepted = inspect.signature(function).parameters
+        more = {"resamples": RESAMPLES, "reference": self.study.masks.reference}
+        known = {**arguments, **{key: value for key, value in more.items() if key in accepted}}
+        return function(**{key: value for key, value in known.items() if key in accepted})
+
+    def _arguments(self, name: str, kind: str, model: str, suite: str) -> dict[str, Any]:
+        """Return the arguments of what makes a figure or a table, but for the style."""
+        study, config = self.study, self.study.config
+        results = {"labels": self.labels}
+        masks = {"labels": self.mask_labels}
+        match kind:
+            case "stability":
+                more = {"methods": study.masks.methods(), "shards": config["corpora"]["shards"]}
+                return {"stability": self.stability, **masks, **more}
+            case "overlap":
+                return {"overlap": self.overlap, **masks}
+            case "mask_layers":
+                more = {"methods": study.masks.methods(), "layers": self.layers}
+                return {"masks": self.neurons, **masks, **more}
+            case "mask_counts":
+                return {"masks": self.neurons, **masks, "layers": self.layers}
+            case "kurtosis_contrast":
+                contrast = str(study.masks.contrast)
+                labels = Labels(self.labels.languages, models=self.labels.models)
+                more = {
+                    "threshold": study.masks.shown[contrast]["threshold"],
+                    "masks": self.neurons[contrast],
+                }
+                return {"kurtosis": self.kurtosis, "labels": labels, **more}
+            case "drop_heatmap" | "drop_tests" | "matrix":
+                f1 = {"langspec_f1": self.langspec_f1} if kind == "drop_heatmap" else {}
+                return {"scores": self.scores, **f1, **results, "model": model, "suite": suite}
+            case "transfer":
+                return {"scores": self.scores, **results, "suite": model}
+            case "random_band" | "null_distribution" | "f1_differences":
+                return {"langspec_f1": self.langspec_f1, **results, "suite": model}
+            case "judge_scores" | "answer_language":
+                return {"scores": self.scores, **results, "model": model}
+            case "perplexity":
+                return {"perplexity": self.perplexity, **results, "model": model}
+            case "judge_agreement":
+                return {"judgements": self.judgements, "judges": study.judges.labels()}
+            case "judge_usage":
+                paid = study.judges.paid
+                asked = [one for one in self.judgements if one["judge"] in paid]
+                judges = {"judges": study.judges.labels(paid), "prices": study.judges.prices()}
+                return {"judgements": asked, **judges}
+            case "published":
+                paper_scores, paper_f1 = printed_files()
+                both = {"scores": self.scores, "langspec_f1": self.langspec_f1}
+                both |= {"paper_scores": paper_scores, "paper_f1": paper_f1}
+                return {**both, **results, "published": config["published"], "model": model, "suite": suite}
+            case _:
+                sweep = name.removeprefix("sweep_")
+                asked_suite = config["sweeps"][sweep]["suite"]
+                return {"points": self.sweep(sweep), **results, "sweep": sweep, "suite": asked_suite}
+
+
+def parts(name: str) -> tuple[str, str, str]:
+    """Return what a table or a figure shows, and what its name has behind hyphens: a model and a suite, or either."""
+    kind, first, second = ([*name.split("-", 2), "", ""])[:3]
+    return "sweep" if kind.startswith("sweep_") else kind, first, second

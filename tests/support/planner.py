@@ -1,0 +1,67 @@
+"""Snakemake's plans from processes forked of one that has imported it: the import takes longer than most plans.
+
+Run as a program it is that process: a line of JSON is a request, a line with an exit status is the answer.
+"""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+
+def plan(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Return what `snakemake` with these arguments says; for commands that start no job."""
+    with tempfile.TemporaryDirectory() as temporary:
+        out, err = (Path(temporary, name) for name in ("out", "err"))
+        request = {
+            "arguments": list(arguments), "folder": str(folder), "environment": dict(environment), "out": str(out),
+            "err": str(err),
+        }  # fmt: skip
+        process = _started()
+        print(json.dumps(request), file=process.stdin, flush=True)
+        status = int(process.stdout.readline())
+        return subprocess.CompletedProcess(
+            arguments, status, *(p.read_text(errors="replace") for p in (out, err))
+        )
+
+
+@cache
+def _started() -> subprocess.Popen[str]:
+    # -P: the folder of this file holds nothing that Snakemake should import.
+    process = subprocess.Popen(
+        [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    atexit.register(process.terminate)
+    return process
+
+
+def _serve() -> None:
+    import pydantic  # noqa: F401  # the models of a study
+    import smart_open  # noqa: F401  # Snakemake imports it late
+    from snakemake import cli
+
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            for number, name in [(1, "out"), (2, "err")]:
+                os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT), number)
+            os.chdir(request["folder"])
+            os.environ.clear()
+            os.environ.update(request["environment"])
+            sys.argv = ["snakemake", *request["arguments"]]
+            sys.dont_write_bytecode = True
+            cli.main()
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        print(status, flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

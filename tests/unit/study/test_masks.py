@@ -1,0 +1,90 @@
+"""The mask sets of a study: seeds expanded, matched sets drawn together, and what decides their neurons."""
+
+from typing import Any
+
+from crane.study.study import Study
+from support.study_config import REMOVE, changed
+
+
+def test_random_sets_are_expanded_by_seed(config: dict[str, Any]) -> None:
+    masks = Study(changed(config, mask_sets__random__seeds=3)).masks
+    names = [name for name, settings in masks.shown.items() if settings["group"] == "random"]
+    assert names == ["random-0", "random-1", "random-2"]
+    assert [masks.shown[name]["seed"] for name in names] == [0, 1, 2]
+    assert masks.by_method("random") == [*names, *(f"random_dispersion-{seed}" for seed in range(5))]
+    assert masks.shown["crane"]["group"] == "crane"
+
+
+def test_a_study_of_one_mask_set_compares_it_with_none(config: dict[str, Any]) -> None:
+    assert Study(config).masks.reference == "crane"
+    sets = {"crane": config["mask_sets"]["crane"]}
+    one = changed(config, mask_sets=sets, sweeps=REMOVE, perplexity=REMOVE, published=REMOVE)
+    assert Study(one).masks.reference is None
+
+
+def test_the_seeds_of_one_random_set_are_drawn_by_one_job(config: dict[str, Any]) -> None:
+    masks = Study(config).masks
+    drawn = dict(masks.drawn())
+    assert drawn["random"] == {f"random-{seed}": seed for seed in range(5)}
+    assert drawn["random_dispersion"] == {f"random_dispersion-{seed}": seed for seed in range(5)}
+    every = [name for seeds in drawn.values() for name in seeds]
+    assert sorted(every) == sorted(masks.chosen_by("random")) and len(every) > 10
+    for seeds in drawn.values():
+        assert len({masks.matched_by(name) for name in seeds}) == 1
+
+
+def test_labels_and_interventions_decide_no_neurons(config: dict[str, Any]) -> None:
+    before = Study(config).masks
+    edited = changed(
+        config, mask_sets__lape__label="Another", mask_sets__lape__intervention={"scale": 0.5},
+        mask_sets__random__seeds=7,
+    )  # fmt: skip
+    after = Study(edited).masks
+    for name in ("lape", "random-0"):
+        assert after.selection(name) == before.selection(name)
+    assert after.intervention("lape") == {"scale": 0.5} and before.intervention("lape") == {}
+    assert list(before.selection("crane")) == sorted(before.selection("crane"))
+
+
+def test_groups_name_the_set_without_its_seed_and_the_unmasked_model(config: dict[str, Any]) -> None:
+    masks = Study(changed(config, mask_sets__lape__intervention={"mean": True})).masks
+    assert masks.groups(["lape", "random-1"]) == {
+        "lape": {"group": "lape", "method": "lape", "intervention": {"mean": True}},
+        "original": {"group": "original", "method": "original", "intervention": {}},
+        "random-1": {"group": "random", "method": "random", "intervention": {}},
+    }
+
+
+def test_the_figure_of_kurtosis_shows_the_first_set_with_a_threshold_on_the_layers_z(
+    config: dict[str, Any],
+) -> None:
+    assert Study(config).masks.contrast == "crane_threshold"
+    without = changed(config, mask_sets__crane_threshold=REMOVE, sweeps=REMOVE)
+    assert Study(without).masks.contrast is None
+    assert Study(changed(config, mask_sets__crane_threshold__normalise="global")).masks.contrast is None
+
+
+def test_sets_of_another_relevance_run_are_not_chosen_again_on_halves(config: dict[str, Any]) -> None:
+    plain = Study(config).masks
+    assert plain.halved == ["crane", "crane_small", "crane_threshold", "dispersion", "lape", "lape_matched"]
+    other = Study(changed(config, mask_sets__crane_small__relevance="logprob")).masks
+    assert other.halved == [name for name in plain.halved if name != "crane_small"]
+    assert other.variant("crane_small") == "-logprob" and other.variants == ["", "-logprob"]
+
+
+def test_only_variants_that_a_set_is_chosen_from_are_used(config: dict[str, Any]) -> None:
+    unused = changed(config, sweeps=REMOVE)
+    assert Study(unused).masks.used_variants == []
+    assert Study(unused).masks.variants == ["", "-logprob"]
+    assert Study(config).masks.used_variants == ["-logprob"]
+
+
+def test_points_of_a_sweep_name_the_file_of_their_neurons(config: dict[str, Any]) -> None:
+    masks = Study(config).masks
+    for point in masks.sweep_points("intervention"):
+        assert point["neurons_of"] == "dispersion" and point["method"] == "dispersion"
+        assert list(point) == sorted(point)
+    assert {point["mask_set"] for point in masks.sweep_points("intervention")} == {
+        "dispersion", "dispersion-x0.5", "dispersion-x2", "dispersion-mean",
+    }  # fmt: skip
+    assert "dispersion-mean" not in masks.with_neurons()
