@@ -1,6 +1,6 @@
 # Needs models, questions and mask sets; makes tokenised prompts, results/<study>/prompts/<model>/<name>.parquet, and
 # every model's results for them, results/<study>/evaluations/<model>/<group>/<part>.parquet (a group is a mask set with
-# all seeds; a part is a suite, `open`, or `perplexity`). One job opens one engine and evaluates everything under several
+# all seeds; a part is a suite, `open`, or `perplexity`). One job opens one engine and evaluates all of it under several
 # mask sets; each finished condition is stored in results/<study>/parts/ at once, where an interrupted job resumes. The
 # job's outputs are receipts, results/<study>/parts/receipts/: they name the parts, which collect_answers reads.
 SPEED = config["evaluation"]
