@@ -147,16 +147,16 @@ class DrawnStudy:
     @cached_property
     def masks(self) -> dict[str, NeuronSet]:
         """Masks of the shown sets, of a tenth of all neurons or less; those of one method are parts of each other."""
-        found: dict[str, NeuronSet] = {}
+        drawn: dict[str, NeuronSet] = {}
         shape = (len(self.study.languages), self.layers, self.width)
         for number, (name, settings) in enumerate(self.study.masks.shown.items()):
             if settings["method"] == "random":
-                found[name] = random_like(found[settings["match"]], self.width, settings["seed"])
+                drawn[name] = random_like(drawn[settings["match"]], self.width, settings["seed"])
             else:
                 field = np.random.default_rng([*settings["method"].encode()]).random(shape)
                 flags = field < 0.1 / (1 + number % 3 / 4)
-                found[name] = NeuronSet.from_flags(flags, self.study.languages)
-        return found
+                drawn[name] = NeuronSet.from_flags(flags, self.study.languages)
+        return drawn
 
     @cached_property
     def neurons(self) -> dict[str, pd.DataFrame]:
@@ -269,7 +269,7 @@ class DrawnStudy:
     @cached_property
     def kurtosis(self) -> dict[str, pd.DataFrame]:
         """The layers' tables of z-scores, with heavy tails."""
-        found = {}
+        drawn = {}
         for layer in range(self.layers):
             rng = np.random.default_rng([4, layer])
             frames = [
@@ -278,8 +278,8 @@ class DrawnStudy:
                 )
                 for code in self.study.languages
             ]
-            found[f"layer-{layer}"] = pd.concat(frames).assign(layer=layer, site="intermediate")
-        return found
+            drawn[f"layer-{layer}"] = pd.concat(frames).assign(layer=layer, site="intermediate")
+        return drawn
 
     @cached_property
     def judgements(self) -> list[dict[str, Any]]:
