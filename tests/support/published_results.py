@@ -52,7 +52,16 @@ def published() -> tuple[pd.DataFrame, pd.DataFrame]:
     f1 = f1.assign(mask_set=f1["method"], label=f1["method"])
     f1["kind"] = f1["table"].map({"table1": "nlu", "table2": "open", "table3": "nlu", "table4": "open"})
     f1["suite"] = f1["kind"].map({"nlu": "exam", "open": "open"})
-    undefined = ["neurons", "low", "high", "precision", "recall", "target_drop", "target_drop_low"]
+    undefined = [
+        "neurons",
+        "neurons_asked",
+        "low",
+        "high",
+        "precision",
+        "recall",
+        "target_drop",
+        "target_drop_low",
+    ]
     f1[[*undefined, "target_drop_high", "other_drop", "distinguishable", "f1_probability"]] = np.nan
     return scores.drop(columns=["table", "original"]), f1.drop(columns="table")
 

@@ -13,7 +13,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, TABLE_FORMS
 from crane.provenance.code_version import code_version
 from crane.study import evaluations, outputs
-from crane.study.check import ConfigError
+from crane.study.check import ConfigError, drop_nulls
 from crane.study.study import Study
 
 # Threads that wait must not spin: two jobs on one machine would starve each other.
@@ -22,6 +22,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Jobs load from folders; the rules named download_* alone go online (crane.downloads.transfer.online).
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
 
+drop_nulls(config)
 try:
     study = Study(config)
 except ConfigError as error:
@@ -150,6 +151,38 @@ def among_evidence(result, subcategory, model="{model}", suite="{suite}"):
     """Return where the report shows a table or a figure of evidence."""
     labels = {"result": result, "model": model, "suite": suite}
     return {"category": "Evidence", "subcategory": subcategory, "labels": labels}
+
+
+def table(name, **shown):
+    """Return the files of one table, for `output`; the report shows one of them."""
+    files = {form: f"{RESULTS}/tables/{name}.{form}" for form in TABLE_FORMS}
+    return {**files, "html": report(files["html"], **shown)}
+
+
+def tabulated_by(function):
+    """Return the function that makes a table, with the hash of its code, for `params`."""
+    name = f"crane.tables.{function}"
+    return {"function": name, "code": code_version("make_table.py", named=name)}
+
+
+def figure(name, **shown):
+    """Return the files of one figure, for `output`; the report shows the PNG."""
+    path = f"{RESULTS}/figures/{name}"
+    return {"pdf": f"{path}.pdf", "png": report(f"{path}.png", **shown)}
+
+
+def among_figures(figure, model="{model}", suite="{suite}"):
+    """Return where the report shows a figure of the results."""
+    return {
+        "category": "Figures",
+        "labels": {"figure": figure, "model": model, "suite": suite},
+    }
+
+
+def drawn_by(function):
+    """Return the function that draws a figure, with the hash of its code, for `params`."""
+    name = f"crane.figures.{function}"
+    return {"function": name, "code": code_version("plot.py", named=name)}
 
 
 def share_resources(of, name):

@@ -91,7 +91,7 @@ for evaluated in study.evaluated_models:
                 **evaluations.job_settings(study, evaluated, mask_sets),
                 engine=pick("engine"),
                 dtype=pick("evaluation.dtype"),
-                store=STORE,
+                store=lambda wildcards: STORE,  # where it keeps what it computes, not what it makes
                 code=OF_EVALUATION,
             script:
                 "../scripts/evaluate_masks.py"

@@ -1,23 +1,5 @@
 # Needs the results; draws every figure as PDF and PNG: results/<study>/figures/<name>.{pdf,png}
 # One script for all: `function` is called with the inputs read, the wildcards that it takes, and the params.
-def figure(name, **shown):
-    """Return the files of one figure, for `output`; the report shows the PNG."""
-    path = f"{RESULTS}/figures/{name}"
-    return {"pdf": f"{path}.pdf", "png": report(f"{path}.png", **shown)}
-
-
-def among_figures(figure, model="{model}", suite="{suite}"):
-    """Return where the report shows a figure of the results."""
-    return {
-        "category": "Figures",
-        "labels": {"figure": figure, "model": model, "suite": suite},
-    }
-
-
-def drawn_by(function):
-    """Return the function that draws a figure, with the hash of its code, for `params`."""
-    name = f"crane.figures.{function}"
-    return {"function": name, "code": code_version("plot.py", named=name)}
 
 
 rule plot_transfer:

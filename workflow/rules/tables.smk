@@ -1,16 +1,5 @@
 # Needs the results; makes every table in all forms: results/<study>/tables/<name>.{csv,md,tex,txt,html}
 # One script for all: `function` is called with the inputs read, the wildcards that it takes, and the params.
-def table(name, **shown):
-    """Return the files of one table, for `output`; the report shows one of them."""
-    files = {form: f"{RESULTS}/tables/{name}.{form}" for form in TABLE_FORMS}
-    return {**files, "html": report(files["html"], **shown)}
-
-
-def tabulated_by(function):
-    """Return the function that makes a table, with the hash of its code, for `params`."""
-    name = f"crane.tables.{function}"
-    return {"function": name, "code": code_version("make_table.py", named=name)}
-
 
 # Scores, LangSpec-F1 and masks --------------------------------------------------------------------------
 

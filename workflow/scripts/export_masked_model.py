@@ -11,7 +11,7 @@ from joblog import job_log, provenance
 
 def main(snakemake: Any) -> None:
     """Run the rule `export_masked_model`."""
-    about = {
+    origin = {
         "masked_from": identity(snakemake.input.model),
         "mask_set": snakemake.wildcards.mask_set,
         "selection": read_metadata(snakemake.input.neurons).get("params", {}),
@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
     neurons = NeuronSet.read_parquet(snakemake.input.neurons)
     language = snakemake.wildcards.lang
     manifest = export_masked(
-        snakemake.input.model, snakemake.output.model, neurons, language, about, how.get("scale", 0.0)
+        snakemake.input.model, snakemake.output.model, neurons, language, origin, how.get("scale", 0.0)
     )
     print(manifest["masked"])
     for name, digest in manifest["sha256"].items():

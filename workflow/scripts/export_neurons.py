@@ -10,9 +10,14 @@ from joblog import job_log, provenance
 def main(snakemake: Any) -> None:
     """Run the rule `export_neurons`."""
     neurons, languages = NeuronSet.read_parquet(snakemake.input.neurons), snakemake.params.languages
-    about = {"languages": languages, "layers": neurons.layers, "site": neurons.site, **provenance(snakemake)}
+    description = {
+        "languages": languages,
+        "layers": neurons.layers,
+        "site": neurons.site,
+        **provenance(snakemake),
+    }
     neurons.write_lape(snakemake.output.pth, languages)
-    write_json(about, snakemake.output.about)
+    write_json(description, snakemake.output.about)
 
 
 if __name__ == "__main__":

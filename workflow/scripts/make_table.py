@@ -14,8 +14,10 @@ from joblog import job_log
 def main(snakemake: Any) -> None:
     """Run a rule `tabulate_*`."""
     function = named(snakemake.params.function)
-    parts = (dict(part.items()) for part in (snakemake.input, snakemake.wildcards, snakemake.params))
-    table = function(**arguments(function, *parts))
+    inputs, wildcards, params = (
+        dict(part.items()) for part in (snakemake.input, snakemake.wildcards, snakemake.params)
+    )
+    table = function(**arguments(function, inputs, wildcards, params))
     write_forms(table, Path(snakemake.output.csv).stem, snakemake.output)
 
 

@@ -12,8 +12,8 @@ def main(snakemake: Any) -> None:
     function = named(snakemake.params.function)
     params = dict(snakemake.params.items())
     style = Style(**params.pop("style"))
-    parts = (dict(part.items()) for part in (snakemake.input, snakemake.wildcards))
-    figure = function(**arguments(function, *parts, params), style=style)
+    inputs, wildcards = (dict(part.items()) for part in (snakemake.input, snakemake.wildcards))
+    figure = function(**arguments(function, inputs, wildcards, params), style=style)
     save(figure, snakemake.output.pdf, snakemake.output.png, style)
 
 

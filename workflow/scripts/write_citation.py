@@ -11,8 +11,8 @@ from joblog import job_log
 
 def main(snakemake: Any) -> None:
     """Run the rule `write_citation`."""
-    about = yaml.safe_load(Path(snakemake.input.cff).read_text(encoding="utf-8"))
-    write_text(bibtex(about), snakemake.output.bib)
+    citation = yaml.safe_load(Path(snakemake.input.cff).read_text(encoding="utf-8"))
+    write_text(bibtex(citation), snakemake.output.bib)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from crane.artefacts import ArtefactError, read_metadata, write_table
-from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.neuron_set import NeuronSet, jaccard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +47,16 @@ def test_counts_are_per_language_and_layer():
     assert counts.loc["vi"].tolist() == [0, 0, 0]
     assert neurons.total("en") == 3
     assert neurons.total("vi") == 0
+
+
+def test_jaccard_by_hand():
+    one = {0: np.array([1, 2, 3]), 1: np.array([5])}
+    other = {0: np.array([2, 3, 9]), 2: np.array([5])}
+    assert jaccard(one, other) == jaccard(other, one) == 2 / 6
+    assert jaccard(one, one) == 1
+    assert jaccard(one, {}) == jaccard({}, one) == 0
+    nothing = np.empty(0, np.int64)
+    assert jaccard({}, {}) == jaccard({}, {0: nothing}) == 1, "two empty sets are the same one"
 
 
 def test_jaccard_equals_sets():

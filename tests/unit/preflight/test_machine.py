@@ -31,7 +31,7 @@ def test_what_a_stage_has_written_need_not_find_room_again(
     monkeypatch.chdir(tmp_path)
     study = Study(paper)
     free(20)
-    with pytest.raises(PreflightError, match=r"20 GB free, about 28\.9 GB still needed"):
+    with pytest.raises(PreflightError, match=r"20 GB free, about 29\.5 GB still needed"):
         disk(study)
     for path, gigabytes in {
         "models/base/model.safetensors": 13.48,
@@ -57,7 +57,7 @@ def test_a_controller_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("crane.preflight.machine.shutil.which", lambda _: "sinfo")
     monkeypatch.setattr("crane.preflight.machine.subprocess.run", hang)
     with pytest.raises(PreflightError, match="sinfo does not answer within 30 s"):
-        partitions({"run_benchmarks": "gpu"})
+        partitions({"evaluate_masks_base_0": "gpu"})
 
 
 class Card:
@@ -112,12 +112,12 @@ def test_partitions_are_compared_with_those_of_the_cluster(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PreflightError, match="no sinfo here"):
-        partitions({"run_benchmarks": "gpu"})
+        partitions({"evaluate_masks_base_0": "gpu"})
     sinfo = tmp_path / "sinfo"
     sinfo.write_text("#!/bin/sh\necho cpu\necho gpu\n")
     sinfo.chmod(0o755)
-    assert partitions({"run_benchmarks": "gpu", "reduce_kurtosis": "cpu"}) == "cpu, gpu"
+    assert partitions({"evaluate_masks_base_0": "gpu", "reduce_kurtosis": "cpu"}) == "cpu, gpu"
     with pytest.raises(
-        PreflightError, match="rule run_benchmarks: there is no partition a100; there are: cpu, gpu"
+        PreflightError, match="rule evaluate_masks_base_0: there is no partition a100; there are: cpu, gpu"
     ):
-        partitions({"run_benchmarks": "gpu,a100"})
+        partitions({"evaluate_masks_base_0": "gpu,a100"})

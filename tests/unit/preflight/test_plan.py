@@ -1,48 +1,130 @@
 """The estimate of a study's cost, against the formulas worked out by hand."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
-from crane.preflight.plan import Assumptions, CostError, estimate, parameters, render
+from crane.artefacts import write_table
+from crane.preflight.assumptions import Assumptions, decoding_bytes, hidden_width
+from crane.preflight.plan import CostError, Stage, estimate, parameters, render
 from crane.study.study import Study
+from support.study_config import preset
+
+LLAMA = 6.74e9
+SPEED = 312e12 * 0.45
+START = 2 / 60
 
 
-def _stages(config: dict[str, Any]) -> dict[str, Any]:
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # where nothing has been made yet
+
+
+def stages(config: dict[str, Any]) -> dict[str, Stage]:
     return {stage.name: stage for stage in estimate(Study(config))}
 
 
+# Bounds that a change must not pass unnoticed -----------------------------------------------------------
+
+
+def test_the_papers_study_is_at_most_12_jobs_and_6_hours_on_gpus() -> None:
+    found = estimate(Study(preset("config")))
+    assert sum(stage.gpu_jobs for stage in found) <= 12
+    assert sum(stage.gpu_hours for stage in found) <= 6.0
+
+
+def test_the_papers_study_with_its_evidence_takes_at_most_37_hours() -> None:
+    found = estimate(Study(preset("config", "evidence")))
+    assert sum(stage.gpu_hours for stage in found) <= 37
+
+
+# Stages -------------------------------------------------------------------------------------------------
+
+
 def test_relevance_is_a_forward_and_a_backward_pass_over_all_tokens(paper: dict[str, Any]) -> None:
-    relevance = _stages(paper)["relevance"]
-    assert relevance.gpu_jobs == 3 * 8
-    tokens = 3 * 5000 * 2048
-    computed = tokens * 4 * 6.74e9 / (312e12 * 0.4) / 3600
-    assert relevance.gpu_hours == pytest.approx(computed + 24 * 3 / 60)
-    assert relevance.disk == 24 * 32 * 11008 * 64
+    relevance = stages(paper)["relevance"]
+    assert relevance.jobs == relevance.gpu_jobs == 3, "all shards of a language in one job"
+    computed = 3 * 5000 * 2048 * 0.3 * 4 * LLAMA / SPEED / 3600
+    assert relevance.gpu_hours == pytest.approx(computed + 3 * START)
+    assert relevance.disk == 2 * 3 * 8 * 32 * 11008 * 72, "the shards, and their copies in the store of parts"
+    paper["relevance"]["shards_per_job"] = 3
+    split = stages(paper)["relevance"]
+    assert split.gpu_jobs == 3 * 3
+    assert split.gpu_hours == pytest.approx(computed + 9 * START) and split.disk == relevance.disk
 
 
-def test_an_evaluation_runs_the_original_once_and_every_other_mask_set_once_per_language(
+def test_an_evaluation_asks_the_original_once_and_every_other_mask_set_once_per_language(
     paper: dict[str, Any],
 ) -> None:
-    study = Study(paper)
-    stages = _stages(paper)
-    sets = len(study.mask_sets)
+    found = stages(paper)
+    sets = len(Study(paper).masks.shown)
     masks = 1 + 3 * sets
-    assert stages["benchmarks"].gpu_jobs == 2 * (1 + sets) * 2  # models, mask sets, suites
-    assert stages["open answers"].gpu_jobs == 2 * (1 + sets)
-    questions = 14042 + 1346 + 900 + 3 * 900
-    seconds = 2 * masks * questions * 200 * 2 * 6.74e9 / (312e12 * 0.4)
-    starts = stages["benchmarks"].gpu_jobs * 3 / 60
-    assert stages["benchmarks"].gpu_hours == pytest.approx(seconds / 3600 + starts)
-    assert stages["judging"].calls == 2 * masks * 3 * 70
-    assert stages["judging"].price == pytest.approx(stages["judging"].calls * (700 * 2.5 + 150 * 10) / 1e6)
+    evaluation = found["evaluation"]
+    assert evaluation.gpu_jobs == 2 * -(-(1 + sets) // 4), "models, and four mask sets a job"
+    groups = 1 + len(paper["mask_sets"])
+    assert evaluation.jobs == evaluation.gpu_jobs + 2 * groups * 3, (
+        "and what is collected of two suites and the open"
+    )
+    tokens = (14042 + 1346 + 900 + 2 * 900) * 178  # Belebele in Vietnamese is in both suites, and asked once
+    prompt = 178 / 4
+    kv_bytes = 4 * 32 * hidden_width(LLAMA, 32, 11008)
+    read = decoding_bytes(3 * 70, prompt, 2048, LLAMA, kv_bytes, Assumptions())
+    seconds = 2 * masks * (tokens * 2 * LLAMA / SPEED + read / (2.0e12 * 0.8))
+    assert evaluation.gpu_hours == pytest.approx(seconds / 3600 + evaluation.gpu_jobs * START)
+    judging = found["judging"]
+    assert judging.calls == 2 * masks * 3 * 70
+    assert judging.price == pytest.approx(judging.calls * (700 * 2.5 + 150 * 10) / 1e6)
+    assert judging.jobs == 2 * 2, "one asks a model's answers, one reads the replies"
 
 
-def test_hugging_face_computes_every_choice_with_all_its_examples(paper: dict[str, Any]) -> None:
-    starts = _stages(paper)["benchmarks"].gpu_jobs * 3 / 60
-    vllm = _stages(paper)["benchmarks"].gpu_hours - starts
+def test_hugging_face_computes_every_example_again(paper: dict[str, Any]) -> None:
+    for section in ("open_questions", "judges", "published"):
+        del paper[section]
+    vllm = stages(paper)["evaluation"]
     paper["engine"] = "hf"
-    assert _stages(paper)["benchmarks"].gpu_hours - starts == pytest.approx(4 * 6 * vllm)
+    hf = stages(paper)["evaluation"]
+    starts = vllm.gpu_jobs * START
+    assert hf.gpu_jobs == vllm.gpu_jobs
+    assert hf.gpu_hours - starts == pytest.approx(6 * (vllm.gpu_hours - starts))
+
+
+def test_answers_that_do_not_fit_into_one_batch_read_the_weights_again(paper: dict[str, Any]) -> None:
+    before = stages(paper)["evaluation"].gpu_hours
+    paper["evaluation"]["batch_size"] = 70
+    masks = 1 + 3 * len(Study(paper).masks.shown)
+    again = 2 * masks * 2 * 2048 * 2 * LLAMA / (2.0e12 * 0.8) / 3600  # two more batches of 2,048 steps
+    assert stages(paper)["evaluation"].gpu_hours == pytest.approx(before + again)
+
+
+def test_fewer_jobs_start_fewer_engines(paper: dict[str, Any]) -> None:
+    before = stages(paper)["evaluation"]
+    paper["evaluation"]["sets_per_job"] = 100
+    after = stages(paper)["evaluation"]
+    assert after.gpu_jobs == 2 and after.disk == before.disk
+    assert before.gpu_hours - after.gpu_hours == pytest.approx((before.gpu_jobs - 2) * START)
+    paper["evaluation"]["gpus"] = 2
+    assert stages(paper)["evaluation"].gpu_hours == pytest.approx(after.gpu_hours + 2 * START)
+
+
+def test_perplexity_reads_the_held_out_texts_under_its_masks_alone(paper: dict[str, Any]) -> None:
+    before = stages(paper)["evaluation"]
+    paper["perplexity"] = {"mask_sets": ["crane"], "transfer": False, "documents": 500, "max_tokens": 2048}
+    after = stages(paper)["evaluation"]
+    tokens = (1 + 3) * 3 * 500 * 2048 * 0.3
+    assert after.gpu_hours - before.gpu_hours == pytest.approx(tokens * 2 * LLAMA / SPEED / 3600)
+    assert after.gpu_jobs == before.gpu_jobs
+
+
+def test_what_was_made_already_makes_the_plan_exact(paper: dict[str, Any]) -> None:
+    study = Study(paper)
+    for language, length in {"en": 100, "zh": 200, "vi": 300}.items():
+        ids = pd.DataFrame({"input_ids": [np.arange(length)] * 10})
+        write_table(ids, f"{study.results}/corpora/base/{language}.parquet", {})
+    computed = 10 * 600 * 4 * LLAMA / SPEED / 3600
+    assert stages(paper)["relevance"].gpu_hours == pytest.approx(computed + 3 * START)
 
 
 @pytest.mark.parametrize("name", Assumptions._fields)
@@ -60,32 +142,55 @@ def test_a_model_of_unknown_size_is_named(paper: dict[str, Any]) -> None:
 
 
 def test_a_demo_model_is_counted_from_its_shape(demo_config: dict[str, Any]) -> None:
-    study = Study(demo_config)
+    trained = preset("demo-models")
+    study = Study({**demo_config, "models": trained["models"], "demo": trained["demo"]})
     assert parameters(study, "base") == pytest.approx(1.27e6, rel=0.02)
     assert sum(stage.calls for stage in estimate(study)) == 0
 
 
-def test_the_table_ends_with_the_total(paper: dict[str, Any]) -> None:
-    stages = estimate(Study(paper))
-    last = render(stages).splitlines()[-1].split()
+@pytest.mark.parametrize(
+    "without",
+    [
+        ("open_questions", "judges", "published"),
+        ("benchmarks", "suites", "datasets", "published"),
+        ("benchmarks", "suites", "datasets", "published", "open_questions", "judges"),
+    ],
+    ids=["without questions", "without benchmarks", "perplexity only"],
+)
+def test_a_study_without_some_evaluations_costs_less(paper: dict[str, Any], without: tuple[str, ...]) -> None:
+    paper["perplexity"] = {"mask_sets": ["crane"], "transfer": False, "documents": 500, "max_tokens": 2048}
+    whole = stages(paper)
+    part = stages({key: value for key, value in paper.items() if key not in without})
+    assert 0 < part["evaluation"].gpu_hours < whole["evaluation"].gpu_hours
+    assert (part["judging"].jobs == 0) == ("judges" in without)
+    assert part["prompts"].jobs < whole["prompts"].jobs
+    assert part["relevance"] == whole["relevance"]
+
+
+def test_the_table_ends_with_the_total_and_its_range(paper: dict[str, Any]) -> None:
+    found = estimate(Study(paper))
+    last = render(Study(paper)).splitlines()[-1].split()
     assert last[0] == "total"
     jobs, on_gpus = (int(cell.replace(",", "")) for cell in last[1:3])
-    assert jobs == sum(stage.jobs for stage in stages)
-    assert on_gpus == sum(stage.gpu_jobs for stage in stages)
+    assert jobs == sum(stage.jobs for stage in found)
+    assert on_gpus == sum(stage.gpu_jobs for stage in found)
+    hours, low, to, high = last[3:7]
+    assert to == "to" and float(low) < float(hours) < float(high)
+    assert float(hours) == pytest.approx(sum(stage.gpu_hours for stage in found), abs=0.05)
 
 
 def test_only_relevance_runs_that_a_mask_set_asks_for_are_counted(paper: dict[str, Any]) -> None:
-    before = _stages(paper)
+    before = stages(paper)
     paper["relevance_variants"] = {
         "max_logit": {"objective": "last_token_max_logit"},
         "unused": {"rules": "cp_lrp"},
     }
-    unasked = _stages(paper)
+    unasked = stages(paper)
     assert unasked == before
     paper["mask_sets"]["dispersion"]["relevance"] = "max_logit"
-    after = _stages(paper)
+    after = stages(paper)
     assert after["relevance"].gpu_jobs == 2 * before["relevance"].gpu_jobs
-    assert after["kurtosis and masks"].jobs == before["kurtosis and masks"].jobs + 32
+    assert after["kurtosis and masks"].jobs == before["kurtosis and masks"].jobs + 1
     table = 32 * 11008 * 3 * 110
     assert before["kurtosis and masks"].disk == 3 * table  # all texts, and both halves of them
     assert after["kurtosis and masks"].disk == 4 * table
@@ -93,15 +198,15 @@ def test_only_relevance_runs_that_a_mask_set_asks_for_are_counted(paper: dict[st
 
 def test_a_corpus_in_one_piece_has_no_halves(paper: dict[str, Any]) -> None:
     paper["corpora"]["shards"] = 1
-    assert _stages(paper)["kurtosis and masks"].disk == 32 * 11008 * 3 * 110
+    assert stages(paper)["kurtosis and masks"].disk == 32 * 11008 * 3 * 110
 
 
 def test_data_sets_and_files_are_counted_once(paper: dict[str, Any]) -> None:
-    stage = _stages(paper)["data sets"]
+    stage = stages(paper)["data sets"]
     assert stage.jobs == 3 + 4  # MMLU, C-Eval, Belebele; three files of questions and one of masks
     assert stage.disk == stage.transfer == 3 * 10e6
     del paper["suites"]["belebele"]
     paper["benchmarks"] = {
         name: b for name, b in paper["benchmarks"].items() if not name.startswith("parallel")
     }
-    assert _stages(paper)["data sets"] == stage  # the other suite asks the same
+    assert stages(paper)["data sets"] == stage  # the other suite asks the same

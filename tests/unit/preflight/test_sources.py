@@ -109,8 +109,8 @@ def test_a_pool_of_documents_is_believed_as_it_was_drawn_only(
     study = Study(paper)
     drawn = study.pick("corpora.column", "corpora.max_files", "corpora.pool", "corpora.seed")
     assert "of which at most 8 files are read" in _text(paper, "corpora.vi")
-    path = Path(study.documents("vi"))
-    params = {"pin": study.corpus_files("vi"), "corpus": drawn}
+    path = Path(study.inputs.documents("vi"))
+    params = {"pin": study.inputs.corpus_files("vi"), "corpus": drawn}
     write_table(pd.DataFrame({"text": ["a"]}), path, {"params": params})
     offered.clear()
     assert _text(paper, "corpora.vi") == f"{path}, downloaded"
@@ -128,7 +128,7 @@ def test_without_a_network_every_download_says_so(
     monkeypatch.chdir(tmp_path)
     local["open_questions"]["files"]["en"] = {"url": "http://127.0.0.1:9/en.txt", "sha256": "0" * 64}
     assert "connection to 127.0.0.1:9" in _failed(local)["open_questions.files.en"]
-    path = Path(Study(local).questions("en"))
+    path = Path(Study(local).inputs.questions("en"))
     path.parent.mkdir(parents=True)
     path.touch()
     assert not _failed(local)

@@ -2,12 +2,21 @@
 
 import gc
 import inspect
+from typing import get_args
 
 import pytest
 import torch
 from crane.models.architectures import UnsupportedModelError, mlps
-from crane.relevance.attribution import AGGREGATES, OBJECTIVES, RelevanceError, attribution
+from crane.relevance.attribution import (
+    AGGREGATES,
+    OBJECTIVES,
+    Aggregate,
+    Objective,
+    RelevanceError,
+    attribution,
+)
 from crane.relevance.lrp import RULES
+from crane.study.schema import relevance as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.relevance import LENGTHS, Captured, close, patched_places
@@ -17,6 +26,12 @@ from support.relevance import LENGTHS, Captured, close, patched_places
 def tiny(make_model, make_batch):
     """Return a model and a batch maker that live as long as hypothesis needs them."""
     return make_model("llama"), make_batch
+
+
+def test_what_a_study_may_ask_for_is_what_there_is():
+    assert get_args(schema.Objective) == get_args(Objective) == tuple(OBJECTIVES)
+    assert get_args(schema.Aggregate) == get_args(Aggregate) == tuple(AGGREGATES)
+    assert get_args(schema.Rules) == tuple(RULES)
 
 
 @pytest.mark.parametrize("rules", RULES)

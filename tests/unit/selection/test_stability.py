@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.neuron_set import NeuronSet, jaccard
 from crane.relevance.moments import Moments
 from crane.relevance.shards import Statistics
 from crane.relevance.statistics import layer_table
 from crane.selection.random_like import random_like
-from crane.selection.stability import expected_jaccard, jaccard, outliers, overlap, split_half
+from crane.selection.stability import expected_jaccard, outliers, overlap, split_half, stability
 from support import stability_results
 from support.stability_results import GROUPS, LANGUAGES, LAYERS, WIDTH
 from torch import Generator, full, randn, stack, zeros
@@ -20,11 +20,9 @@ def indices(**layers: list[int]) -> dict[int, np.ndarray]:
     return {int(name[1:]): np.array(index) for name, index in layers.items()}
 
 
-def test_jaccard_by_hand():
-    one, other = indices(l0=[1, 2, 3], l1=[5]), indices(l0=[2, 3, 9], l2=[5])
-    assert jaccard(one, other) == 2 / 6
-    assert jaccard(one, one) == 1
-    assert np.isnan(jaccard({}, indices(l0=[])))
+def test_expected_jaccard_by_hand():
+    assert expected_jaccard({}, indices(l0=[]), 6) == 1, "as of two empty sets themselves"
+    assert expected_jaccard({}, indices(l0=[1]), 6) == 0
     assert expected_jaccard(indices(l0=[1, 2]), indices(l0=[1, 2, 3], l1=[4]), 6) == pytest.approx(1 / 5)
 
 
@@ -108,3 +106,44 @@ def test_overlap_averages_seeds_and_is_symmetric(masks):
     apart = np.mean([jaccard(masks[f"random-{i}"]["en"], masks[f"random-{i}"]["zh"]) for i in (0, 1)])
     assert found.loc[("random", "en", "random", "zh"), "jaccard"] == pytest.approx(apart)
     assert found.loc[("crane", "zh", "crane", "zh"), "jaccard"] == 1
+
+
+# Both together -------------------------------------------------------------------------------------------
+
+
+SEEDED = {**GROUPS, "variant": "variant"}
+
+
+def everything(texts, masks, halves):
+    return stability(
+        {**masks, "variant": masks["crane"]}, table(texts), halves, {"crane": SETTINGS}, groups=SEEDED,
+        variants=["variant"], site="intermediate",
+    )  # fmt: skip
+
+
+def test_stability_has_a_row_per_mask_and_says_what_it_can(texts, masks):
+    halves = {
+        "even": table({c: x[:200] for c, x in texts.items()}),
+        "odd": table({c: x[200:] for c, x in texts.items()}),
+    }
+    found = everything(texts, masks, halves)
+    assert list(found.columns[:3]) == ["mask_set", "label", "mask_language"] and len(found) == 4 * 2
+    assert found.set_index("mask_set")["label"].to_dict() == SEEDED
+    alone = outliers(table(texts), masks).set_index(["mask_set", "mask_language"])
+    again = split_half(halves, {"crane": SETTINGS}, masks, WIDTH, "intermediate").set_index("mask_language")
+    for row in found.to_dict("records"):
+        measured = row["mask_set"] != "variant"
+        assert pd.notna(row["outlier_share"]) == measured, "of a variant's texts nothing is known"
+        if measured:
+            assert row["outlier_share"] == alone.loc[(row["mask_set"], row["mask_language"]), "outlier_share"]
+        assert row["neurons"] > 0
+        if row["mask_set"] == "crane":
+            assert row["split_half"] == again.loc[row["mask_language"], "split_half"]
+        else:
+            assert np.isnan(row["split_half"]), "only what is chosen from these texts is chosen again"
+
+
+def test_stability_without_halves_has_the_single_samples_alone(texts, masks):
+    found = everything(texts, masks, {})
+    assert "split_half" not in found and "reason" not in found
+    assert len(found) == 4 * 2

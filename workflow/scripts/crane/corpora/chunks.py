@@ -81,14 +81,14 @@ def draw_chunks(
 
 
 def _too_few(
-    language: str, mode: Mode, tokens: int, count: int, found: int, documents: int, short: int
+    language: str, mode: Mode, tokens: int, count: int, samples: int, documents: int, short: int
 ) -> str:
     reason = f", {short} of them with too few tokens" if short else ""
     advice = "add documents or ask for fewer samples (corpora.documents, perplexity.documents)"
     if mode == "window":
         advice += ", lower corpora.max_tokens, or set corpora.sample: pack"
     return (
-        f"corpus of {language!r}: {documents} documents{reason} give {found} samples of {tokens} tokens ({mode}), "
+        f"corpus of {language!r}: {documents} documents{reason} give {samples} samples of {tokens} tokens ({mode}), "
         f"{count} are asked for; {advice}"
     )
 

@@ -55,9 +55,9 @@ def download_pool(snapshot: Snapshot, work: Path, *, column: str, pool: int, see
             )
             folder = work / name
             hashes = fetch_files(snapshot._replace(files=[file]), folder)
-            found = sample(read_documents(glob.escape(str(folder / file.path)), column), pool, seed)
-            counts = {"read": found.read, "empty": found.empty, "duplicate": found.duplicate}
-            write_table(pd.DataFrame({"text": found.texts}), path, {"sha256": hashes, **counts})
+            drawn = sample(read_documents(glob.escape(str(folder / file.path)), column), pool, seed)
+            counts = {"read": drawn.read, "empty": drawn.empty, "duplicate": drawn.duplicate}
+            write_table(pd.DataFrame({"text": drawn.texts}), path, {"sha256": hashes, **counts})
             shutil.rmtree(folder)
         yield path
 
@@ -77,6 +77,6 @@ def merge_pool(samples: list[Path], pool: int, seed: int) -> tuple[pd.DataFrame,
         for count in ("read", "empty", "duplicate"):
             facts[count] += metadata[count]
         texts += read_table(path)["text"].tolist()
-    found = sample(texts, pool, seed)
-    facts["duplicate"] += found.duplicate
-    return pd.DataFrame({"text": found.texts}), facts
+    merged = sample(texts, pool, seed)
+    facts["duplicate"] += merged.duplicate
+    return pd.DataFrame({"text": merged.texts}), facts

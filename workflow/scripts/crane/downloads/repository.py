@@ -117,7 +117,7 @@ def find_files(repository: str, revision: str, kind: str, patterns: Sequence[str
     api = HfApi()
     with online(), _explained(repository, revision, kind):
         commit = str(api.repo_info(repository, revision=revision, repo_type=kind, timeout=30).sha)
-        found: dict[str, RemoteFile] = {}
+        files: dict[str, RemoteFile] = {}
         for folder, recursive in sorted({_folder(pattern) for pattern in (*patterns, "README.md")}):
             try:
                 for entry in api.list_repo_tree(
@@ -125,13 +125,13 @@ def find_files(repository: str, revision: str, kind: str, patterns: Sequence[str
                 ):
                     if isinstance(entry, RepoFile):
                         digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
-                        found[entry.path] = RemoteFile(entry.path, entry.size, digest)
+                        files[entry.path] = RemoteFile(entry.path, entry.size, digest)
             except EntryNotFoundError:
                 continue
-    chosen = _of_patterns(found, patterns) if patterns else _of_model(found)
+    chosen = _of_patterns(files, patterns) if patterns else _of_model(files)
     if isinstance(chosen, str):
         raise DownloadError(f"{kind} {repository} at {revision}: {chosen}")
-    return Snapshot(repository, kind, revision, commit, [found[path] for path in sorted(chosen)])
+    return Snapshot(repository, kind, revision, commit, [files[path] for path in sorted(chosen)])
 
 
 def _folder(pattern: str) -> tuple[str, bool]:
@@ -140,20 +140,20 @@ def _folder(pattern: str) -> tuple[str, bool]:
     return fixed.rpartition("/")[0], fixed != pattern
 
 
-def _of_patterns(found: Iterable[str], patterns: Sequence[str]) -> set[str] | str:
-    chosen = {path for path in found if path == "README.md"}
+def _of_patterns(paths: Iterable[str], patterns: Sequence[str]) -> set[str] | str:
+    chosen = {path for path in paths if path == "README.md"}
     for pattern in patterns:
-        matching = {path for path in found if fnmatch.fnmatchcase(path, pattern)}
+        matching = {path for path in paths if fnmatch.fnmatchcase(path, pattern)}
         if not matching:
             return f"no file matches {pattern!r}; correct the glob in the configuration"
         chosen |= matching
     return chosen
 
 
-def _of_model(found: Iterable[str]) -> set[str] | str:
-    chosen = {path for path in found if path in SETTINGS}
+def _of_model(paths: Iterable[str]) -> set[str] | str:
+    chosen = {path for path in paths if path in SETTINGS}
     for form in (SAFETENSORS, BIN):
-        weights = {path for path in found if form.fullmatch(path)}
+        weights = {path for path in paths if form.fullmatch(path)}
         if any(not path.endswith(".json") for path in weights):
             return chosen | weights
     return (

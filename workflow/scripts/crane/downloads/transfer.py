@@ -111,8 +111,8 @@ def check_space(folder: Path, needed: int) -> None:
     Raises:
         DownloadError: there is less.
     """
-    there = next(path for path in [folder, *folder.absolute().parents] if path.exists())
-    free = shutil.disk_usage(there).free
+    existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+    free = shutil.disk_usage(existing).free
     if free < needed:
         raise DownloadError(
             f"{folder}: {needed / 1e9:.2f} GB are to be downloaded and {free / 1e9:.2f} GB are free; free some space "
@@ -180,10 +180,10 @@ def fetch(
             partial.unlink()
             _transfer(url, partial, what, size, dict(headers or {}))
     if not _matches(partial, size, expected):
-        found = f"{partial.stat().st_size} bytes with SHA-256 {sha256(partial)}"
+        received = f"{partial.stat().st_size} bytes with SHA-256 {sha256(partial)}"
         partial.unlink()
         raise DownloadError(
-            f"{what}: what {urlsplit(url).netloc} sent is not the expected file: {found} instead of "
+            f"{what}: what {urlsplit(url).netloc} sent is not the expected file: {received} instead of "
             f"{'' if size is None else f'{size} bytes with '}hash {expected}; run again, and if it stays so, "
             "do not use the file and check where the expected hash comes from"
         )

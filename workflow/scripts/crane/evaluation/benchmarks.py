@@ -34,7 +34,7 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     from datasets.exceptions import DatasetsError
     from lm_eval.tasks import TaskManager
 
-    own = {path.stem for path in TASKS.glob("*.yaml")}
+    shipped = {path.stem for path in TASKS.glob("*.yaml")}
     # A group file is how lm-eval lets a task's settings be overridden, for single tasks and groups alike.
     group: dict[str, Any] = {
         "group": f"crane_{name}",
@@ -50,7 +50,7 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
             group["dataset_kwargs"] = {"cache_dir": folder, "keep_in_memory": True}
         Path(folder, "group.yaml").write_text(yaml.safe_dump(group), encoding="utf-8")
         manager = TaskManager(include_path=[str(TASKS), folder], include_defaults=False)
-        if settings["task"] not in own:
+        if settings["task"] not in shipped:
             manager.task_index.update({**_lm_eval_index(), **manager.task_index})
         if settings["task"] not in manager.task_index:
             raise BenchmarkError(f"benchmark {name!r}: unknown lm-eval task {settings['task']!r}")
@@ -94,8 +94,8 @@ def _check_fields(benchmark: str, name: str, task: Any, settings: Mapping[str, A
             continue
         for number, doc in enumerate(task.eval_docs):
             if doc.get(field) is None:  # a field that only other records of a JSONL file have reads as None
-                there = ", ".join(key for key, value in doc.items() if value is not None)
+                fields = ", ".join(key for key, value in doc.items() if value is not None)
                 raise BenchmarkError(
                     f"benchmark {benchmark!r}, task {name!r}, question {number}: no field {field!r} "
-                    f"({setting}); there are: {there}"
+                    f"({setting}); there are: {fields}"
                 )

@@ -68,8 +68,8 @@ def room(prompts: Sequence[Prompt], context: int, limit: int) -> int:
 
 def end_tokens(tokenizer: Any, generation_config: Any) -> set[int]:
     """Return the tokens that end an answer; chat models have several."""
-    own = generation_config.eos_token_id
-    return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+    ends = generation_config.eos_token_id
+    return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
 
 
 def check_length(samples: Sequence[Sequence[int]], limit: int) -> None:

@@ -179,9 +179,9 @@ class VllmEngine:
     ) -> None:
         owned = self.llm.collective_rpc("neuron_mask_set", args=(neurons, scale, site, values))
         expected = sum(map(len, neurons.values()))
-        found = sum(owned) if site == "intermediate" else owned[0]
-        if found != expected:
-            raise EngineError(f"the mask has {expected} neurons, vLLM's workers own {found} of them")
+        total = sum(owned) if site == "intermediate" else owned[0]
+        if total != expected:
+            raise EngineError(f"the mask has {expected} neurons, vLLM's workers own {total} of them")
         # What is cached was computed under the former mask.
         if not self.llm.reset_prefix_cache():
             raise EngineError(

@@ -24,9 +24,9 @@ _init, _forward = RowParallelLinear.__init__, RowParallelLinear.forward
 
 def _init_with_mask(self: Any, *args: Any, **kwargs: Any) -> None:
     _init(self, *args, **kwargs)
-    found = _DOWN.search(getattr(self, "prefix", None) or kwargs.get("prefix", ""))
-    self.masked_layer = int(found.group(1)) if found else None
-    if found:
+    match = _DOWN.search(getattr(self, "prefix", None) or kwargs.get("prefix", ""))
+    self.masked_layer = int(match.group(1)) if match else None
+    if match:
         widths = {"intermediate": self.input_size_per_partition, "residual_write": self.output_size}
         for site, width in widths.items():
             ones = torch.ones(width, dtype=self.params_dtype)
@@ -114,5 +114,5 @@ class NeuronMask:
 
     def _masked_layers(self) -> dict[int, Any]:
         model = self.get_model()  # type: ignore[attr-defined]   # of vLLM's worker
-        found = (module for module in model.modules() if getattr(module, "masked_layer", None) is not None)
-        return {module.masked_layer: module for module in found}
+        modules = (module for module in model.modules() if getattr(module, "masked_layer", None) is not None)
+        return {module.masked_layer: module for module in modules}

@@ -55,11 +55,11 @@ class LanguageIdentifier:
         words = [word for word in _WORD.findall(text) if not _UNSPACED.search(word)]
         if len(letters) < FEWEST_CHARACTERS and len(words) < FEWEST_WORDS:
             return None
-        found = self._detector.detect_language_of(text)
-        if found is None:
+        detected = self._detector.detect_language_of(text)
+        if detected is None:
             return None
-        own = [code for code in (asked, *self._known) if self._known[code] == found]
-        return own[0] if own else found.iso_code_639_1.name.lower()
+        codes = [code for code in (asked, *self._known) if self._known[code] == detected]
+        return codes[0] if codes else detected.iso_code_639_1.name.lower()
 
 
 def _lingua_language(code: str) -> Language | None:

@@ -197,5 +197,5 @@ def responses(
     records: Sequence[Mapping[str, Any]], replies: Sequence[list[dict[str, Any]]], judge: str
 ) -> Iterator[dict[str, Any]]:
     """Yield the records of a response file: an answer, its judge, and all that the judge replied."""
-    for record, own in zip(records, replies, strict=True):
-        yield {**record, "judge": judge, "replies": own}
+    for record, replied in zip(records, replies, strict=True):
+        yield {**record, "judge": judge, "replies": replied}

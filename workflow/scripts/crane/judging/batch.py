@@ -113,8 +113,8 @@ class BatchJudge:
                 if refuses(error):
                     continue
             unseen = True
-            if found := routes.find(uid):
-                return found
+            if batch_id := routes.find(uid):
+                return batch_id
         if not unseen:
             self._store.close_batch(uid)
         raise stop
@@ -150,16 +150,16 @@ class BatchJudge:
             stated = min(state.results, len(batch.keys))
             if all(whole) and len(results) >= stated:
                 break
-        own = {key: results[key] for key in batch.keys if key in results}
-        replies = {key: result for key, result in own.items() if not isinstance(result, Failure)}
-        errors = {key: result for key, result in own.items() if isinstance(result, Failure)}
+        held = {key: results[key] for key in batch.keys if key in results}
+        replies = {key: result for key, result in held.items() if not isinstance(result, Failure)}
+        errors = {key: result for key, result in held.items() if isinstance(result, Failure)}
         record(replies)
         failures |= errors
         for key in replies:
             failures.pop(key, None)
-        missing = len(batch.keys) - len(own)
+        missing = len(batch.keys) - len(held)
         print(f"batch {batch.batch_id}: {state.status}, {len(replies)} replies, {len(errors)} errors, {missing} "
-              f"missing, {len(results) - len(own)} foreign", flush=True)  # fmt: skip
+              f"missing, {len(results) - len(held)} foreign", flush=True)  # fmt: skip
         where = f"judge at {self.endpoint.base_url}: batch {batch.batch_id}"
         if not all(whole) or len(results) < stated:
             raise JudgeError(
@@ -192,8 +192,8 @@ class BatchJudge:
         if status == 200:
             return Failure("the endpoint's reply is not a chat completion", refused=False)
         error = line.get("error") or _object(body).get("error") or body
-        about = _object(error) or {"message": error}
-        told = f"{about.get('code') or status}: {about.get('message') or 'no reason given'}"
+        details = _object(error) or {"message": error}
+        told = f"{details.get('code') or status}: {details.get('message') or 'no reason given'}"
         refused = isinstance(status, int) and 400 <= status < 500 and status not in TRANSIENT
         return Failure(self.endpoint.one_line(told), refused)
 

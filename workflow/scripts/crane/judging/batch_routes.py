@@ -70,7 +70,7 @@ class BatchRoutes:
             if not isinstance(batches, list) or not all(isinstance(batch, dict) for batch in batches):
                 raise self._unreadable("the list of batches")
             for batch in batches:
-                if isinstance(about := batch.get("metadata"), dict) and about.get(MARK) == mark:
+                if isinstance(metadata := batch.get("metadata"), dict) and metadata.get(MARK) == mark:
                     return self._name(batch, "the list of batches")
             if not page.get("has_more") or not batches or batches[-1].get("id") == last:
                 return None
@@ -98,7 +98,7 @@ class BatchRoutes:
     def lines(self, file_id: str) -> tuple[list[dict[str, Any]], bool]:
         """Return the JSON objects of a file's lines, each with its `custom_id`, and whether all lines are such."""
         text = self._files.content(file_id).http_response.text
-        found, whole = [], True
+        objects, whole = [], True
         for line in text.split("\n"):  # not splitlines: replies may hold other line separators
             if not line.strip():
                 continue
@@ -107,10 +107,10 @@ class BatchRoutes:
             except ValueError:
                 value = None
             if isinstance(value, dict) and isinstance(value.get("custom_id"), str):
-                found.append(value)
+                objects.append(value)
             else:
                 whole = False
-        return found, whole
+        return objects, whole
 
     def _name(self, reply: dict[str, Any], what: str) -> str:
         if not isinstance(reply.get("id"), str):

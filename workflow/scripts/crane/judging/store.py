@@ -235,7 +235,7 @@ class JudgementStore:
     def open_batches(self, keys: Iterable[str]) -> list[Batch]:
         """Return the batches not fetched yet that hold any of these requests."""
         uids = sorted({uid for (uid,) in self._select("uid", "batched", keys)})
-        found = []
+        batches = []
         with self._told():
             for uid in uids:
                 row = self._database.execute(
@@ -243,8 +243,8 @@ class JudgementStore:
                 ).fetchone()
                 if row:
                     rows = self._database.execute("SELECT key FROM batched WHERE uid = ?", (uid,))
-                    found.append(Batch(uid, row[0], [key for (key,) in rows]))
-        return found
+                    batches.append(Batch(uid, row[0], [key for (key,) in rows]))
+        return batches
 
 
 def _statements(script: str) -> Iterator[str]:

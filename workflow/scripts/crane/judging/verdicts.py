@@ -133,13 +133,13 @@ def _scored(value: Any) -> Verdict:
 
 def _rating(text: str) -> Verdict:
     """Read `Rating: [[n]]` at the end of a reply, bold or followed by a full stop at most."""
-    found = list(_RATING.finditer(text))
-    if not found:
+    ratings = list(_RATING.finditer(text))
+    if not ratings:
         return _missing("no verdict")
-    if text[found[-1].end() :].strip(" \t\r\n*_.。"):
+    if text[ratings[-1].end() :].strip(" \t\r\n*_.。"):
         return _missing("the reply does not end with its verdict")
-    number = _NUMBER.fullmatch(found[-1][1])
-    return _scored(int(number[1]) if number else found[-1][1])
+    number = _NUMBER.fullmatch(ratings[-1][1])
+    return _scored(int(number[1]) if number else ratings[-1][1])
 
 
 def _whole_object(text: str) -> Verdict:

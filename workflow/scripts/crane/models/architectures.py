@@ -110,10 +110,10 @@ def mlps(model: Any) -> list[MLP]:
     if family.text is not None:
         decoder = getattr(decoder, family.text)
     layers = next(getattr(decoder, name) for name in _LAYER_LISTS if hasattr(decoder, name))
-    found = []
+    blocks = []
     for layer in layers:
         mlp = getattr(layer, family.mlp)
-        found.append(
+        blocks.append(
             MLP(
                 layer=layer,
                 module=mlp,
@@ -123,7 +123,7 @@ def mlps(model: Any) -> list[MLP]:
                 up=getattr(mlp, family.up),
             )
         )
-    return found
+    return blocks
 
 
 def _down_weight(down: nn.Module) -> Tensor:

@@ -49,13 +49,13 @@ def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> 
         ModelError: they differ, says what to write.
     """
     text = config.get_text_config()
-    found = (
+    shape = (
         text.num_hidden_layers,
         getattr(text, "intermediate_size", None) or text.n_inner or 4 * text.n_embd,
     )
-    if found != (layers, intermediate_size):
+    if shape != (layers, intermediate_size):
         raise ModelError(
-            f"model {name!r} has {found[0]} layers of {found[1]} neurons, the configuration says {layers} of "
+            f"model {name!r} has {shape[0]} layers of {shape[1]} neurons, the configuration says {layers} of "
             f"{intermediate_size}; correct models.{name}.layers and models.{name}.intermediate_size"
         )
 

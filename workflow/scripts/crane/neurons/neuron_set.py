@@ -16,6 +16,13 @@ Indices = np.ndarray
 """int64 `[n]`, ascending, without repetition."""
 
 
+def jaccard(one: Mapping[int, Indices], other: Mapping[int, Indices]) -> float:
+    """Return |A and B| / |A or B| of two sets of neurons (layer -> indices); two empty sets are the same one: 1."""
+    shared = sum(len(np.intersect1d(one[k], other[k], assume_unique=True)) for k in one.keys() & other.keys())
+    either = sum(map(len, one.values())) + sum(map(len, other.values())) - shared
+    return shared / either if either else 1.0
+
+
 @dataclass(frozen=True)
 class NeuronSet(Mapping[str, Mapping[int, Indices]]):
     """language -> layer -> neuron indices, at one site of a model with `layers` decoder layers."""
@@ -123,15 +130,10 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         return {(k, int(i)) for k, indices in self[language].items() for i in indices}
 
     def jaccard(self, other: Self) -> dict[str, float]:
-        """Return |A and B| / |A or B| for each language of both sets; 1 where both are empty."""
+        """Return `jaccard` for each language of both sets."""
         if self.site != other.site:
             raise ValueError(f"sets at different sites: {self.site!r} and {other.site!r}")
-        result = {}
-        for language in self:
-            if language in other:
-                mine, theirs = self._keys(language), other._keys(language)
-                result[language] = len(mine & theirs) / len(mine | theirs) if mine | theirs else 1.0
-        return result
+        return {language: jaccard(self[language], other[language]) for language in self if language in other}
 
     # Parquet ------------------------------------------------------------------------------------------
 
@@ -166,9 +168,9 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         neurons: dict[str, dict[int, np.ndarray]] = {language: {} for language in shape["languages"]}
         scores: dict[str, dict[int, np.ndarray]] = {language: {} for language in shape["languages"]}
         for language in neurons:
-            own = frame[frame["language"] == language].sort_values("neuron")
-            for layer in sorted(own["layer"].unique().tolist()):
-                rows = own[own["layer"] == layer]
+            mask = frame[frame["language"] == language].sort_values("neuron")
+            for layer in sorted(mask["layer"].unique().tolist()):
+                rows = mask[mask["layer"] == layer]
                 neurons[language][layer] = rows["neuron"].to_numpy(np.int64)
                 scores[language][layer] = rows["score"].to_numpy(np.float64)
         return cls(neurons, layers=shape["layers"], site=shape["site"], scores=scores)

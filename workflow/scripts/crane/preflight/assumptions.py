@@ -17,7 +17,7 @@ class Assumptions(NamedTuple):
     start_minutes: float = 2.0
     """Start of a GPU job: Python, engine, weights."""
     sample_share: float = 0.3
-    """Mean length of a document cut to `max_tokens`, as a share of it, before the corpus is there (Wikipedia, 2,048)."""
+    """Mean length of a document cut to `max_tokens`, as a share of it, before there is a corpus (Wikipedia, 2,048)."""
     tokens_per_question: float = 178.0
     """Of a multiple-choice question or a solved example, while no prompts are there (5-shot MMLU: 2.5 M tokens of
     14,042 questions are not in the prefix cache)."""

@@ -12,14 +12,14 @@ def environment(modules: Sequence[str]) -> str:
     Raises:
         PreflightError: some cannot be imported; names them all.
     """
-    found, failed = [], []
+    versions, failed = [], []
     for module in modules:
         try:
-            found.append(f"{module} {getattr(importlib.import_module(module), '__version__', '')}".strip())
+            versions.append(f"{module} {getattr(importlib.import_module(module), '__version__', '')}".strip())
         except Exception as error:  # whatever an import says is the report
             failed.append(f"{module} ({type(error).__name__}: {error})")
     if failed:
         raise PreflightError(
             f"cannot import {'; '.join(failed)}; install the environment again (`make install`, and vLLM: `make vllm`)"
         )
-    return ", ".join(found)
+    return ", ".join(versions)

@@ -39,17 +39,17 @@ def gpu(loads: Mapping[str, tuple[float, str]]) -> str:
     if not torch.cuda.is_available():
         raise PreflightError("PyTorch sees no GPU on this node; is it the CUDA build (`make vllm`)?")
     properties = torch.cuda.get_device_properties(0)
-    found = f"{properties.name}, {properties.total_memory / 1e9:.0f} GB"
+    card = f"{properties.name}, {properties.total_memory / 1e9:.0f} GB"
     for section, (needed, _) in loads.items():
         if needed > properties.total_memory:
             raise PreflightError(
-                f"{found}: {section}: the model's weights alone take {needed / 1e9:.0f} GB; ask for a larger GPU"
+                f"{card}: {section}: the model's weights alone take {needed / 1e9:.0f} GB; ask for a larger GPU"
             )
     # Without emulation: a GPU that has no bfloat16 computes it, too, many times slower.
     lacking = [f"{section}.dtype" for section, (_, dtype) in loads.items() if dtype != "float32"]
     if lacking and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise PreflightError(f"{found}: no bfloat16; set {' and '.join(lacking)} to float32")
-    return found
+        raise PreflightError(f"{card}: no bfloat16; set {' and '.join(lacking)} to float32")
+    return card
 
 
 def disk(study: Study) -> str:
@@ -61,12 +61,12 @@ def disk(study: Study) -> str:
     """
     needed = sum(max(stage.disk - _written(study, stage), 0) for stage in estimate(study))
     folder = Path(study.results)
-    there = next(path for path in [folder, *folder.absolute().parents] if path.exists())
-    free = shutil.disk_usage(there).free
-    found = f"{free / 1e9:,.0f} GB free, about {needed / 1e9:,.1f} GB still needed"
+    existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+    free = shutil.disk_usage(existing).free
+    space = f"{free / 1e9:,.0f} GB free, about {needed / 1e9:,.1f} GB still needed"
     if free < needed:
-        raise PreflightError(f"{found}; free some space or put results/ on a larger disk")
-    return found
+        raise PreflightError(f"{space}; free some space or put results/ on a larger disk")
+    return space
 
 
 def _written(study: Study, stage: Stage) -> int:

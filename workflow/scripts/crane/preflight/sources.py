@@ -42,16 +42,18 @@ def _local_model(study: Study, name: str) -> str:
 
 
 def _hub(target: str, source: Mapping[str, Any], kind: str) -> str:
-    manifest = Path(target) / "manifest.json"
-    there = read_json(manifest) if manifest.exists() else {}
-    if (there.get("source"), there.get("revision")) == (source["repository"], source["revision"]):
+    path = Path(target) / "manifest.json"
+    manifest = read_json(path) if path.exists() else {}
+    if (manifest.get("source"), manifest.get("revision")) == (source["repository"], source["revision"]):
         return f"{target}, downloaded"
     size = check_access(source["repository"], source["revision"], kind, source.get("files", ()))
-    found = f"{source['repository']} at {source['revision'][:12]}, {size / 1e9:.2f} GB to download"
-    if not there:
-        return found
-    revision = there.get("revision")
-    return f"{found} anew: {target} is {there.get('source')}{f' at {revision[:12]}' if revision else ''}"
+    download = f"{source['repository']} at {source['revision'][:12]}, {size / 1e9:.2f} GB to download"
+    if not manifest:
+        return download
+    revision = manifest.get("revision")
+    return (
+        f"{download} anew: {target} is {manifest.get('source')}{f' at {revision[:12]}' if revision else ''}"
+    )
 
 
 def _datasets(study: Study) -> Iterator[Named]:
@@ -72,21 +74,21 @@ def _corpora(study: Study) -> Iterator[Named]:
 def _hub_corpus(study: Study, language: str) -> str:
     path = Path(study.inputs.documents(language))
     files = study.inputs.corpus_files(language)
-    there = read_metadata(path).get("params", {}) if path.exists() else {}
-    drawn = there.get("corpus", {})
-    if there.get("pin") == files and drawn == {key: study.pick(key) for key in drawn}:
+    params = read_metadata(path).get("params", {}) if path.exists() else {}
+    drawn = params.get("corpus", {})
+    if params.get("pin") == files and drawn == {key: study.pick(key) for key in drawn}:
         return f"{path}, downloaded"
     size = check_access(files["repository"], files["revision"], "dataset", [files["files"]])
     read = study.config["corpora"]["max_files"]
-    found = f"{files['repository']}, {files['files']}: {size / 1e9:.2f} GB, of which at most {read} files are read"
-    return f"{found} anew: {path} was drawn from others, or otherwise" if there else found
+    download = f"{files['repository']}, {files['files']}: {size / 1e9:.2f} GB, of which at most {read} files are read"
+    return f"{download} anew: {path} was drawn from others, or otherwise" if params else download
 
 
 def _local_files(pattern: str) -> str:
-    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - a pattern may be absolute
-    if not found:
+    files = glob.glob(pattern, recursive=True)  # noqa: PTH207 - a pattern may be absolute
+    if not files:
         raise PreflightError(f"no file matches {pattern!r}")
-    return f"{len(found)} file{'s' * (len(found) > 1)}, {sum(map(os.path.getsize, found)) / 1e6:,.1f} MB"
+    return f"{len(files)} file{'s' * (len(files) > 1)}, {sum(map(os.path.getsize, files)) / 1e6:,.1f} MB"
 
 
 def _files(study: Study) -> Iterator[Named]:

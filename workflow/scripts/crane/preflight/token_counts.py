@@ -49,7 +49,7 @@ def question_count(study: Study, name: str) -> int:
 def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) -> float:
     """Return the tokens that are computed for all questions of a benchmark under one mask.
 
-    vLLM sends a question once and finds its examples in the prefix cache; `hf` computes each prompt whole.
+    Choices share their question's context; vLLM finds the solved examples in the prefix cache, `hf` computes them.
     """
     cached = study.config["engine"] == "vllm"
     path = Path(f"{study.results}/prompts/{model}/{name}.parquet")
@@ -57,19 +57,13 @@ def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) 
         prompts = read_table(path, ["contexts", "choices"])
         contexts, tokens = [], 0
         for question, choices in zip(prompts["contexts"], prompts["choices"], strict=True):
-            if len(question) == 1 and all(len(choice) == 1 for choice in choices):
-                contexts.append(question[0].tolist())
-            else:
-                shared = list(question) * len(choices) if len(question) == 1 else list(question)
-                tokens += sum(len(c) + len(choice) for c, choice in zip(shared, choices, strict=True))
+            contexts += [context.tolist() for context in question]
+            tokens += sum(len(choice) - 1 for choice in choices)
         return float(tokens + (computed_tokens(contexts) if cached else sum(map(len, contexts))))
     benchmark = study.config["benchmarks"][name]
     if name in study.inputs.continuations():
-        return (
-            benchmark["questions"]
-            * CHOICES
-            * (benchmark["context_tokens"] + benchmark["continuation_tokens"])
-        )
+        each = benchmark["context_tokens"] + CHOICES * benchmark["continuation_tokens"]
+        return benchmark["questions"] * each
     fewshot = benchmark["fewshot"]
     each = 1 if cached else 1 + fewshot
     return question_count(study, name) * each * assumed.tokens_per_question

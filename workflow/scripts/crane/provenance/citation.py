@@ -13,22 +13,20 @@ def _author(person: Mapping[str, str]) -> str:
     return "others" if person["name"] == "et al." else "{" + person["name"] + "}"
 
 
-def _entry(about: Mapping[str, Any], used: set[str], fallback: str) -> str:
-    first = about["authors"][0]
-    stem = re.sub(r"\W", "", first.get("family-names", fallback)).lower() + str(about.get("year", ""))
+def _entry(work: Mapping[str, Any], used: set[str], fallback: str) -> str:
+    first = work["authors"][0]
+    stem = re.sub(r"\W", "", first.get("family-names", fallback)).lower() + str(work.get("year", ""))
     key, number = stem, 2
     while key in used:
         key, number = f"{stem}-{number}", number + 1
     used.add(key)
     fields = {
-        "title": "{" + about["title"] + "}",
-        "author": " and ".join(map(_author, about["authors"])),
-        **{
-            name: str(about[name]) for name in ("journal", "year", "version", "doi", "url") if about.get(name)
-        },
+        "title": "{" + work["title"] + "}",
+        "author": " and ".join(map(_author, work["authors"])),
+        **{name: str(work[name]) for name in ("journal", "year", "version", "doi", "url") if work.get(name)},
     }
     body = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
-    return f"@{ENTRY_TYPES.get(about.get('type', ''), 'misc')}{{{key},\n{body}}}\n"
+    return f"@{ENTRY_TYPES.get(work.get('type', ''), 'misc')}{{{key},\n{body}}}\n"
 
 
 def bibtex(cff: Mapping[str, Any]) -> str:

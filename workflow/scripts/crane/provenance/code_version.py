@@ -50,14 +50,14 @@ def code_version(script: str, *data: str, named: str = "", without: str = "") ->
 
 @cache
 def _reachable(path: Path) -> frozenset[Path]:
-    found: set[Path] = set()
+    reached: set[Path] = set()
     waiting = [path]
     while waiting:
         current = waiting.pop()
-        if current not in found:
-            found.add(current)
+        if current not in reached:
+            reached.add(current)
             waiting.extend(_imported(current, current.read_bytes()))
-    return frozenset(found)
+    return frozenset(reached)
 
 
 @cache

@@ -45,14 +45,14 @@ def study_record(
         hashes[file.as_posix()] = {"sha256": sha256(file), "bytes": file.stat().st_size}
         if file.suffix not in READERS:
             continue
-        about = READERS[file.suffix](file)
-        found = rules.setdefault(about.get("rule", "unknown"), {"code": [], "versions": []})
+        metadata = READERS[file.suffix](file)
+        record = rules.setdefault(metadata.get("rule", "unknown"), {"code": [], "versions": []})
         for key, value in (
-            ("code", about.get("params", {}).get("code")),
-            ("versions", about.get("versions")),
+            ("code", metadata.get("params", {}).get("code")),
+            ("versions", metadata.get("versions")),
         ):
-            if value is not None and value not in found[key]:
-                found[key].append(value)
+            if value is not None and value not in record[key]:
+                record[key].append(value)
     manifests = {}
     for folder in map(Path, models):
         if not (folder / "manifest.json").exists():

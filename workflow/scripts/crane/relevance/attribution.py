@@ -1,6 +1,6 @@
 """Relevance of every MLP neuron for a model's own next-token predictions, one vector per sample."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
@@ -74,7 +74,7 @@ def _logit_plus_last_max(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head)
     return _next_token_logit(hidden, ids, mask, head) + _last_max_logit(hidden, ids, mask, head)
 
 
-OBJECTIVES: dict[str, Callable[..., Tensor]] = {
+OBJECTIVES: dict[Objective, Callable[..., Tensor]] = {
     "next_token_logit": _next_token_logit,
     "next_token_logprob": _next_token_logprob,
     "last_token_max_logit": _last_max_logit,
@@ -101,7 +101,7 @@ def _max_abs(product: Tensor, counted: Tensor) -> Tensor:
     return product.abs().amax(1)
 
 
-AGGREGATES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+AGGREGATES: dict[Aggregate, Callable[[Tensor, Tensor], Tensor]] = {
     "sum": _sum,
     "mean": _mean,
     "sum_abs": _sum_abs,
@@ -113,7 +113,14 @@ class Attribution:
     """Computes relevance while hooks are installed; made by `attribution`."""
 
     def __init__(
-        self, model: Any, *, rules: Rules, objective: str, aggregate: str, site: Site, skip_first: bool
+        self,
+        model: Any,
+        *,
+        rules: Rules,
+        objective: Objective,
+        aggregate: Aggregate,
+        site: Site,
+        skip_first: bool,
     ) -> None:
         self.model = model
         self.site = site
@@ -195,9 +202,9 @@ class Attribution:
         def reduce(gradient: Tensor) -> None:
             counted = self._counted
             assert counted is not None
-            own = activation.float() * counted.unsqueeze(2)
-            self.value_sum[layer] += own.sum((0, 1))
-            self._relevance[layer] = self._reduce(own * gradient.float(), counted)
+            kept = activation.float() * counted.unsqueeze(2)
+            self.value_sum[layer] += kept.sum((0, 1))
+            self._relevance[layer] = self._reduce(kept * gradient.float(), counted)
 
         if values.requires_grad:
             values.register_hook(reduce)
@@ -237,8 +244,8 @@ def attribution(
     model: Any,
     *,
     rules: Rules = "attnlrp",
-    objective: str = "next_token_logit",
-    aggregate: str = "sum",
+    objective: Objective = "next_token_logit",
+    aggregate: Aggregate = "sum",
     site: Site = "intermediate",
     skip_first: bool = False,
 ) -> Iterator[Attribution]:
@@ -260,11 +267,12 @@ def attribution(
         ValueError: an unknown option.
         UnsupportedModelError: an unknown model family.
     """
-    for value, known, name in (
+    options: tuple[tuple[str, Collection[str], str], ...] = (
         (objective, OBJECTIVES, "objective"),
         (aggregate, AGGREGATES, "aggregate"),
         (site, SITES, "site"),
-    ):
+    )
+    for value, known, name in options:
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
     attribute = Attribution(

@@ -158,9 +158,9 @@ def self_test(
     return measured
 
 
-def _relative_error(found: Tensor, expected: Tensor) -> Tensor:
+def _relative_error(measured: Tensor, expected: Tensor) -> Tensor:
     """Return the largest difference relative to the largest expected value, 0-d float64, NaN if any is NaN."""
-    return (found - expected).abs().max().double() / expected.abs().max().double()
+    return (measured - expected).abs().max().double() / expected.abs().max().double()
 
 
 @torch.no_grad()

@@ -90,8 +90,8 @@ def read_layer(path: str | Path, layer: int) -> Statistics:
     if _digest(tensors, 0, header) != digests[layer]:
         raise ArtefactError(f"{path}: layer {layer} does not match its checksum; delete it and run again")
     moments = Moments(n=header["n"], **{name: tensors[name][0] for name in _GRIDS})
-    own = {name: tensors[name][0] for name in _OWN}
-    return Statistics(moments, tokens=header["tokens"], counted=header["counted"], **own)
+    counters = {name: tensors[name][0] for name in _OWN}
+    return Statistics(moments, tokens=header["tokens"], counted=header["counted"], **counters)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

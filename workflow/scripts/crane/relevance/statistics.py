@@ -20,8 +20,8 @@ def layer_table(statistics: Mapping[str, Statistics], layer: int, site: Site) ->
     mean_value (of the neuron itself over them, for the intervention `mean`).
     """
     frames = []
-    for language, own in statistics.items():
-        moments = own.moments
+    for language, merged in statistics.items():
+        moments = merged.moments
         frame = pd.DataFrame(
             {
                 "language": language,
@@ -42,10 +42,10 @@ def layer_table(statistics: Mapping[str, Statistics], layer: int, site: Site) ->
         )
         frame["z"] = normalise(frame["kurtosis"].to_numpy()[None, None], "layer")[0, 0]
         if site == "intermediate":
-            frame["tokens"] = own.tokens
-            frame["active"] = own.active.numpy()
-            frame["activation_probability"] = frame["active"] / own.tokens
-        frame["counted"] = own.counted
-        frame["mean_value"] = own.value_sum.numpy() / own.counted
+            frame["tokens"] = merged.tokens
+            frame["active"] = merged.active.numpy()
+            frame["activation_probability"] = frame["active"] / merged.tokens
+        frame["counted"] = merged.counted
+        frame["mean_value"] = merged.value_sum.numpy() / merged.counted
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)

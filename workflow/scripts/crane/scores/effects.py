@@ -55,26 +55,26 @@ def langspec_rows(
     ):
         names = dict(zip(group["language"], group["benchmark"], strict=True))
         by_language = {code: effects[model, mask_set, target, name] for code, name in names.items()}
-        own = group[group["language"] == target].iloc[0]
+        target_row = group[group["language"] == target].iloc[0]
         others = group[group["language"] != target]
         hurt = others.loc[others["drop"].fillna(-np.inf).idxmax()]
-        about = {code: benchmarks[name] for code, name in names.items()}
-        measured, draws[model, mask_set, target, suite] = _measured(by_language, target, about)
+        settings = {code: benchmarks[name] for code, name in names.items()}
+        measured, draws[model, mask_set, target, suite] = _measured(by_language, target, settings)
         rows.append(
             {
-                "model": model, "mask_set": mask_set, "mask_language": target, "suite": suite, "kind": own["kind"],
-                "questions": own["n"], "dropped": own["dropped"], **measured,
-                "target_drop": own["drop"], "target_drop_low": own["drop_low"],
-                "target_drop_high": own["drop_high"],
+                "model": model, "mask_set": mask_set, "mask_language": target, "suite": suite,
+                "kind": target_row["kind"], "questions": target_row["n"], "dropped": target_row["dropped"], **measured,
+                "target_drop": target_row["drop"], "target_drop_low": target_row["drop_low"],
+                "target_drop_high": target_row["drop_high"],
                 "other_drop": hurt["drop"], "other_language": hurt["language"],
-                "distinguishable": bool(own["drop_low"] > 0 or own["drop_high"] < 0),
+                "distinguishable": bool(target_row["drop_low"] > 0 or target_row["drop_high"] < 0),
             }
         )  # fmt: skip
     return _compared(pd.DataFrame(rows), draws, reference)
 
 
 def _measured(
-    effects: Mapping[str, Effect], target: str, about: Mapping[str, Mapping[str, Any]]
+    effects: Mapping[str, Effect], target: str, settings: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, float], np.ndarray]:
     """Return LangSpec-F1 and its variants, the interval of the other languages' largest drop, and F1 in each resample.
 
@@ -105,7 +105,7 @@ def _measured(
         np.max([before_draws[code] - after_draws[code] for code in effects if code != target], axis=0)
     )
     likely = np.nan
-    if all(benchmark["kind"] == "nlu" for benchmark in about.values()):
+    if all(benchmark["kind"] == "nlu" for benchmark in settings.values()):
         likely = langspec_f1(
             {code: effect.probability_before for code, effect in effects.items()},
             {code: effect.probability_after for code, effect in effects.items()},
@@ -115,17 +115,19 @@ def _measured(
         "f1": f1.f1, "low": float(low), "high": float(high),
         "precision": f1.precision, "recall": f1.recall,
         "f1_mean_other": langspec_f1(before, after, target, other="mean").f1,
-        "f1_above_chance": langspec_f1(_rescaled(before, about), _rescaled(after, about), target).f1,
+        "f1_above_chance": langspec_f1(_rescaled(before, settings), _rescaled(after, settings), target).f1,
         "f1_probability": likely,
         "other_drop_low": float(other_low), "other_drop_high": float(other_high),
     }  # fmt: skip
     return measured, draws
 
 
-def _rescaled(scores: Mapping[str, float], about: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+def _rescaled(scores: Mapping[str, float], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """Scores as shares of the way from chance to the highest score; below chance counts as chance."""
     return {
-        code: max((score - about[code]["chance"]) / (about[code]["highest"] - about[code]["chance"]), 0.0)
+        code: max(
+            (score - settings[code]["chance"]) / (settings[code]["highest"] - settings[code]["chance"]), 0.0
+        )
         for code, score in scores.items()
     }
 
@@ -133,13 +135,13 @@ def _rescaled(scores: Mapping[str, float], about: Mapping[str, Mapping[str, Any]
 def _compared(rows: pd.DataFrame, draws: Draws, reference: str | None) -> pd.DataFrame:
     """Add each F1's difference to the reference's, in the same resamples."""
     values = rows.set_index(["model", "mask_set", "mask_language", "suite"])["f1"]
-    found: list[tuple[Any, ...]] = []
+    differences: list[tuple[Any, ...]] = []
     for key in values.index:
         other = (key[0], reference, *key[2:])
         if key == other or other not in draws:
-            found.append((None, np.nan, np.nan, np.nan))
+            differences.append((None, np.nan, np.nan, np.nan))
             continue
         low, high = interval(draws[key] - draws[other])
-        found.append((reference, values[key] - values[other], float(low), float(high)))
-    rows[["reference", "difference", "difference_low", "difference_high"]] = found
+        differences.append((reference, values[key] - values[other], float(low), float(high)))
+    rows[["reference", "difference", "difference_low", "difference_high"]] = differences
     return rows.astype(dict.fromkeys(("difference", "difference_low", "difference_high"), float))

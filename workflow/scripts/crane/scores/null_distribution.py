@@ -33,16 +33,16 @@ def against_random(
     random = langspec_f1[langspec_f1["method"] == "random"]
     groups = {label: list(rows["mask_set"].unique()) for label, rows in random.groupby("label", sort=False)}
     seeds = dict(list(random.groupby(["label", "model", "suite", "mask_language"])["f1"]))
-    found: list[tuple[Any, ...]] = []
+    nulls: list[tuple[Any, ...]] = []
     for row in langspec_f1.to_dict("records"):
         if row["method"] == "random" or not groups or pd.isna(row["f1"]):
-            found.append((None, None, np.nan, np.nan, np.nan, np.nan))
+            nulls.append((None, None, np.nan, np.nan, np.nan, np.nan))
             continue
         language = row["mask_language"]
-        own = row["mask_set"]
+        name = row["mask_set"]
         like = {
-            label: _likeness(layers[own][language], layers[names[0]][language])
-            if interventions.get(own, {}) == interventions.get(names[0], {})
+            label: _likeness(layers[name][language], layers[names[0]][language])
+            if interventions.get(name, {}) == interventions.get(names[0], {})
             else 0
             for label, names in groups.items()
         }
@@ -51,8 +51,8 @@ def against_random(
         lower, equal = (draws < row["f1"]).sum(), (draws == row["f1"]).sum()
         percentile = 100 * (lower + equal / 2) / len(draws)
         p = (1 + len(draws) - lower) / (1 + len(draws))
-        found.append((null, LIKENESS[like[null]], len(draws), draws.mean(), percentile, p))
-    return pd.DataFrame(found, index=langspec_f1.index, columns=COLUMNS)
+        nulls.append((null, LIKENESS[like[null]], len(draws), draws.mean(), percentile, p))
+    return pd.DataFrame(nulls, index=langspec_f1.index, columns=COLUMNS)
 
 
 def _likeness(one: Sequence[int], other: Sequence[int]) -> int:

@@ -51,10 +51,10 @@ def summarise(documents: pd.DataFrame, *, resamples: int = 10_000, seed: int = 0
         drawn = draws[:, :-1] / draws[:, [-1]]
         low, high = interval(drawn)
         ratio_low, ratio_high = interval(drawn - drawn[:, [base]])
-        found = likelihood.index.to_frame(index=False)
-        found.insert(0, "model", model)
+        conditions = likelihood.index.to_frame(index=False)
+        conditions.insert(0, "model", model)
         frames.append(
-            found.assign(
+            conditions.assign(
                 language=language, documents=len(tokens), tokens=int(tokens.sum()),
                 perplexity=np.exp(mean), low=np.exp(low), high=np.exp(high),
                 log_ratio=mean - mean[base], ratio_low=ratio_low, ratio_high=ratio_high,

@@ -78,7 +78,7 @@ def summarise(
     score_rows: list[dict[str, Any]] = []
     effects: dict[tuple[str, str, str, str], Effect] = {}
     for (model, benchmark), group in items.groupby(["model", "benchmark"], sort=False):
-        about = benchmarks[benchmark]
+        settings = benchmarks[benchmark]
         values = condition_matrix(group, "value")
         if (ORIGINAL, NO_MASK) not in values.index:
             raise ArtefactError(f"model {model!r}, benchmark {benchmark!r}: no answers without a mask")
@@ -87,7 +87,7 @@ def summarise(
         samples, before, after = _draws(values, group, resamples, _seed(seed, str(benchmark)))
         shared = values.notna() & values.loc[(ORIGINAL, NO_MASK)].notna()
         for row, (mask_set, mask_language) in enumerate(values.index):
-            own = values.iloc[row]
+            answers = values.iloc[row]
             unmasked = values.loc[(ORIGINAL, NO_MASK)]
             scored = bool(shared.iloc[row].any())
             if not scored and mask_set == ORIGINAL:
@@ -97,7 +97,7 @@ def summarise(
                 )
             effect = Effect(
                 before=float(unmasked[shared.iloc[row]].mean()),
-                after=float(own[shared.iloc[row]].mean()),
+                after=float(answers[shared.iloc[row]].mean()),
                 before_draws=before[:, row],
                 after_draws=after[:, row],
                 probability_before=float(probabilities.loc[(ORIGINAL, NO_MASK)]),
@@ -108,13 +108,13 @@ def summarise(
             drop_low, drop_high = interval(effect.before_draws - effect.after_draws)
             drop = effect.before - effect.after
             masked = mask_set != ORIGINAL
-            worse, better = int((own < unmasked).sum()), int((own > unmasked).sum())
+            worse, better = int((answers < unmasked).sum()), int((answers > unmasked).sum())
             score_rows.append(
                 {
                     "model": model, "mask_set": mask_set, "mask_language": mask_language, "benchmark": benchmark,
-                    "kind": about["kind"], "suite": about["suite"], "language": about["language"],
+                    "kind": settings["kind"], "suite": settings["suite"], "language": settings["language"],
                     "n": values.shape[1], "dropped": int(group["dropped"].iloc[0]) if "dropped" in group else 0,
-                    "missing": int(own.isna().sum()), "score": float(own.mean()),
+                    "missing": int(answers.isna().sum()), "score": float(answers.mean()),
                     "low": float(low), "high": float(high),
                     "drop": drop if masked else np.nan,
                     "drop_low": float(drop_low) if masked else np.nan,
@@ -145,9 +145,9 @@ def _by_language(
         shared: items scored with and without the mask.
         masked: false for the unmasked model, which has no drop.
     """
-    own, unmasked = values.iloc[row], values.loc[(ORIGINAL, NO_MASK)]
+    answers, unmasked = values.iloc[row], values.loc[(ORIGINAL, NO_MASK)]
     inside = languages.iloc[row]
-    drops = (unmasked - own)[shared]
+    drops = (unmasked - answers)[shared]
     base = languages.loc[(ORIGINAL, NO_MASK)]
     known = inside.notna().mean() >= SMALLEST_KNOWN
     switched = shared & (base == 1) & (inside == 0)
@@ -155,7 +155,7 @@ def _by_language(
     return {
         "in_language": float(inside.mean()) if known else np.nan,
         "unidentified": int(inside.isna().sum()),
-        "score_in_language": float(own[inside == 1].mean()) if known else np.nan,
+        "score_in_language": float(answers[inside == 1].mean()) if known else np.nan,
         "drop_switched": float(drops[switched[shared]].sum() / shared.sum()) if told else np.nan,
         "drop_lost": float(drops[~switched[shared]].sum() / shared.sum()) if told else np.nan,
     }
@@ -165,7 +165,7 @@ def _draws(
     values: pd.DataFrame, group: pd.DataFrame, resamples: int, seed: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bootstrap means `[B, C]` of each condition, and of the unmasked and the masked model on shared items."""
-    about = group.drop_duplicates(["task", "doc_id"]).set_index(["task", "doc_id"]).loc[values.columns]
+    questions = group.drop_duplicates(["task", "doc_id"]).set_index(["task", "doc_id"]).loc[values.columns]
     table = values.to_numpy(np.float64)
     base = list(values.index).index((ORIGINAL, NO_MASK))
     stacked = table
@@ -174,12 +174,16 @@ def _draws(
         before, after = np.where(shared, table[base], np.nan), np.where(shared, table, np.nan)
         stacked = np.concatenate([table, before, after])
     samples = bootstrap_means(
-        stacked, about["stratum"].to_list(), about["cluster"].to_list(), resamples=resamples, seed=seed
+        stacked,
+        questions["stratum"].to_list(),
+        questions["cluster"].to_list(),
+        resamples=resamples,
+        seed=seed,
     )
     if stacked is table:
         return samples, np.broadcast_to(samples[:, [base]], samples.shape), samples
-    own, before, after = np.split(samples, 3, axis=1)
-    return own, before, after
+    all_items, before, after = np.split(samples, 3, axis=1)
+    return all_items, before, after
 
 
 CHOICE_COLUMNS = [

@@ -59,8 +59,8 @@ def score_sweep(
     for part, rows in parts.items():
         _, f1 = summarise(rows, benchmarks, resamples=resamples, seed=seed)
         frames.append(f1.assign(part=part))
-    about = pd.DataFrame([{**point, "order": place} for place, point in enumerate(points)])
-    table = about.merge(pd.concat(frames), on="mask_set", validate="many_to_many")
+    described = pd.DataFrame([{**point, "order": place} for place, point in enumerate(points)])
+    table = described.merge(pd.concat(frames), on="mask_set", validate="many_to_many")
     table["neurons"] = [
         neurons[mask_set][language]
         for mask_set, language in zip(table["mask_set"], table["mask_language"], strict=True)

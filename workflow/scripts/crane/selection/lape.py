@@ -105,8 +105,8 @@ def lape_matched(
             raise SelectionError(
                 f"language {language!r}: {counts[language]} neurons asked for, {measure.entropy.size} exist"
             )
-        own = measure.probability[row]
-        foremost = (own > 0) & (own == measure.probability.max(0))
+        probability = measure.probability[row]
+        foremost = (probability > 0) & (probability == measure.probability.max(0))
         tier = np.where(published[row], 0, np.where(foremost, 1, 2))
         order = np.lexsort((measure.entropy.ravel(), tier.ravel()))[: counts[language]]
         flags[row].reshape(-1)[order] = True

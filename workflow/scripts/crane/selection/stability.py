@@ -9,7 +9,7 @@ import pandas as pd
 
 from crane.models.architectures import Site
 from crane.names import HALVES
-from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.neuron_set import NeuronSet, jaccard
 from crane.selection.choose import choose
 from crane.selection.ranking import SelectionError
 
@@ -19,21 +19,14 @@ OUTLIER = 0.5
 """A neuron owes its kurtosis to one sample if that sample's share of the fourth central sum exceeds this."""
 
 
-def jaccard(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray]) -> float:
-    """Return |A and B| / |A or B| of two sets of neurons (layer -> indices); undefined where both are empty."""
-    shared = sum(len(np.intersect1d(one[k], other[k], assume_unique=True)) for k in one.keys() & other.keys())
-    either = sum(map(len, one.values())) + sum(map(len, other.values())) - shared
-    return shared / either if either else np.nan
-
-
 def expected_jaccard(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray], width: int) -> float:
     """Return the Jaccard index of the expected overlap of two sets drawn at random with these counts per layer.
 
-    Layer k of `width` neurons shares a_k b_k / width on average.
+    Layer k of `width` neurons shares a_k b_k / width on average. Two empty sets: 1, as of `jaccard`.
     """
     shared = sum(len(one[k]) * len(other[k]) / width for k in one.keys() & other.keys())
     either = sum(map(len, one.values())) + sum(map(len, other.values())) - shared
-    return shared / either if either else np.nan
+    return shared / either if either else 1.0
 
 
 def split_half(
@@ -108,9 +101,9 @@ def outliers(statistics: pd.DataFrame, masks: Mapping[str, NeuronSet]) -> pd.Dat
     rows = []
     for name, neurons in masks.items():
         for code in neurons:
-            found, everywhere = flags[code]
-            own = neurons[code]
-            count = sum(len(np.intersect1d(index, found[k])) for k, index in own.items() if k in found)
+            flagged, everywhere = flags[code]
+            chosen = neurons[code]
+            count = sum(len(np.intersect1d(index, flagged[k])) for k, index in chosen.items() if k in flagged)
             total = neurons.total(code)
             rows.append(
                 {
@@ -170,10 +163,10 @@ def overlap(masks: Mapping[str, NeuronSet], groups: Mapping[str, str], width: in
         if a != b and groups[a] == groups[b]:
             continue
         one, two = masks[a][code], masks[b][other]
-        found = jaccard(one, two), expected_jaccard(one, two, width)
-        rows.append((groups[a], code, groups[b], other, masks[a].total(code), *found))
+        indices = jaccard(one, two), expected_jaccard(one, two, width)
+        rows.append((groups[a], code, groups[b], other, masks[a].total(code), *indices))
         if (a, code) != (b, other):
-            rows.append((groups[b], other, groups[a], code, masks[b].total(other), *found))
+            rows.append((groups[b], other, groups[a], code, masks[b].total(other), *indices))
     keys = ["label", "mask_language", "other_label", "other_language"]
     frame = pd.DataFrame(rows, columns=[*keys, "neurons", "jaccard", "by_chance"])
     return frame.groupby(keys, sort=False).mean().reset_index()

@@ -1,6 +1,6 @@
 """The check of a configuration: one line per error, all errors at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +12,18 @@ from crane.study.schema.root import StudyConfig
 
 class ConfigError(CraneError, ValueError):
     """The configuration is wrong; one line per error."""
+
+
+def drop_nulls(config: MutableMapping[str, Any]) -> None:
+    """Remove the keys without a value, in place and at every depth.
+
+    A file on top of another one can replace keys and, with `key: null`, take them away.
+    """
+    for key, value in list(config.items()):
+        if value is None:
+            del config[key]
+        elif isinstance(value, MutableMapping):
+            drop_nulls(value)
 
 
 def check(config: Mapping[str, Any]) -> StudyConfig:
@@ -27,11 +39,11 @@ def check(config: Mapping[str, Any]) -> StudyConfig:
         ConfigError: with one line per error: the key, its value, and what is allowed.
     """
     if not isinstance(config, Mapping):
-        found = [f"(top level): expected keys and values, found {type_name(config)}"]
+        errors = [f"(top level): expected keys and values, found {type_name(config)}"]
     else:
         try:
             return StudyConfig.model_validate(dict(config))
         except ValidationError as error:
-            found = lines(error, StudyConfig)
+            errors = lines(error, StudyConfig)
     # Raised outside of the handler: pydantic's error holds the values, some of which may be secrets.
-    raise ConfigError("the configuration is wrong:\n" + "\n".join(f"  {line}" for line in found))
+    raise ConfigError("the configuration is wrong:\n" + "\n".join(f"  {line}" for line in errors))

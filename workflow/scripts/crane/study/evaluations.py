@@ -41,12 +41,12 @@ def groups(study: Study, model: str) -> dict[str, list[str]]:
 
     A group is a configured mask set with all its seeds, the unmasked model, or a set that only sweeps use.
     """
-    found: dict[str, list[str]] = {ORIGINAL: [ORIGINAL]}
+    grouped: dict[str, list[str]] = {ORIGINAL: [ORIGINAL]}
     for name, settings in study.masks.shown.items():
-        found.setdefault(settings["group"], []).append(name)
+        grouped.setdefault(settings["group"], []).append(name)
     if model == study.identification_model:
-        found |= {name: [name] for name in study.masks.sweeps.evaluated()}
-    return found
+        grouped |= {name: [name] for name in study.masks.sweeps.evaluated()}
+    return grouped
 
 
 def group_of(study: Study, mask_set: str) -> str:

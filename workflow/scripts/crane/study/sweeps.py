@@ -131,12 +131,12 @@ class Sweeps:
 
     def _threshold(self, sweep: Mapping[str, Any]) -> Iterator[Point]:
         name = sweep["mask_set"]
-        own = self._configured[name]
-        for threshold in sorted({own["threshold"], *sweep["thresholds"]}):
+        reference = self._configured[name]
+        for threshold in sorted({reference["threshold"], *sweep["thresholds"]}):
             yield {
-                "mask_set": self._add({**own, "group": name, "threshold": threshold}), "group": name,
+                "mask_set": self._add({**reference, "group": name, "threshold": threshold}), "group": name,
                 "varied": "threshold", "setting": text(threshold), "value": float(threshold),
-                "configured": threshold == own["threshold"],
+                "configured": threshold == reference["threshold"],
             }  # fmt: skip
 
     def _ablation(self, sweep: Mapping[str, Any]) -> Iterator[Point]:
@@ -177,12 +177,12 @@ class Sweeps:
         if sweep["mean"]:
             hows.append({"mean": True})
         for name in sweep["mask_sets"]:
-            for own, settings in self._own.items():
+            for neurons, settings in self._own.items():
                 if settings["group"] != name:
                     continue
                 for how in hows:
                     yield {
-                        "mask_set": self._add({**settings, "neurons": own, "intervention": how}), "group": name,
+                        "mask_set": self._add({**settings, "neurons": neurons, "intervention": how}), "group": name,
                         "varied": "intervention", "setting": "mean" if "mean" in how else f"× {text(how['scale'])}",
                         "value": float(how["scale"]) if "scale" in how else None, "configured": False,
                     }  # fmt: skip

@@ -110,12 +110,12 @@ def suite_problems(
             if name in suite_of:
                 yield Problem(key, f"{name!r} is already in suite {suite_of[name]!r}")
             suite_of[name] = suite
-        found = [benchmarks[name].language for name in names if name in benchmarks]
+        covered = [benchmarks[name].language for name in names if name in benchmarks]
         for language in languages:
-            if found.count(language) != 1:
+            if covered.count(language) != 1:
                 yield Problem(
                     key,
-                    f"{found.count(language)} benchmarks in language {language!r}; LangSpec-F1 needs exactly one "
+                    f"{covered.count(language)} benchmarks in language {language!r}; LangSpec-F1 needs exactly one "
                     "per language",
                 )
     for name in benchmarks:

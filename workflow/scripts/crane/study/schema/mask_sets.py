@@ -88,7 +88,10 @@ class _RankedMaskSet(_MaskSet):
         if self.rule != "margin" and self.threshold is None:
             yield Problem("threshold", f"missing; rule {self.rule!r} needs it")
         if self.rule == "margin" and self.threshold is None and self.budget is None:
-            yield Problem("", "rule 'margin' needs a threshold or a budget, or it selects every neuron")
+            yield Problem(
+                "",
+                "rule 'margin' needs a threshold or a budget, or it selects every neuron above zero",
+            )
 
 
 class CraneMaskSet(_RankedMaskSet):

@@ -55,14 +55,14 @@ def lines(error: ValidationError, root: type[Section]) -> list[str]:
         path = _missing(details, place)
         if path and path not in renamed:
             missing.setdefault(path[:-1], []).append(path[-1])
-    found: list[str] = []
+    messages: list[str] = []
     for details, place in errors:
         if path := _missing(details, place):
             if keys := missing.pop(path[:-1], None):
-                found.append(f"{_dotted(path[:-1])}: missing key{'s' * (len(keys) > 1)} {', '.join(keys)}")
+                messages.append(f"{_dotted(path[:-1])}: missing key{'s' * (len(keys) > 1)} {', '.join(keys)}")
         else:
-            found.extend(_lines(details, place))
-    return list(dict.fromkeys(found))
+            messages.extend(_lines(details, place))
+    return list(dict.fromkeys(messages))
 
 
 def type_name(value: Any) -> str:
@@ -180,14 +180,14 @@ def _invalid_name(details: ErrorDetails, place: Place) -> str:
 
 
 def _wrong_type(expected: str, value: Any) -> str:
-    found = type_name(value) if isinstance(value, Mapping | list) else _shown(value)
+    given = type_name(value) if isinstance(value, Mapping | list) else _shown(value)
     hint = ""
     if expected in ("an integer", "a number") and isinstance(value, str) and _is_number(value):
         # YAML 1.1 reads 1e-3 as a string.
         hint = (
             "; write a point before the exponent (1.0e-3)" if "e" in value.lower() else "; remove the quotes"
         )
-    return f"must be {expected}, not {found}{hint}"
+    return f"must be {expected}, not {given}{hint}"
 
 
 def _is_number(text: str) -> bool:

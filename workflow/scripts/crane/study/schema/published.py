@@ -79,7 +79,7 @@ def _model_problems(name: str, model: Model) -> Iterator[Problem]:
     if isinstance(model, DemoModel):
         yield Problem("published.same_model", f"true, but model {name!r} is trained by the demo")
     for key, expected in SHAPE.items():
-        if (found := getattr(model, key)) != expected:
+        if (value := getattr(model, key)) != expected:
             yield Problem(
-                "published.same_model", f"true, but model {name!r} has {key} {found}, the paper's {expected}"
+                "published.same_model", f"true, but model {name!r} has {key} {value}, the paper's {expected}"
             )

@@ -173,9 +173,9 @@ def _objections(sweep: Sweep, name: str, sets: Mapping[str, MaskSet]) -> Iterato
 def _ranked(name: str, sets: Mapping[str, MaskSet]) -> MaskSet | None:
     """Return the mask set whose ranking a set is cut from: itself, or the one that it matches."""
     passed: set[str] = set()
-    while isinstance(found := sets.get(name), MatchedMaskSet):
+    while isinstance(candidate := sets.get(name), MatchedMaskSet):
         if name in passed:
             return None  # sets that match each other in a circle; reported with the mask sets
         passed.add(name)
-        name = found.match
-    return found
+        name = candidate.match
+    return candidate
