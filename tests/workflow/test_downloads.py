@@ -1,6 +1,5 @@
 """A study whose model, data set, corpora, masks and questions all come from the network, run for real."""
 
-import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +21,8 @@ LAYERS, WIDTH = 2, 48
 MODEL, TEXTS, QUESTIONS = "maker/tiny", "maker/texts", "facebook/belebele"
 SENTENCES = ["People in Paris speak French.", "April comes after March.", "The yen is used in Japan."]
 LANGUAGES = {"en": "eng_Latn", "vi": "vie_Latn"}
-pytestmark = pytest.mark.slow
+# One server, which the first test closes at last.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("downloads")]
 
 
 class OnlineWorkspace(Workspace):
@@ -130,7 +130,7 @@ def test_a_study_from_the_network(
     workspace.run(*targets)
     commit = server.commit(MODEL)
     assert read_json(workspace.results / "models" / "base" / "manifest.json")["commit"] == commit
-    answers = workspace.results / "benchmarks" / "base" / "official" / "belebele.parquet"
+    answers = workspace.results / "evaluations" / "base" / "official" / "belebele.parquet"
     assert read_metadata(answers)["model"]["commit"] == commit
     assert read_table(answers)["cluster"].nunique() == 3
     corpus = read_metadata(workspace.results / "corpora" / "base" / "vi.parquet")
@@ -156,6 +156,7 @@ def test_a_study_from_the_network(
     assert all(check.text.endswith(", downloaded") for check in checks), checks
 
 
+EVALUATE = "evaluate_masks_base_0"  # one job for original, official and crane
 # What is downloaded anew, and what reads it first.
 RERUNS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
     "nothing": (lambda c: None, {}),
@@ -166,15 +167,16 @@ RERUNS: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, int]]] = {
         {"download_corpus": 1, "sample_corpus": 1},
     ),
     "another revision of the data set": (
-        lambda c: c["datasets"]["belebele"].update(revision="0" * 40), {"download_dataset": 1, "run_benchmarks": 3},
+        lambda c: c["datasets"]["belebele"].update(revision="0" * 40),
+        {"download_dataset": 1, "render_prompts": 2, EVALUATE: 1},
     ),
     "another file of masks": (
         lambda c: c["mask_sets"]["official"]["file"].update(sha256="0" * 64),
-        {"download_file": 1, "import_neurons": 1, "run_benchmarks": 1},
+        {"download_file": 1, "import_neurons": 1, EVALUATE: 1},
     ),
     "another revision of the model": (
         lambda c: c["models"]["base"].update(revision="refs/pr/1"),
-        {"download_model": 1, "sample_corpus": 2, "run_benchmarks": 3},
+        {"download_model": 1, "sample_corpus": 2, "render_prompts": 2, "render_open_questions": 1, EVALUATE: 1},
     ),
 }  # fmt: skip
 WATCHED = {rule for _, rules in RERUNS.values() for rule in rules}
@@ -195,14 +197,9 @@ def pretended(
 @pytest.mark.parametrize("change", RERUNS)
 def test_a_changed_key_downloads_exactly(pretended: OnlineWorkspace, change: str) -> None:
     edit, expected = RERUNS[change]
-    config = copy.deepcopy(pretended.config)
-    edit(config)
-    pretended.configure(config)
-    try:
+    with pretended.configured(edit):
         planned = {rule: jobs for rule, jobs in pretended.planned().items() if rule in WATCHED}
-    finally:
-        pretended.configure(pretended.config)
     # What comes through the masks of a corpus is tests/workflow/test_reruns.py's.
-    if "sample_corpus" in expected and "run_benchmarks" not in expected:
-        del planned["run_benchmarks"]
+    if "sample_corpus" in expected and EVALUATE not in expected:
+        del planned[EVALUATE]
     assert planned == expected

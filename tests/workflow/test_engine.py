@@ -1,6 +1,7 @@
 """The choice of the engine, at planning time."""
 
 import copy
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -39,5 +40,6 @@ def test_a_missing_vllm_is_told_before_the_first_job(workspace: Workspace) -> No
 
 def test_gpus_and_tensor_parallel_follow_each_other(workspace: Workspace) -> None:
     planned = workspace.run("--dry-run")
-    jobs = (planned.stdout + planned.stderr).split("rule run_benchmarks:")[1:]
-    assert jobs and all("gpu=2" in job.split("rule ")[0] for job in jobs)
+    jobs = re.split(r"^rule evaluate_masks_\w+:$", planned.stdout + planned.stderr, flags=re.MULTILINE)[1:]
+    assert len(jobs) == 2  # one on each model
+    assert all("gpu=2" in job.split("rule ")[0] for job in jobs)

@@ -84,18 +84,18 @@ def published_figure(
             for value, height in zip(here["paper"][here["erratum"]], heights[here["erratum"]], strict=True):
                 axes.annotate("§", (value, height), (4, 0), textcoords="offset points", va="center", color=BLACK,
                               fontsize=style.small)  # fmt: skip
+            axes.margins(x=0.08)  # before a limit is set, after which it has no effect
             if measure == LANGSPEC_F1:
                 axes.set_title(LANGSPEC_F1)
                 axes.set_xlim(left=min(0, axes.get_xlim()[0]))
             else:
                 size = f"n = {sizes[benchmark]:,.0f}"
                 between = "\n" if style.narrow else ", "
-                own = f"{labels.benchmarks[benchmark]['label']}{between}{size}"
-                axes.set_title(f"{own}\npaper: {BENCHMARKS[measure]}", fontsize=style.small)
+                title = f"{labels.benchmarks[benchmark]['label']}{between}{size}"
+                axes.set_title(f"{title}\npaper: {BENCHMARKS[measure]}", fontsize=style.small)
                 axes.set_xlabel(
                     labels.measure_of(labels.benchmarks[benchmark]["suite"]), fontsize=style.small
                 )
-            axes.margins(x=0.08)
             axes.tick_params(axis="y", length=0)
             axes.grid(axis="y", color="#EEEEEE", lw=0.6)
         names = [

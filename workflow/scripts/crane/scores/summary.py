@@ -214,6 +214,7 @@ def open_items(judgements: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
                 "cluster": str(j["question_id"]),
                 "value": np.nan if j["score"] is None else float(j["score"]),
                 "probability": np.nan,
+                "dropped": 0,
                 "in_language": np.nan
                 if j["answer_language"] is None
                 else float(j["answer_language"] == j["language"]),
