@@ -343,7 +343,7 @@ def test_editors_accept_the_presets_and_refuse_typing_errors(config: dict[str, A
         if text.startswith("# yaml-language-server: $schema=../workflow/schemas/config.schema.json\n"):
             assert list(validator.iter_errors(yaml.safe_load(text))) == [], path
         else:
-            assert re.search(r" on top of (config|demo)\.yaml", text), (
+            assert re.search(r" overlay on \w+\.yaml", text), (
                 f"{path} is a whole study; name its schema in the first line"
             )
     for edits in (

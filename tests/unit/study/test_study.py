@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crane.study.check import drop_nulls
 from crane.study.study import Study
 from support.places import ROOT, SCRIPTS
 from support.study_config import HUB_MODEL, REMOVE, changed, preset
@@ -86,8 +87,10 @@ def test_the_snakefile_stays_light() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_preset_passes(path: Path) -> None:
-    below = re.search(r" on top of (\w+)\.yaml", path.read_text(encoding="utf-8"))
-    Study(preset(below[1], path.stem) if below else preset(path.stem))
+    below = re.search(r" overlay on (\w+)\.yaml", path.read_text(encoding="utf-8"))
+    config = preset(below[1], path.stem) if below else preset(path.stem)
+    drop_nulls(config)
+    Study(config)
 
 
 def test_the_papers_study_is_the_published_one() -> None:
