@@ -120,9 +120,6 @@ dry-run: $(INSTALLED)
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml config/authors.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml config/evidence.yaml
-	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml
-	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml config/smollm2-local.yaml
-	$(RUN) --dry-run --quiet rules --configfile config/qwen2.5-0.5b.yaml
 
 # Before anything is submitted: catch what would fail later, and estimate what the study costs. STUDY names other files.
 STUDY := config/config.yaml

@@ -18,11 +18,11 @@ from crane.evaluation.engine import Question, check_length
 from crane.models.architectures import logit_cap
 
 LOGIT_ROWS = 512
-"""Positions whose logits over the whole vocabulary exist at once."""
+"""Number of positions whose logits over the whole vocabulary are held at the same time."""
 
 
 class _Row(NamedTuple):
-    """A context and the choices behind it."""
+    """A context and the choices that follow it."""
 
     question: int
     first: int
@@ -32,12 +32,12 @@ class _Row(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """Tokens that are computed: the last of a choice is scored, not read."""
+        """Tokens that are computed; the last token of a choice is only scored."""
         return len(self.context) + sum(len(choice) - 1 for choice in self.choices)
 
 
 class Scorer:
-    """Scores tokens behind tokens.
+    """Scores continuations of token sequences.
 
     Args:
         model: a causal language model of transformers; masks on it hold.
@@ -49,7 +49,7 @@ class Scorer:
         self._model = model
         self._budget = budget
         self._limit = limit
-        self._cap = logit_cap(model.config)  # applied behind the output layer
+        self._cap = logit_cap(model.config)  # applied after the output layer
 
     @torch.inference_mode()
     def score(self, questions: Sequence[Question]) -> list[np.ndarray]:
@@ -69,12 +69,12 @@ class Scorer:
                     _Row(number, place, c, [choice]) for place, (c, choice) in enumerate(question.pairs())
                 ]
         with tqdm(total=len(rows), unit="row", mininterval=10) as bar:
-            for alone in (True, False):  # choices of one token need no second step, and no cache
+            for alone in (True, False):  # single-token choices need neither a second step nor a cache
                 kind = [row for row in rows if all(len(c) == 1 for c in row.choices) == alone]
 
                 def process(batch: list[_Row], alone: bool = alone) -> None:
-                    found = self._next_tokens(batch) if alone else self._continuations(batch)
-                    for row, values in zip(batch, found, strict=True):
+                    scores_of_rows = self._next_tokens(batch) if alone else self._continuations(batch)
+                    for row, values in zip(batch, scores_of_rows, strict=True):
                         scores[row.question][row.first : row.first + len(values)] = values
 
                 self._budget.run(kind, lambda row: row.tokens, process, done=bar.update)
@@ -88,7 +88,7 @@ class Scorer:
         return self._first_tokens(last, batch)
 
     def _first_tokens(self, states: Tensor, batch: list[_Row]) -> list[list[float]]:
-        """Return the log-likelihoods of every choice's first token behind states `[B, H]`."""
+        """Return the log-likelihoods of every choice's first token after states `[B, H]`."""
         widest = max(len(row.choices) for row in batch)
         first = [[choice[0] for choice in row.choices] for row in batch]
         targets = [tokens + tokens[:1] * (widest - len(tokens)) for tokens in first]
@@ -96,10 +96,10 @@ class Scorer:
         return [values[: len(row.choices)] for values, row in zip(logprobs, batch, strict=True)]
 
     def _continuations(self, batch: list[_Row]) -> list[list[float]]:
-        """Return the log-likelihoods of rows with longer choices: contexts first, then choices behind their caches."""
+        """Return the log-likelihoods of rows with longer choices: contexts first, then choices after their caches."""
         device = self._model.device
         longest = max(len(row.context) for row in batch)
-        # On the left, so that the choices follow their contexts without a gap.
+        # Padding is on the left, so that the choices follow their contexts without a gap.
         padding = torch.tensor([longest - len(row.context) for row in batch])
         ids = torch.tensor([[0] * (longest - len(row.context)) + row.context for row in batch])
         seen = torch.arange(longest) >= padding[:, None]
@@ -119,7 +119,7 @@ class Scorer:
         )
         states = self._model.base_model(
             input_ids=read.to(device),
-            # What stands behind a choice changes nothing in it: attention is causal.
+            # Attention is causal, so padding after a choice does not change it.
             attention_mask=torch.cat([seen[owner], torch.ones_like(read, dtype=torch.bool)], 1)
             .long()
             .to(device),
@@ -145,17 +145,17 @@ class Scorer:
             EngineError: a sample is longer than the model can read.
         """
         self._check(samples)
-        found: dict[int, float] = {}
+        totals: dict[int, float] = {}
 
         def process(batch: list[int]) -> None:
             hidden = self._hidden([samples[i] for i in batch])
             for i, states in zip(batch, hidden, strict=True):
                 targets = torch.tensor(samples[i][1:], device=states.device)[:, None]
                 logprobs = self._logprobs(states[: len(samples[i]) - 1], targets)
-                found[i] = float(logprobs.double().sum())
+                totals[i] = float(logprobs.double().sum())
 
         self._budget.run(range(len(samples)), lambda i: len(samples[i]), process)
-        return [found[i] for i in range(len(samples))]
+        return [totals[i] for i in range(len(samples))]
 
     def _check(self, samples: Sequence[Sequence[int]]) -> None:
         if self._limit is not None:
@@ -164,17 +164,17 @@ class Scorer:
     def _hidden(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Return the last hidden states `[B, T, H]` of rows padded on the right.
 
-        Attention is causal: what stands behind a row changes nothing in it, and needs no mask.
+        Attention is causal, so padding after a row does not change it and needs no mask.
         """
         ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True).to(self._model.device)
         return self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
 
     def _logprobs(self, states: Tensor, targets: Tensor) -> Tensor:
-        """Return the log-probabilities `[N, C]` of tokens `[N, C]` behind states `[N, H]`."""
-        found = []
+        """Return the log-probabilities `[N, C]` of tokens `[N, C]` after states `[N, H]`."""
+        parts = []
         for part, wanted in zip(states.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), strict=True):
             logits = self._model.get_output_embeddings()(part)
             if self._cap:
                 logits = torch.tanh(logits / self._cap) * self._cap
-            found.append(logits.float().log_softmax(-1).gather(1, wanted))
-        return torch.cat(found)
+            parts.append(logits.float().log_softmax(-1).gather(1, wanted))
+        return torch.cat(parts)

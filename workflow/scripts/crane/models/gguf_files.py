@@ -48,7 +48,7 @@ def dequantise(source: Path, target: Path, name: str, layers: int, intermediate_
 
     Args:
         source: the file.
-        target: the folder, written whole or not at all.
+        target: the folder, written atomically.
         name: of the model in the study, for messages.
         layers: that the study says.
         intermediate_size: likewise.

@@ -77,7 +77,7 @@ class Sweeps:
 
     def __init__(self, config: Mapping[str, Any], mask_sets: Mapping[str, Mapping[str, Any]]) -> None:
         self._configured = config["mask_sets"]
-        self._own = mask_sets
+        self._expanded = mask_sets
         self._names: dict[str, str] = {}
         for name, settings in mask_sets.items():
             self._names.setdefault(_identity(settings), name)
@@ -177,7 +177,7 @@ class Sweeps:
         if sweep["mean"]:
             hows.append({"mean": True})
         for name in sweep["mask_sets"]:
-            for neurons, settings in self._own.items():
+            for neurons, settings in self._expanded.items():
                 if settings["group"] != name:
                     continue
                 for how in hows:
