@@ -1,27 +1,67 @@
-"""Snakemake's graph of rules, all tables as one node and all figures as another: `make rulegraph` (Graphviz text)."""
+"""Condense Snakemake's graph of rules: `make rulegraph` (Graphviz text on standard output).
+
+Rules made in a loop (one per job or group) become one node, and so do all tables and all figures.
+"""
 
 import re
 import sys
 
-TABLES = "tables (make_*, tabulate_*)"
-DRAWN_TOGETHER = {"plot": "figures (plot_*)", "make": TABLES, "tabulate": TABLES, "count": TABLES}
-"""First word of a rule's name -> node."""
+TABLES, FIGURES = "tables (tabulate_*)", "figures (plot_*)"
+NODES = {
+    "attribute_relevance_": "attribute_relevance",
+    "draw_random_neurons_": "draw_random_neurons",
+    "evaluate_masks_": "evaluate_masks",
+    "plot_": FIGURES,
+    "tabulate_": TABLES,
+}
+"""Beginning of a rule's name -> node."""
 LEFT_OUT = ("all", "record_provenance", "write_citation")
-"""What needs nearly everything, or nothing."""
+"""Rules that need nearly everything, or nothing."""
+KEPT = {
+    ("collect_answers", "score_masks"),
+    ("select_neurons", "evaluate_masks"),
+    ("select_neurons", "measure_stability"),
+}
+"""Arrows that are drawn although a longer path connects their nodes, too: they are the main flow of data."""
+LOOK = """\
+  graph [nodesep=0.3, ranksep=0.35];
+  node [shape=box, style="rounded,filled", fillcolor="#f4f6f8", color="#8a97a6", fontname=Helvetica, fontsize=11];
+  edge [color="#66707c", arrowsize=0.7];
+"""
 
-text = sys.stdin.read()
-rules = dict(re.findall(r'(\d+)\[label = "(\w+)"', text))
-shown = {
-    number: DRAWN_TOGETHER.get(rule.partition("_")[0], rule)
-    for number, rule in rules.items()
-    if rule not in LEFT_OUT
-}
-arrows = {
-    (shown[one], shown[other])
-    for one, other in re.findall(r"(\d+) -> (\d+)", text)
-    if one in shown and other in shown and shown[one] != shown[other]
-}
-nodes = "".join(f'  "{name}";\n' for name in sorted(set(shown.values())))
-edges = "".join(f'  "{one}" -> "{other}";\n' for one, other in sorted(arrows))
-look = '  node [shape=box, style=rounded, fontname=sans, fontsize=10]; edge [color="#666666"];\n'
-sys.stdout.write(f"digraph rules {{\n{look}{nodes}{edges}}}\n")
+
+def node(rule: str) -> str:
+    """Return the node of a rule."""
+    return next((name for beginning, name in NODES.items() if rule.startswith(beginning)), rule)
+
+
+def condensed(text: str) -> str:
+    """Return the graph of nodes, without arrows that longer paths replace."""
+    rules = dict(re.findall(r'(\d+)\[label = "([^"]+)"', text))
+    shown = {number: node(rule) for number, rule in rules.items() if rule not in LEFT_OUT}
+    arrows = {
+        (shown[one], shown[other])
+        for one, other in re.findall(r"(\d+) -> (\d+)", text)
+        if one in shown and other in shown and shown[one] != shown[other]
+    }
+    nodes = "".join(f'  "{name}";\n' for name in sorted(set(shown.values())))
+    edges = "".join(f'  "{one}" -> "{other}";\n' for one, other in sorted(reduced(arrows)))
+    return f"digraph rules {{\n{LOOK}{nodes}{edges}}}\n"
+
+
+def reduced(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the arrows whose nodes no longer path connects, and those of `KEPT`."""
+    after: dict[str, set[str]] = {}
+    for one, other in arrows:
+        after.setdefault(one, set()).add(other)
+
+    def reachable(start: str) -> set[str]:
+        steps = after.get(start, set())
+        return steps.union(*map(reachable, steps))
+
+    longer = {(one, end) for one, other in arrows for end in reachable(other)}
+    return arrows - longer | arrows & KEPT
+
+
+if __name__ == "__main__":
+    sys.stdout.write(condensed(sys.stdin.read()))

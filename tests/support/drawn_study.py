@@ -98,6 +98,18 @@ def small_demo() -> dict[str, Any]:
     return config
 
 
+def demo() -> dict[str, Any]:
+    """Return the demo with all its sections, and two seeds of each random set."""
+    return _with_two_seeds(whole_demo())
+
+
+def _with_two_seeds(config: dict[str, Any]) -> dict[str, Any]:
+    for settings in config["mask_sets"].values():
+        if "seeds" in settings:
+            settings["seeds"] = 2
+    return config
+
+
 PAPER_SIZES = {
     "mmlu": 14042, "ceval": 1346, "belebele_vi": 900, "parallel_en": 900, "parallel_zh": 900, "parallel_vi": 900,
 }  # fmt: skip
@@ -105,15 +117,12 @@ PAPER_SIZES = {
 
 
 def paper_with_evidence() -> dict[str, Any]:
-    """Return the paper's study with its sweeps, with few neurons in each of its 32 layers and few seeds."""
+    """Return the paper's study with its sweeps, with few neurons in each of its 32 layers, and two seeds."""
     config = preset("config", "evidence")
     for model in config["models"].values():
         model["intermediate_size"] = 64
-    for settings in config["mask_sets"].values():
-        if "seeds" in settings:
-            settings["seeds"] = 3
     config["published"]["same_model"] = False  # it has another number of neurons
-    return config
+    return _with_two_seeds(config)
 
 
 class DrawnStudy:
@@ -137,16 +146,17 @@ class DrawnStudy:
 
     @cached_property
     def masks(self) -> dict[str, NeuronSet]:
-        """Masks of the shown sets, of a twentieth of all neurons or so."""
-        found: dict[str, NeuronSet] = {}
+        """Masks of the shown sets, of a tenth of all neurons or less; those of one method are parts of each other."""
+        drawn: dict[str, NeuronSet] = {}
         shape = (len(self.study.languages), self.layers, self.width)
         for number, (name, settings) in enumerate(self.study.masks.shown.items()):
             if settings["method"] == "random":
-                found[name] = random_like(found[settings["match"]], self.width, settings["seed"])
+                drawn[name] = random_like(drawn[settings["match"]], self.width, settings["seed"])
             else:
-                flags = np.random.default_rng(number).random(shape) < 0.03 + 0.01 * number
-                found[name] = NeuronSet.from_flags(flags, self.study.languages)
-        return found
+                field = np.random.default_rng([*settings["method"].encode()]).random(shape)
+                flags = field < 0.1 / (1 + number % 3 / 4)
+                drawn[name] = NeuronSet.from_flags(flags, self.study.languages)
+        return drawn
 
     @cached_property
     def neurons(self) -> dict[str, pd.DataFrame]:
@@ -259,7 +269,7 @@ class DrawnStudy:
     @cached_property
     def kurtosis(self) -> dict[str, pd.DataFrame]:
         """The layers' tables of z-scores, with heavy tails."""
-        found = {}
+        drawn = {}
         for layer in range(self.layers):
             rng = np.random.default_rng([4, layer])
             frames = [
@@ -268,8 +278,8 @@ class DrawnStudy:
                 )
                 for code in self.study.languages
             ]
-            found[f"layer-{layer}"] = pd.concat(frames).assign(layer=layer, site="intermediate")
-        return found
+            drawn[f"layer-{layer}"] = pd.concat(frames).assign(layer=layer, site="intermediate")
+        return drawn
 
     @cached_property
     def judgements(self) -> list[dict[str, Any]]:

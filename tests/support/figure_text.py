@@ -35,18 +35,18 @@ def placed_texts(figure: Figure, style: Style) -> list[Placed]:
         figure: the figure; it is drawn.
         style: with which it is drawn.
     """
-    found: dict[int, Placed] = {}
+    drawn: dict[int, Placed] = {}
     draw = Text.draw
 
     def record(text: Text, renderer: Any, *args: Any, **settings: Any) -> None:
         draw(text, renderer, *args, **settings)
         shown = all(artist.get_visible() for artist in (text, text.axes) if artist is not None)
         if shown and text.get_text().strip():
-            found[id(text)] = Placed(text.get_text(), _corners(text, renderer), text.axes)
+            drawn[id(text)] = Placed(text.get_text(), _corners(text, renderer), text.axes)
 
     with style.applied(), patch.object(Text, "draw", record):
         figure.savefig(BytesIO(), format="png", dpi=figure.dpi)
-    return list(found.values())
+    return list(drawn.values())
 
 
 def _corners(text: Text, renderer: Any) -> np.ndarray:
@@ -78,15 +78,15 @@ def outside(figure: Figure, texts: list[Placed]) -> list[str]:
 
 def covered(figure: Figure, texts: list[Placed]) -> list[str]:
     """Return the texts over which the background of a later panel is painted."""
-    found = []
+    hidden = []
     for placed in texts:
         later = figure.axes[figure.axes.index(placed.axes) + 1 :] if placed.axes in figure.axes else []
         for axes in later:
             x0, y0, x1, y1 = axes.bbox.extents
             panel = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
             if axes.patch.get_visible() and axes.axison and _depth(placed.corners, panel) > OUTSIDE:
-                found.append(placed.text)
-    return found
+                hidden.append(placed.text)
+    return hidden
 
 
 def overlapping(figure: Figure, texts: list[Placed]) -> list[tuple[str, str]]:

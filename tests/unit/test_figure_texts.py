@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from crane.figures.style import Style
 from matplotlib.figure import Figure
-from support.drawn_study import FIGURES, PAPER_SIZES, DrawnStudy, paper_with_evidence, parts, small_demo
+from support.drawn_study import FIGURES, PAPER_SIZES, DrawnStudy, demo, paper_with_evidence, parts, small_demo
 from support.figure_text import covered, outside, overlapping, placed_texts
 from support.places import SCRIPTS
-from support.study_config import whole_demo
 
 STUDIES = {
     "small": lambda: DrawnStudy(small_demo()),
-    "demo": lambda: DrawnStudy(whole_demo()),
+    "demo": lambda: DrawnStudy(demo()),
     "paper": lambda: DrawnStudy(paper_with_evidence(), PAPER_SIZES),
 }
 drawn = cache(lambda name: STUDIES[name]())

@@ -47,7 +47,7 @@ def test_a_damaged_part_is_found_by_its_hash(tmp_path, capsys, damage):
     whole = path.read_bytes()
     path.write_bytes({"cut": whole[:-5], "altered": whole[:50] + b"!" + whole[51:], "empty": b""}[damage])
     assert KEY not in store
-    assert "cut or altered; it is computed again" in capsys.readouterr().out
+    assert "truncated or altered; computing it again" in capsys.readouterr().out
     assert files(tmp_path) == []
     store.write(KEY, table(), DECIDING)
     pd.testing.assert_frame_equal(store.read(KEY), table())

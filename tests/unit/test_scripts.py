@@ -1,7 +1,9 @@
-"""Scripts run only under their guard; no source reads the configuration behind Snakemake's back."""
+"""Scripts run only under their guard; no source reads the configuration through Snakemake or cites what is gone."""
 
 import ast
+import re
 import symtable
+from pkgutil import resolve_name
 
 import pytest
 from support.places import SCRIPTS
@@ -38,3 +40,9 @@ def test_scripts_run_only_under_their_guard(path):
             names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
             if not isinstance(node, ast.FunctionDef):
                 assert "snakemake" not in names, f"{path}, line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(SCRIPTS).as_posix())
+def test_names_of_the_library_that_a_source_cites_exist(path):
+    for name in set(re.findall(r"`(crane(?:\.\w+)+)", path.read_text(encoding="utf-8"))):
+        assert resolve_name(name) is not None

@@ -119,12 +119,12 @@ def test_the_whole_path(server, tmp_path, monkeypatch, prompt, output):
 
 def test_an_unknown_model_is_told(server, monkeypatch):
     monkeypatch.setenv("JUDGE_KEY", "served-key")
-    with pytest.raises(JudgeError, match=rf"does not know the model 'gpt-4o'; it has: {MODEL}"):
+    with pytest.raises(JudgeError, match=rf"does not serve the model 'gpt-4o'; it serves: {MODEL}"):
         OnlineJudge(Endpoint(server, "JUDGE_KEY", 30), 1).check_model("gpt-4o")
 
 
 def test_a_refused_key_is_told(server, monkeypatch):
     monkeypatch.setenv("JUDGE_KEY", "another-key")
-    with pytest.raises(JudgeError, match=r"401.*look at the key") as caught:
+    with pytest.raises(JudgeError, match=r"401.*check the key") as caught:
         OnlineJudge(Endpoint(server, "JUDGE_KEY", 30), 1).check_model(MODEL)
     assert "another-key" not in str(caught.value)

@@ -60,7 +60,9 @@ STAGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("config", [preset("demo", "demo-evidence"), whole_demo()], ids=["shipped", "trained"])
+@pytest.mark.parametrize(
+    "config", [preset("demo", "demo-evidence"), whole_demo()], ids=["shipped", "trained"]
+)
 def test_the_plan_is_printed_and_kept_and_counts_the_jobs_of_a_dry_run(
     tmp_path: Path, config: dict[str, Any]
 ) -> None:

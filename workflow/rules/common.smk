@@ -1,4 +1,4 @@
-# What all rules share: the checked study, names in paths, and the functions of wildcards. Included first; the order of
+# Shared by all rules: the checked study, names in paths, and functions of wildcards. It is included first; the order of
 # the other files does not matter.
 import os
 import re
@@ -16,10 +16,10 @@ from crane.study import evaluations, outputs
 from crane.study.check import ConfigError, drop_nulls
 from crane.study.study import Study
 
-# Threads that wait must not spin: two jobs on one machine would starve each other.
+# Waiting threads must not spin, or two jobs on one machine starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# Jobs load from folders; the rules named download_* alone go online (crane.downloads.transfer.online).
+# Jobs load from folders; only the rules named download_* go online (crane.downloads.transfer.online).
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
 
 drop_nulls(config)
@@ -35,19 +35,19 @@ SHARDS = range(config["corpora"]["shards"])
 LABELS = study.labels()
 MASK_LABELS = study.mask_labels()
 STORE = f"{RESULTS}/parts"
-"""Finished parts of long jobs, from which a job that runs again takes them; a cache."""
+"""Store of finished parts of long jobs, from which an interrupted job resumes; a cache."""
 EVALUATION = "vllm" if config["engine"] == "vllm" else "evaluation"
-"""The conda environment of the rules that ask models."""
+"""The conda environment of the rules that evaluate models."""
 OF_EVALUATION = code_version("evaluate_masks.py")
 
 
 def among(names):
-    """Return a wildcard constraint: one of these names, or nothing at all where there are none."""
+    """Return a wildcard constraint: one of these names; without names, it matches nothing."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def model_shape(wildcards):
-    """Return layers and width of a model, for the params of rules that compare them with what they read."""
+    """Return layers and width of a model, for the params of rules that check them."""
     return {
         key: pick(f"models.{wildcards.model}.{key}")
         for key in ["intermediate_size", "layers"]
@@ -55,16 +55,16 @@ def model_shape(wildcards):
 
 
 def pin(where, *more):
-    """Return where a download comes from, for the params of its rule.
+    """Return the source of a download, for the params of its rule.
 
-    No hash of the code stands beside it: the commit decides what is downloaded, and a new version of this workflow must
-    not download a model again.
+    These rules have no code hash: the commit determines what is downloaded, and a new version of this workflow must not
+    download a model again.
     """
     return {key: pick(f"{where}.{key}") for key in ["repository", "revision", *more]}
 
 
 def neuron_files(mask_sets):
-    """Return the identification model's masks of some mask sets, each once; none for the unmasked model."""
+    """Return the files of neurons of some mask sets, each once; none for the unmasked model."""
     masked = [name for name in mask_sets if name != ORIGINAL]
     return mask_files(dict.fromkeys(map(study.masks.neurons_of, masked)))
 
@@ -80,7 +80,7 @@ def mask_files(mask_sets, ending="parquet"):
 
 
 def statistics(model, variant=""):
-    """Return the tables of statistics of a model, from the study's own relevance or a variant of it ("-<name>")."""
+    """Return a model's statistics tables, from the study's own relevance or from a variant ("-<name>")."""
     return [
         f"{RESULTS}/kurtosis{variant}/{model}/layer-{layer}.parquet"
         for layer in range(study.layers)
@@ -88,19 +88,19 @@ def statistics(model, variant=""):
 
 
 def mean_values(mask_sets):
-    """Return the tables with the mean values of neurons, for the interventions that set neurons to them."""
+    """Return the tables with the mean values of neurons if an intervention needs them."""
     settings = [study.masks.intervention(name) for name in mask_sets]
     return statistics(FIRST) if any("mean" in each for each in settings) else []
 
 
 def matched_set(wildcards):
-    """Return the file of the mask set whose counts another one takes over."""
+    """Return the file of the mask set whose counts this one takes over."""
     match = study.masks.matched_by(wildcards.mask_set)
     return f"{RESULTS}/masks/{wildcards.model}/{match}.parquet" if match else []
 
 
 def question_files(wildcards):
-    """Return what a benchmark's questions are made from: files, or held-out passages."""
+    """Return the input of a benchmark's questions: files, or held-out passages."""
     name = wildcards.benchmark
     if name not in study.inputs.continuations():
         return study.inputs.benchmark_data(name)
@@ -114,7 +114,7 @@ def open_questions(_):
 
 
 def answers(models, mask_sets, parts):
-    """Return the files of what models made of some parts (suites, open, perplexity) under some mask sets."""
+    """Return the result files of some parts (suites, open, perplexity) on some models under some mask sets."""
     groups = dict.fromkeys(evaluations.group_of(study, name) for name in mask_sets)
     return [
         f"{RESULTS}/evaluations/{model}/{group}/{part}.parquet"
@@ -148,7 +148,7 @@ def judged_answers(judges):
 
 
 def among_evidence(result, subcategory, model="{model}", suite="{suite}"):
-    """Return where the report shows a table or a figure of evidence."""
+    """Return the place of a table or figure of evidence in the report."""
     labels = {"result": result, "model": model, "suite": suite}
     return {"category": "Evidence", "subcategory": subcategory, "labels": labels}
 
@@ -160,7 +160,7 @@ def table(name, **shown):
 
 
 def tabulated_by(function):
-    """Return the function that makes a table, with the hash of its code, for `params`."""
+    """Return the function that makes a table and the hash of its code, for `params`."""
     name = f"crane.tables.{function}"
     return {"function": name, "code": code_version("make_table.py", named=name)}
 
@@ -172,7 +172,7 @@ def figure(name, **shown):
 
 
 def among_figures(figure, model="{model}", suite="{suite}"):
-    """Return where the report shows a figure of the results."""
+    """Return the place of a figure of the results in the report."""
     return {
         "category": "Figures",
         "labels": {"figure": figure, "model": model, "suite": suite},
@@ -180,7 +180,7 @@ def among_figures(figure, model="{model}", suite="{suite}"):
 
 
 def drawn_by(function):
-    """Return the function that draws a figure, with the hash of its code, for `params`."""
+    """Return the function that draws a figure and the hash of its code, for `params`."""
     name = f"crane.figures.{function}"
     return {"function": name, "code": code_version("plot.py", named=name)}
 
@@ -198,7 +198,7 @@ def share_resources(of, name):
 
 
 def partitions(_):
-    """Return the partitions that this run's profile gives to the rules that are submitted."""
+    """Return rule -> partition, as set by this run's profile, for the rules that are submitted."""
     submitted = [each for each in workflow.rules if not workflow.is_local(each)]
     named = {
         each.name: str(each.resources["slurm_partition"].raw).strip("'\"")
@@ -209,7 +209,7 @@ def partitions(_):
 
 
 def require_engine():
-    """Stop before the first job, not hours later; a dry run, a plan and conda do without the engine."""
+    """Stop before the first job if the engine is not installed; dry runs, plans and conda do not need it here."""
     asked = {job.rule.name for job in workflow.dag.needrun_jobs()}
     in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     if EVALUATION == "vllm" and any(

@@ -1,6 +1,6 @@
-# Needs a model's tokenizer; makes results/<study>/corpora/<model>/<lang>.parquet and texts that no relevance is measured on:
-# held_out/<model>/<lang>.parquet (perplexity) and passages/<model>/<benchmark>.parquet (continuation questions)
-# Documents of the hub are first drawn into a pool: results/<study>/datasets/corpus/<lang>.parquet
+# Needs a model's tokenizer; makes results/<study>/corpora/<model>/<lang>.parquet and, without their documents,
+# held_out/<model>/<lang>.parquet (perplexity) and passages/<model>/<benchmark>/<lang>.parquet (continuation questions).
+# Documents from the hub are first drawn into a pool: results/<study>/datasets/corpus/<lang>.parquet
 
 
 rule download_corpus:
@@ -19,7 +19,7 @@ rule download_corpus:
         corpus=lambda wildcards: pick(
             "corpora.column", "corpora.max_files", "corpora.pool", "corpora.seed"
         ),
-        # The files are pinned: only the code that reads and samples them could change the pool.
+        # The files are pinned; only the code that reads and samples them can change the pool.
         code=code_version(
             "crane/corpora/sampling.py", "scripts/crane/corpora/documents.py"
         ),

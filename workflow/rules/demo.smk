@@ -3,7 +3,7 @@ DEMO_TEXTS = ["training", "documents", "benchmark", "questions"]
 
 
 rule generate_demo_data:
-    """Texts of one language about the demo's world: for training, for identification, and to be asked."""
+    """Generate one language's texts about the demo's world: training, identification, benchmark, open questions."""
     input:
         templates="resources/demo/{lang}.yaml",
     output:

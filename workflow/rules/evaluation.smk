@@ -1,13 +1,13 @@
-# Needs models, questions and mask sets; makes tokenised prompts, results/<study>/prompts/<model>/<benchmark>.parquet and open.parquet,
-# and what every model made of them: results/<study>/evaluations/<model>/<group>/<part>.parquet (a group: a mask set with its
-# seeds; a part: a suite, `open`, or `perplexity`). One job opens one engine and asks everything under several mask sets; each
-# finished condition is at once in results/<study>/parts/, from which a job that runs again takes it. The job's outputs are
-# receipts, in results/<study>/parts/receipts/: which of the store's files answer what; other jobs collect the answers by them.
+# Needs models, questions and mask sets; makes tokenised prompts, results/<study>/prompts/<model>/<name>.parquet, and
+# every model's results for them, results/<study>/evaluations/<model>/<group>/<part>.parquet (a group is a mask set with
+# all seeds; a part is a suite, `open`, or `perplexity`). One job opens one engine and evaluates all of it under several
+# mask sets; each finished condition is stored in results/<study>/parts/ at once, where an interrupted job resumes. The
+# job's outputs are receipts, results/<study>/parts/receipts/: they name the parts, which collect_answers reads.
 SPEED = config["evaluation"]
 
 
 rule render_prompts:
-    """The questions of a benchmark as lm-evaluation-harness asks them, tokenised once for all masks."""
+    """Render the questions of a benchmark as lm-evaluation-harness sends them, tokenised once for all masks."""
     input:
         model=f"{RESULTS}/models/{{model}}",
         data=question_files,
@@ -29,7 +29,7 @@ rule render_prompts:
 
 
 rule render_open_questions:
-    """The open questions of all languages as prompts, tokenised once for all masks."""
+    """Render the open questions of all languages as prompts, tokenised once for all masks."""
     input:
         unpack(open_questions),
         model=f"{RESULTS}/models/{{model}}",
@@ -71,8 +71,8 @@ for evaluated in study.evaluated_models:
                 ],
             output:
                 receipts=(made := receipts(evaluated, mask_sets)),
-                # Never kept: without a record of this file Snakemake does not ask whether other mask sets shared a job
-                # with these before. What decides an answer is in the names of the receipts, or an input.
+                # Never kept: without a record of this file Snakemake does not compare the mask sets of a job with those
+                # of the last run. The names of the receipts, and the inputs, hold everything that determines a result.
                 together=temp(
                     f"{STORE}/receipts/{evaluated}/{evaluations.job_name(made)}.txt"
                 ),
@@ -98,7 +98,7 @@ for evaluated in study.evaluated_models:
 
 
 rule collect_answers:
-    """What one model made of one suite, the open questions or the held-out texts under one group of masks."""
+    """Collect one model's results for one suite, the open questions or the held-out texts under a group of masks."""
     input:
         model=f"{RESULTS}/models/{{model}}",
         masks=lambda wildcards: neuron_files(group_members(wildcards)),

@@ -1,9 +1,9 @@
-# Needs a mask set, and a model; makes on demand (no other rule asks for them)
-# results/<study>/exports/<mask_set>.pth (LAPE's format) and results/<study>/exports/<model>/<mask_set>/<lang>/ (a masked checkpoint)
+# Needs a mask set and a model; makes, on request only, results/<study>/exports/<mask_set>.pth (LAPE's format) and
+# results/<study>/exports/<model>/<mask_set>/<lang>/ (a masked checkpoint)
 
 
 rule export_neurons:
-    """A mask set in LAPE's published format; the languages of its lists stand in the JSON file."""
+    """Export a mask set in LAPE's published format; the JSON file names the languages of its lists."""
     input:
         neurons=f"{RESULTS}/masks/{FIRST}/{{mask_set}}.parquet",
     output:
@@ -22,7 +22,7 @@ rule export_neurons:
 
 
 rule export_masked_model:
-    """A model with one language's neurons masked, as a checkpoint that transformers and vLLM load."""
+    """Export a model with one language's neurons masked, as a checkpoint that transformers and vLLM load."""
     input:
         model=f"{RESULTS}/models/{{model}}",
         neurons=lambda wildcards: neuron_files([wildcards.mask_set]),

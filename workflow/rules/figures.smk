@@ -1,5 +1,5 @@
 # Needs the results; draws every figure as PDF and PNG: results/<study>/figures/<name>.{pdf,png}
-# One script for all: `function` is called with the inputs read, the wildcards that it takes, and the params.
+# All rules share one script, which calls `function` with the input tables, the wildcards and the params that it takes.
 
 
 rule plot_transfer:
@@ -25,7 +25,7 @@ rule plot_transfer:
         "../scripts/plot.py"
 
 
-# The paper's Figure 4: drops per mask and benchmark, beside LangSpec-F1.
+# The paper's Figure 4: drops per mask and benchmark, next to LangSpec-F1.
 use rule plot_transfer as plot_drop_heatmap with:
     input:
         scores=f"{RESULTS}/scores.parquet",
@@ -126,7 +126,7 @@ use rule plot_transfer as plot_sweep with:
         suite=lambda wildcards: config["sweeps"][wildcards.sweep]["suite"],
 
 
-# Split-half Jaccard of every mask, beside its neurons owed to one sample.
+# Split-half Jaccard of every mask, and the share of its neurons dominated by one sample.
 use rule plot_transfer as plot_stability with:
     input:
         stability=f"{RESULTS}/stability.parquet",
@@ -181,7 +181,7 @@ use rule plot_transfer as plot_mask_layers with:
         layers=study.layers,
 
 
-# The paper's numbers beside this run's, cell by cell.
+# The paper's numbers next to this run's, cell by cell.
 use rule plot_transfer as plot_published with:
     input:
         scores=f"{RESULTS}/scores.parquet",

@@ -1,9 +1,9 @@
-# What a study starts from: models, data sets and files, linked or downloaded.
-# Makes results/<study>/models/<model>/, results/<study>/datasets/<dataset>/, results/<study>/downloads/<first digits>-<name>
+# Models, data sets and files, linked or downloaded. Makes results/<study>/models/<model>/,
+# results/<study>/datasets/<dataset>/ and results/<study>/downloads/<first digits of the hash>-<name>
 
 
 rule download_file:
-    """Download a file of masks or questions and compare it with its SHA-256."""
+    """Download a file of masks or questions and verify its SHA-256."""
     output:
         file=f"{RESULTS}/downloads/{{download}}",
     log:
@@ -13,7 +13,7 @@ rule download_file:
     localrule: True
     conda:
         "../../envs/analysis.yaml"
-    # No hash of the code: the file's own decides.
+    # No code hash: the SHA-256 determines the file.
     params:
         source=lambda wildcards: study.inputs.downloads[wildcards.download],
     script:
@@ -60,7 +60,7 @@ rule download_model:
 
 
 rule link_local_model:
-    """Take over a model folder of the user's by links, with a manifest of its files."""
+    """Link the user's model folder, with a manifest of its files."""
     output:
         model=directory(f"{RESULTS}/models/{{model}}"),
     log:

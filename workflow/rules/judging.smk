@@ -1,19 +1,20 @@
-# Needs the open answers of a model under all masks; makes what each judge replied, results/<study>/responses/<judge>/<model>.jsonl,
-# and the scores read from it, results/<study>/judgements/<judge>/<model>.jsonl
-# Replies of an endpoint are also in results/judgements.sqlite, shared by all studies.
+# Needs the open answers of a model under all masks; makes each judge's replies,
+# results/<study>/responses/<judge>/<model>.jsonl, and the scores parsed from them,
+# results/<study>/judgements/<judge>/<model>.jsonl.
+# Replies of endpoints are also in results/judgements.sqlite, which all studies share.
 
 
 rule ask_judge:
-    """Have a judge grade the open answers; what it replied before to the same answer is not asked again."""
+    """Let a judge score the open answers; a reply that is known for an equal answer is not requested again."""
     input:
         answers=lambda wildcards: answers([wildcards.model], SETS, [OPEN_SUITE]),
     output:
         responses=f"{RESULTS}/responses/{{judge}}/{{model}}.jsonl",
     log:
         f"{RESULTS}/logs/ask_judge/{{judge}}/{{model}}.log",
-    # It asks again by itself. What ended it (a batch that was cancelled, a used-up quota) must not be paid for again.
+    # The script retries requests itself. After a cancelled batch or an exhausted quota nothing may be paid for again.
     retries: 0
-    # The machine that plans the study reaches the internet, GPU nodes often do not.
+    # GPU nodes often have no internet access; the machine that runs Snakemake has.
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -30,7 +31,7 @@ rule ask_judge:
         judge=lambda wildcards: study.judges.request(wildcards.judge),
         languages=lambda wildcards: study.judges.languages(wildcards.judge),
         store="results/judgements.sqlite",
-        # The parser decides whether to ask again, but nothing of what is stored.
+        # The parser determines whether a request is repeated, but not what is stored.
         code=lambda wildcards: code_version(
             "ask_judge.py",
             *study.judges.files(wildcards.judge),
@@ -41,7 +42,7 @@ rule ask_judge:
 
 
 rule parse_judgements:
-    """Read scores from 1 to 10 out of a judge's replies, and tell the language of each answer."""
+    """Parse scores from 1 to 10 from a judge's replies, and identify the language of each answer."""
     input:
         responses=f"{RESULTS}/responses/{{judge}}/{{model}}.jsonl",
     output:

@@ -1,10 +1,10 @@
-# Needs the tables of statistics; makes results/<study>/masks/<model>/<mask_set>.parquet and its summary (.json), and how stable
-# the sets are: results/<study>/stability.parquet, overlap.parquet
+# Needs the statistics tables; makes results/<study>/masks/<model>/<mask_set>.parquet with a summary (.json), and the
+# stability of the sets: results/<study>/stability.parquet, overlap.parquet
 MASKS = f"{RESULTS}/masks/{{model}}/{{mask_set}}"
 
 
 rule select_neurons:
-    """The neurons that stand out in one language: by relevance (CRANE and others) or by activation (LAPE)."""
+    """Select the neurons specific to each language: by relevance (CRANE and others) or by activation (LAPE)."""
     input:
         kurtosis=lambda wildcards: statistics(
             wildcards.model, study.masks.variant(wildcards.mask_set)
@@ -60,7 +60,7 @@ for group, seeds in study.masks.drawn():
 
 
 rule import_neurons:
-    """Masks from a file: LAPE's published lists, or a mask set of another study."""
+    """Import masks from a file: LAPE's published lists, or a mask set of another study."""
     input:
         file=lambda wildcards: study.masks.selection(wildcards.mask_set)["file"],
     output:
@@ -83,7 +83,7 @@ rule import_neurons:
 
 
 rule measure_stability:
-    """Split-half Jaccard, neurons owed to one sample, and overlap of all masks."""
+    """Measure split-half Jaccard, neurons dominated by one sample, and the overlap of all masks."""
     input:
         masks=mask_files(study.masks.shown),
         kurtosis=statistics(FIRST),

@@ -1,12 +1,12 @@
 import time
 
-# What can be known before anything is submitted: `snakemake preflight` and `snakemake plan`, both in seconds;
-# `snakemake preflight_gpu` sends one tiny job to a GPU node. Nothing here makes a result. Nothing is tried again
-# (`retries: 0`): what a check has found stays so, and the rules that print have deleted what they would need.
+# Checks and estimates before anything is submitted: `snakemake preflight` and `snakemake plan` take seconds,
+# `snakemake preflight_gpu` sends one short job to a GPU node. None of these rules makes a result, and none is retried
+# (`retries: 0`): a repeated check finds the same, and the rules that print delete their inputs.
 CHECKS = f"{RESULTS}/preflight"
-# A param of every check that is new each time: what an interrupted preflight left behind is never believed.
+# A param of every check that is always new, so that checks left behind by an interrupted preflight are repeated.
 NOW = time.time_ns()
-# The packages that the rules of each environment import; the environment is the rules' own.
+# The packages that the rules of each environment import.
 ENVIRONMENTS = {
     "relevance": ["torch", "transformers", "safetensors", "lxt"],
     EVALUATION: ["torch", "transformers", "lm_eval", "datasets"]
@@ -27,7 +27,7 @@ ENVIRONMENTS = {
 
 
 rule check_environment:
-    """Import what the rules of one environment need, in that environment."""
+    """Import the packages that the rules of one environment need, in that environment."""
     output:
         checks=f"{CHECKS}/environment-{{environment}}.json",
     log:
@@ -46,7 +46,7 @@ rule check_environment:
 
 
 rule check_study:
-    """Models, data, keys, partitions and disk: there, or to be had."""
+    """Check models, data, keys, partitions and disk."""
     output:
         checks=f"{CHECKS}/study.json",
     log:
@@ -64,7 +64,7 @@ rule check_study:
 
 
 rule check_gpu:
-    """The GPU of a node, seen from a job there."""
+    """Check the GPU of a node, from a job on that node."""
     output:
         checks=f"{CHECKS}/gpu.json",
     log:
@@ -82,7 +82,7 @@ rule check_gpu:
 
 
 rule preflight:
-    """Print one line per check; fail where one fails."""
+    """Print one line per check; fail if any check failed."""
     input:
         study=f"{CHECKS}/study.json",
         environments=expand(
@@ -99,7 +99,7 @@ rule preflight:
 
 
 rule preflight_gpu:
-    """The same for a GPU node."""
+    """Print the check of a GPU node; fail if it failed."""
     input:
         gpu=f"{CHECKS}/gpu.json",
     log:

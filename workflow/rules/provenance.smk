@@ -18,7 +18,7 @@ READ = [
 
 
 rule record_provenance:
-    """Versions, models, configuration, code and the hash of every file that the results rest on."""
+    """Record versions, models, configuration, code and the hash of every file that the results depend on."""
     input:
         models=expand(f"{RESULTS}/models/{{model}}", model=study.evaluated_models),
         corpora=expand(
@@ -59,17 +59,17 @@ rule record_provenance:
     conda:
         "../../envs/analysis.yaml"
     params:
-        # A function of the inputs is no trigger: a matter of speed alone makes no new record.
+        # A function of the inputs does not trigger a rerun: a change of speed settings alone makes no new record.
         settings=lambda wildcards, input: config,
-        # Of these times Snakemake compares the oldest of a job with the youngest of its inputs: that of another mask set
-        # where other sets share a job than before. All is up to date when this rule runs, so all get its time.
+        # Snakemake compares the oldest receipt of a job with its newest input, which may belong to another mask set if
+        # the sets were grouped into other jobs before. All receipts are up to date here, so all get this rule's time.
         receipts=lambda wildcards, input: [
             path
             for model in study.evaluated_models
             for mask_sets in evaluations.jobs(study, model)
             for path in receipts(model, mask_sets)
         ],
-        # JSON lines carry no record of their own; they are made anew whenever this code changes.
+        # JSON lines carry no provenance; they are made again whenever this code changes.
         code_of_lines={
             "parse_judgements": code_version("parse_judgements.py"),
         },
@@ -79,7 +79,7 @@ rule record_provenance:
 
 
 rule write_citation:
-    """What to cite: the paper, this software, and what both rest on."""
+    """Write what to cite: the paper, this software, and the methods that both use."""
     input:
         cff="CITATION.cff",
     output:

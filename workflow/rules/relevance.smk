@@ -1,15 +1,15 @@
 # Needs a model and its corpora; makes one file of statistics per shard, then one table per layer:
 # results/<study>/relevance/<model>/<lang>/<shard>.safetensors, results/<study>/kurtosis/<model>/layer-<k>.parquet;
-# of a variant of the relevance (relevance_variants): relevance-<name>/ and kurtosis-<name>/;
-# of half of the shards: results/<study>/stability/<model>/<half>.parquet
-# How many shards share a job is a matter of speed; each finished one is at once in results/<study>/parts/.
+# for a variant of the relevance (relevance_variants): relevance-<name>/ and kurtosis-<name>/;
+# for each half of the shards: results/<study>/stability/<model>/<half>.parquet
+# The number of shards per job affects speed only; each finished shard is stored in results/<study>/parts/ immediately.
 SHARDS_PER_JOB = config["relevance"].get("shards_per_job", len(SHARDS))
 
 
 for number, first in enumerate(SHARDS[::SHARDS_PER_JOB]):
 
     rule:
-        # AttnLRP relevance of every neuron on some shards, reduced to moments and LAPE counters in one pass.
+        # AttnLRP relevance of every neuron on some shards, reduced to moments and LAPE's counters in one pass.
         name:
             share_resources("attribute_relevance", f"attribute_relevance_{number}")
         input:
@@ -40,7 +40,7 @@ for number, first in enumerate(SHARDS[::SHARDS_PER_JOB]):
 
 
 rule reduce_kurtosis:
-    """Merge all shards (exactly), layer by layer, and score how concentrated each neuron's relevance is."""
+    """Merge all shards exactly, layer by layer, and compute each neuron's kurtosis and other statistics."""
     input:
         **{
             lang: expand(
@@ -67,7 +67,7 @@ rule reduce_kurtosis:
 
 
 rule reduce_half:
-    """Statistics of every neuron from the shards of even or of odd number."""
+    """Compute the statistics of every neuron from the even or the odd shards."""
     input:
         **{
             lang: lambda wildcards, lang=lang: [

@@ -1,9 +1,9 @@
 # Needs all answers and judgements; makes results/<study>/scores.parquet, langspec_f1.parquet, perplexity.parquet and
-# sweeps/<sweep>.parquet. No model is loaded from here on: everything regenerates in seconds.
+# sweeps/<sweep>.parquet. No model is loaded from here on.
 
 
 rule score_masks:
-    """Scores, drops and LangSpec-F1 with paired bootstrap intervals."""
+    """Compute scores, drops and LangSpec-F1 with paired bootstrap intervals."""
     input:
         benchmarks=answers(study.evaluated_models, SETS, study.suites),
         judgements=judged_answers(study.judges.names[:1]),
@@ -26,7 +26,7 @@ rule score_masks:
 
 
 rule score_sweep:
-    """LangSpec-F1 and drops of a sweep's mask sets; where a setting is chosen, on halves of the questions."""
+    """Compute LangSpec-F1 and drops of a sweep's mask sets; if a setting is chosen, on halves of the questions."""
     input:
         benchmarks=lambda wildcards: swept_answers(wildcards.sweep),
         summaries=lambda wildcards: sorted(
@@ -60,7 +60,7 @@ rule score_sweep:
 
 
 rule score_perplexity:
-    """Perplexity of every mask on every language's texts, with paired bootstrap intervals over documents."""
+    """Compute the perplexity of every mask on every language's texts, with bootstrap intervals over documents."""
     input:
         documents=answers(
             study.perplexity_models, [ORIGINAL, *study.perplexity_sets], [PERPLEXITY]

@@ -1,11 +1,11 @@
 # Needs the results; makes every table in all forms: results/<study>/tables/<name>.{csv,md,tex,txt,html}
-# One script for all: `function` is called with the inputs read, the wildcards that it takes, and the params.
+# All rules share one script, which calls `function` with the input tables, the wildcards and the params that it takes.
 
 # Scores, LangSpec-F1 and masks --------------------------------------------------------------------------
 
 
 rule tabulate_answer_language:
-    """Languages of the open answers, and drops split into switched and lost."""
+    """Tabulate the languages of the open answers, and drops split into switched and lost."""
     input:
         scores=f"{RESULTS}/scores.parquet",
     output:

@@ -1,4 +1,4 @@
-"""Ask one judge about all answers of one model; keep everything that it replied."""
+"""Ask one judge about all answers of one model and keep all its replies."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
         with JudgementStore(snakemake.params.store) as store:
 
             def backend() -> Backend:
-                # Imported when something is to be sent: the client takes a second, and replies may all be known.
+                # Imported only if a request is sent: the client takes a second to import, and all replies may be known.
                 from crane.judging.batch import BatchJudge
                 from crane.judging.endpoint import Endpoint
                 from crane.judging.online import OnlineJudge

@@ -1,4 +1,4 @@
-"""Measure the relevance of every neuron on some shards of one language's corpus; finished shards are kept at once."""
+"""Measure the relevance of every neuron on some shards of one language's corpus; each finished shard is stored."""
 
 import shutil
 from functools import partial
@@ -19,7 +19,7 @@ from joblog import job_log, provenance
 
 PROBE_SAMPLES = 4
 PROBE_TOKENS = 128
-"""The self-test's batch: small, because every place of every layer is looked at."""
+"""The self-test's batch is small because it records every place of every layer."""
 
 
 def main(snakemake: Any) -> None:

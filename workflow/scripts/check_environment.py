@@ -1,4 +1,4 @@
-"""Import what the rules of one environment need."""
+"""Import the packages that the rules of one environment need."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""Check the GPU of the node that this job runs on."""
+"""Check the GPU of the node on which this job runs."""
 
 from typing import Any
 

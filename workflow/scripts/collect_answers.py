@@ -1,4 +1,4 @@
-"""Put what one model made of one suite, the open questions or the held-out texts under one group of masks together."""
+"""Collect one model's results for one suite, the open questions or the held-out texts under one group of masks."""
 
 from pathlib import Path
 from typing import Any

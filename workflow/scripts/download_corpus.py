@@ -1,4 +1,4 @@
-"""Download data set files of one language one by one, and keep a sample of their documents."""
+"""Download data set files of one language one by one and keep a sample of their documents."""
 
 import shutil
 from pathlib import Path
@@ -17,8 +17,8 @@ def main(snakemake: Any) -> None:
     matching = find_files(pin["repository"], pin["revision"], "dataset", [pin["files"]])
     drawn = draw_files(matching, corpus["corpora.max_files"], seed)
     print(
-        f"{pin['repository']} at {drawn.commit}: {len(drawn.files)} files drawn of those that match {pin['files']}, "
-        f"{drawn.size / 1e9:.2f} GB, of which one at a time is on the disk",
+        f"{pin['repository']} at {drawn.commit}: {len(drawn.files)} files drawn from those that match {pin['files']}, "
+        f"{drawn.size / 1e9:.2f} GB, on the disk one at a time",
         flush=True,
     )
     output = Path(snakemake.output.pool)

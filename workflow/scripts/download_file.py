@@ -1,4 +1,4 @@
-"""Download one file of a given SHA-256."""
+"""Download one file with a given SHA-256."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Download a repository of the hub at a pinned revision: what is needed of it, and a manifest of the hashes."""
+"""Download the needed files of a hub repository at a pinned revision, with a manifest of their hashes."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Draw random neurons, as many per language and layer as another mask set has, once per seed."""
+"""Draw random neurons, as many per language and layer as another mask set has, for every seed."""
 
 from typing import Any
 

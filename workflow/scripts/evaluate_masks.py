@@ -1,4 +1,4 @@
-"""Ask one model all its prompts under several mask sets, in one engine; finished conditions are kept at once."""
+"""Evaluate one model on all prompts under several mask sets, in one engine; each finished condition is stored."""
 
 import os
 from pathlib import Path
@@ -41,7 +41,7 @@ def main(snakemake: Any) -> None:
     }
 
     def opened() -> Engine:
-        # Compiled graphs of this job alone: several first jobs would write into one folder at once.
+        # One cache of compiled graphs per job: several first jobs would write into a shared folder at the same time.
         os.environ.setdefault(
             "VLLM_CACHE_ROOT", str(Path(params.store).with_name("vllm_cache") / snakemake.rule)
         )

@@ -1,4 +1,4 @@
-"""Write a model with one language's neurons masked as a checkpoint of its own."""
+"""Write a model with one language's neurons masked as a separate checkpoint."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Write a mask set in LAPE's published format, beside the names of its languages."""
+"""Write a mask set in LAPE's published format, together with the names of its languages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Train the demo's base model on in question form: the chat model."""
+"""Train the demo's chat model from its base model, on documents in question form."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Take over masks from a file: LAPE's published `.pth`, or a mask set of this workflow."""
+"""Import masks from a file: LAPE's published `.pth`, or a mask set of this workflow."""
 
 from pathlib import Path
 from typing import Any

@@ -1,6 +1,6 @@
 """The boundary between Snakemake and the scripts: a log per job, and the provenance of what it writes.
 
-Not part of the package `crane`: a change here changes no result.
+It is not part of the package `crane`, because a change here changes no result.
 """
 
 import os
@@ -19,10 +19,10 @@ from crane.provenance.code_version import library_versions
 
 @contextmanager
 def job_log(snakemake: Any) -> Iterator[None]:
-    """Send everything that the job prints to its log, with what ran, on what, and with which versions.
+    """Send everything that the job prints to its log, with the rule, the machine and the versions in its head.
 
-    File descriptors 1 and 2 are redirected, so output of C libraries and child processes is caught as well. An
-    error that the user can mend ends the job with one line instead of a traceback.
+    File descriptors 1 and 2 are redirected, so that output of C libraries and child processes is captured as well. An
+    error that the user can fix ends the job with one line instead of a traceback.
     """
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def job_log(snakemake: Any) -> Iterator[None]:
 
 
 def provenance(snakemake: Any, **more: Any) -> dict[str, Any]:
-    """Return what a table of this job carries as metadata: study, rule, wildcards, params (code version), versions."""
+    """Return the metadata of this job's tables: study, rule, wildcards, params (with the code version), versions."""
     return {
         "study": Path(snakemake.output[0]).parts[1],  # results/<study>/...
         "rule": snakemake.rule,

@@ -1,4 +1,4 @@
-"""Take over a local model: links to the files of a folder, or a GGUF file dequantised, with a manifest of hashes."""
+"""Link the files of a local model folder, or dequantise a GGUF file, with a manifest of hashes."""
 
 from pathlib import Path
 from typing import Any

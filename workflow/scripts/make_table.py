@@ -1,6 +1,6 @@
 """Write one table in all its forms: the function that the rule names, on the rule's inputs.
 
-Not called tabulate.py: the folder is on the path of every script, and pandas imports a package of that name.
+It is not called tabulate.py, because pandas imports a package of that name and this folder is on every script's path.
 """
 
 from pathlib import Path

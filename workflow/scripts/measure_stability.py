@@ -1,4 +1,4 @@
-"""Compare the masks with those of half the texts, with each other, and with what single samples explain."""
+"""Compare the masks between halves of the texts and with each other, and count neurons dominated by one sample."""
 
 from pathlib import Path
 from typing import Any

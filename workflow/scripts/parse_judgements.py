@@ -1,4 +1,4 @@
-"""Read the scores out of what one judge replied about one model, and the language of each answer."""
+"""Parse one judge's replies about one model into scores, and identify the language of each answer."""
 
 from collections import Counter
 from itertools import groupby

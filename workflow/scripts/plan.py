@@ -1,4 +1,4 @@
-"""Print what a study will cost, on the terminal and in the log."""
+"""Print the estimated cost of a study, on the terminal and in the log."""
 
 from typing import Any
 
@@ -6,9 +6,7 @@ from crane.artefacts import write_text
 from crane.preflight.plan import render
 from crane.study.study import Study
 
-BESIDES = (
-    "Scores, tables, figures and the record come on top: local jobs of seconds (`snakemake -n` counts all)."
-)
+BESIDES = "Scores, tables, figures and the record are not listed: local jobs of seconds (`snakemake -n` counts them)."
 
 
 def main(snakemake: Any) -> None:

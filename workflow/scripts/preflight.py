@@ -1,4 +1,4 @@
-"""Print one line per check, on the terminal and in the log; fail where one has failed."""
+"""Print one line per check, on the terminal and in the log; fail if any check failed."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from crane.preflight.checks import read_checks, render
 def main(snakemake: Any) -> None:
     """Run the rule `preflight` or `preflight_gpu`."""
     checks = [check for path in snakemake.input for check in read_checks(path)]
-    for path in snakemake.input:  # the next time everything is looked at again
+    for path in snakemake.input:  # the next preflight repeats every check
         Path(path).unlink()
     failed = sum(not check.passed for check in checks)
     report = f"{render(checks)}\n{len(checks)} checks, {failed} failed"

@@ -1,4 +1,4 @@
-"""Write what the study's results rest on: models, versions, code, configuration, and the hash of every file."""
+"""Write the study's provenance: models, versions, code, configuration, and the hash of every file."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Merge every other shard of all languages into statistics per neuron, all layers in one table."""
+"""Merge every second shard of all languages into statistics per neuron, all layers in one table."""
 
 from typing import Any
 

@@ -18,7 +18,7 @@ def main(snakemake: Any) -> None:
             undefined = int(rows["kurtosis"].isna().sum())
             outliers = int((rows["outlier_share"] > 0.5).sum())
             print(f"layer {layer}, {language}: {rows['count'].iloc[0]} samples; {undefined} of {len(rows)} neurons "
-                  f"without variance; {outliers} may owe more than half of their fourth moment to one sample",
+                  f"without variance; for {outliers} one sample may make up more than half of the fourth moment",
                   flush=True)  # fmt: skip
         write_table(table, path, provenance(snakemake))
 

@@ -1,4 +1,4 @@
-"""Make the tokenised prompts of one benchmark, or of the open questions, for one model."""
+"""Render the tokenised prompts of one benchmark, or of the open questions, for one model."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Collect all answers into scores and LangSpec-F1, with intervals."""
+"""Turn all answers into scores and LangSpec-F1, with intervals."""
 
 from pathlib import Path
 from typing import Any

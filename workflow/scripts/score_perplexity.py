@@ -1,4 +1,4 @@
-"""Collect the log-likelihoods of all mask sets into perplexities with intervals."""
+"""Turn the log-likelihoods of all mask sets into perplexities with intervals."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Write what to cite with the study's results, as BibTeX."""
+"""Write the citations for the study's results, as BibTeX."""
 
 from pathlib import Path
 from typing import Any

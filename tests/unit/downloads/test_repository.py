@@ -104,7 +104,7 @@ def test_what_is_not_there_is_told(hub, model, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("status", "message"), [(403, "permission"), (429, "asks for patience"), (503, "run again later")]
+    ("status", "message"), [(403, "permission"), (429, "is rate-limiting requests"), (503, "run again later")]
 )
 def test_other_answers_are_told(hub, model, monkeypatch, tmp_path, status, message):
     monkeypatch.chdir(tmp_path)

@@ -135,7 +135,7 @@ def test_what_another_file_left_behind_is_not_mixed_in(hub, model, tmp_path):
 def test_a_wrong_hash_is_one_error_and_leaves_nothing_wrong(hub, model, tmp_path, name):
     hub.damaged.add(name)
     with pytest.raises(
-        DownloadError, match=rf"{name}: what 127.* sent is not the expected file: .*run again"
+        DownloadError, match=rf"{name}: 127.* did not send the expected file: .*run again"
     ) as caught:
         download(find_files(MODEL, commit(), "model"), tmp_path / "mine")
     assert "\n" not in str(caught.value)
@@ -169,7 +169,7 @@ def test_a_full_disk_is_told(hub, model, tmp_path):
 def test_a_folder_that_cannot_be_written_is_told(hub, model, tmp_path):
     work = tmp_path / f".mine.{commit()[:12]}.download"
     (work / ".config.json.download").mkdir(parents=True)
-    with pytest.raises(DownloadError, match=r"config\.json: .*Is a directory.*mend that"):
+    with pytest.raises(DownloadError, match=r"config\.json: .*Is a directory.*fix that"):
         download(find_files(MODEL, commit(), "model"), tmp_path / "mine")
 
 
@@ -221,7 +221,7 @@ def test_a_file_is_downloaded_by_its_hash(hub, monkeypatch, tmp_path):
     assert (tmp_path / "downloads" / "a.pth").read_bytes() == content
     assert hub.sent["/files/masks/a b.pth"] == 100_000
     assert {token for *_, token in hub.requests} == {""}  # the hub's token is the hub's alone
-    with pytest.raises(DownloadError, match="not the expected file"):
+    with pytest.raises(DownloadError, match="did not send the expected file"):
         download_url(url, tmp_path / "downloads" / "b.pth", "0" * 64)
     assert [path.name for path in (tmp_path / "downloads").iterdir()] == ["a.pth"]
 
@@ -257,7 +257,7 @@ def test_a_finished_part_is_recognised(hub, tmp_path):
 
 def test_a_missing_file_is_told(hub, tmp_path):
     with pytest.raises(
-        DownloadError, match=r"nothing\.txt: 127.*does not have it \(HTTP 404\); correct its address"
+        DownloadError, match=r"nothing\.txt: 127.*does not have it \(HTTP 404\); correct the address"
     ):
         download_url(f"{hub.url}/files/nothing.txt", tmp_path / "a.txt", "0" * 64)
     assert not list(tmp_path.glob("*a.txt*"))

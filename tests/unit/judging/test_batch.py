@@ -63,7 +63,9 @@ def test_results_that_stay_short_leave_the_batch_open_until_it_is_given_up(store
     with Server(batch_faults=[fault]) as server:
         stored = set()
         for _ in range(2):
-            with pytest.raises(JudgeError, match=r"batch_0: 10 results stated, \d could be read.*give it up"):
+            with pytest.raises(
+                JudgeError, match=r"batch_0: 10 results stated, \d could be parsed.*give it up"
+            ):
                 ask(server, store, records(10), kind="openai_batch")
             stored.add(len(store))
         assert stored == {9 if fault == "cut line" else 5}
@@ -127,7 +129,7 @@ def test_a_batch_of_which_nobody_knows_stays_noted(store, monkeypatch):
     with Server(routes={"create": ["done, then 504"], "batch-list": ["500"]}) as server:
         with pytest.raises(JudgeError, match="HTTP 500"):
             ask(server, store, records(5), kind="openai_batch")
-        with pytest.raises(JudgeError, match="holds some of these answers already"):
+        with pytest.raises(JudgeError, match="already holds some of these requests"):
             ask(server, store, records(5))
         verdicts, _ = ask(server, store, records(5), kind="openai_batch")
         assert server.stats()["batches"] == 1 and server.stats()["answered"] == 5
@@ -151,7 +153,7 @@ def test_batches_are_handed_in_four_times_at_most(store):
 def test_an_endpoint_without_batches_is_told(store):
     with (
         Server(routes={"upload": ["404"]}) as server,
-        pytest.raises(JudgeError, match=r"HTTP 404.*look at base_url"),
+        pytest.raises(JudgeError, match=r"HTTP 404.*check base_url"),
     ):
         ask(server, store, records(5), kind="openai_batch")
 
@@ -186,7 +188,7 @@ def test_a_job_killed_around_a_batch_pays_once(tmp_path, monkeypatch, at):
             ask(server, store, records(20), kind="openai_batch")
         with JudgementStore(path) as store:
             if at != "close_batch":
-                with pytest.raises(JudgeError, match="holds some of these answers already; set kind"):
+                with pytest.raises(JudgeError, match="already holds some of these requests; set kind"):
                     ask(server, store, records(20))
             verdicts, _ = ask(server, store, records(25), kind="openai_batch")
         stats = server.stats()

@@ -55,7 +55,9 @@ def test_waits_that_the_client_would_not_keep_are_known():
 
 def test_a_model_that_the_endpoint_does_not_know_is_told_before_anything_is_paid(store):
     with Server(models=["judge-1", "judge-2"]) as server:
-        with pytest.raises(JudgeError, match=r"does not know the model 'gpt-4o'; it has: judge-1, judge-2"):
+        with pytest.raises(
+            JudgeError, match=r"does not serve the model 'gpt-4o'; it serves: judge-1, judge-2"
+        ):
             ask(server, store, records(3), model="gpt-4o")
         assert "chat" not in server.stats()["routes"]
 
@@ -81,9 +83,7 @@ def test_a_list_of_models_that_breaks_is_asked_for_again(store, fault):
 def test_a_website_is_no_endpoint(store, monkeypatch):
     monkeypatch.setattr("crane.judging.endpoint.RETRIES", 2)
     with Server(routes={"models": ["web page"] * 9}) as server:
-        with pytest.raises(
-            JudgeError, match=r"/v1/models replies what is not the JSON expected; look at base"
-        ):
+        with pytest.raises(JudgeError, match=r"/v1/models does not reply with the expected JSON; check base"):
             ask(server, store, records(3))
         assert server.stats()["requests"] == 0
 
@@ -107,7 +107,7 @@ def test_a_missing_key_is_told(store, monkeypatch):
 @pytest.mark.parametrize("key", ["two words", "đ", "a\nb", "tab\t."])
 def test_what_cannot_be_a_key_is_told_but_not_shown(monkeypatch, key):
     monkeypatch.setenv("JUDGE_KEY", key)
-    with pytest.raises(JudgeError, match="JUDGE_KEY holds what cannot be a key") as caught:
+    with pytest.raises(JudgeError, match="JUDGE_KEY cannot be a key") as caught:
         read_key("JUDGE_KEY")
     assert key not in str(caught.value)
 
@@ -121,7 +121,7 @@ def test_a_refused_key_is_told_but_not_shown(store, monkeypatch):
     monkeypatch.setenv("JUDGE_KEY", "wrong-secret")
     with (
         Server(loose_tongue=True) as server,
-        pytest.raises(JudgeError, match=r"401.*look at the key") as caught,
+        pytest.raises(JudgeError, match=r"401.*check the key") as caught,
     ):
         ask(server, store, records(3))
     assert "wrong-secret" not in str(caught.value) and "[key]" in str(caught.value)

@@ -134,7 +134,7 @@ def told(path, patience=0.1) -> str:
 def test_a_store_that_others_hold_is_not_told_as_damaged(path):
     with JudgementStore(path), sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert "cannot be used now (database is locked): other jobs write to it" in told(path)
+        assert "cannot be used at the moment (database is locked): other jobs write to it" in told(path)
         other.execute("ROLLBACK")
     with JudgementStore(path):
         pass
@@ -142,7 +142,9 @@ def test_a_store_that_others_hold_is_not_told_as_damaged(path):
 
 def test_a_store_that_cannot_be_opened_is_told(path):
     path.mkdir(parents=True)
-    assert "(unable to open database file): it must be a file that this user may write" in told(path)
+    assert "(unable to open database file): the file and its folder must be writable by this user" in told(
+        path
+    )
 
 
 def test_a_folder_without_rights_or_locks_is_told(path):
@@ -156,7 +158,7 @@ def test_a_full_disk_is_told_and_loses_nothing(path):
         store.claim(requests(1, 2))
         store.record({keys(1)[0]: {"text": "one"}})
         store._database.execute("PRAGMA max_page_count = 20")
-        with pytest.raises(JudgeError, match=r"\(database or disk is full\): make room on the disk"):
+        with pytest.raises(JudgeError, match=r"\(database or disk is full\): free some disk space"):
             store.record({keys(2)[0]: {"text": "two" * 100_000}})
         store._database.execute("PRAGMA max_page_count = 1000000")
         assert store.replies(keys(1, 2)) == {keys(1)[0]: {"text": "one"}}

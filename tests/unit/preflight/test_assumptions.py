@@ -24,8 +24,8 @@ def test_decoding_reads_weights_and_cached_tokens_at_every_step(
         alive = (ending if step < 200 else 0) + running
         if alive:
             total += 2 * parameters + alive * (prompt + step) * kv_bytes
-    found = decoding_bytes(answers, prompt, longest, parameters, kv_bytes, assumed)
-    assert found == pytest.approx(total, rel=0.01)
+    read = decoding_bytes(answers, prompt, longest, parameters, kv_bytes, assumed)
+    assert read == pytest.approx(total, rel=0.01)
 
 
 def test_answers_are_no_longer_than_their_limit() -> None:

@@ -31,14 +31,14 @@ def stages(config: dict[str, Any]) -> dict[str, Stage]:
 
 
 def test_the_papers_study_is_at_most_12_jobs_and_6_hours_on_gpus() -> None:
-    found = estimate(Study(preset("config")))
-    assert sum(stage.gpu_jobs for stage in found) <= 12
-    assert sum(stage.gpu_hours for stage in found) <= 6.0
+    planned = estimate(Study(preset("config")))
+    assert sum(stage.gpu_jobs for stage in planned) <= 12
+    assert sum(stage.gpu_hours for stage in planned) <= 6.0
 
 
 def test_the_papers_study_with_its_evidence_takes_at_most_37_hours() -> None:
-    found = estimate(Study(preset("config", "evidence")))
-    assert sum(stage.gpu_hours for stage in found) <= 37
+    planned = estimate(Study(preset("config", "evidence")))
+    assert sum(stage.gpu_hours for stage in planned) <= 37
 
 
 # Stages -------------------------------------------------------------------------------------------------
@@ -59,10 +59,10 @@ def test_relevance_is_a_forward_and_a_backward_pass_over_all_tokens(paper: dict[
 def test_an_evaluation_asks_the_original_once_and_every_other_mask_set_once_per_language(
     paper: dict[str, Any],
 ) -> None:
-    found = stages(paper)
+    planned = stages(paper)
     sets = len(Study(paper).masks.shown)
     masks = 1 + 3 * sets
-    evaluation = found["evaluation"]
+    evaluation = planned["evaluation"]
     assert evaluation.gpu_jobs == 2 * -(-(1 + sets) // 4), "models, and four mask sets a job"
     groups = 1 + len(paper["mask_sets"])
     assert evaluation.jobs == evaluation.gpu_jobs + 2 * groups * 3, (
@@ -74,7 +74,7 @@ def test_an_evaluation_asks_the_original_once_and_every_other_mask_set_once_per_
     read = decoding_bytes(3 * 70, prompt, 2048, LLAMA, kv_bytes, Assumptions())
     seconds = 2 * masks * (tokens * 2 * LLAMA / SPEED + read / (2.0e12 * 0.8))
     assert evaluation.gpu_hours == pytest.approx(seconds / 3600 + evaluation.gpu_jobs * START)
-    judging = found["judging"]
+    judging = planned["judging"]
     assert judging.calls == 2 * masks * 3 * 70
     assert judging.price == pytest.approx(judging.calls * (700 * 2.5 + 150 * 10) / 1e6)
     assert judging.jobs == 2 * 2, "one asks a model's answers, one reads the replies"
@@ -168,15 +168,15 @@ def test_a_study_without_some_evaluations_costs_less(paper: dict[str, Any], with
 
 
 def test_the_table_ends_with_the_total_and_its_range(paper: dict[str, Any]) -> None:
-    found = estimate(Study(paper))
+    planned = estimate(Study(paper))
     last = render(Study(paper)).splitlines()[-1].split()
     assert last[0] == "total"
     jobs, on_gpus = (int(cell.replace(",", "")) for cell in last[1:3])
-    assert jobs == sum(stage.jobs for stage in found)
-    assert on_gpus == sum(stage.gpu_jobs for stage in found)
+    assert jobs == sum(stage.jobs for stage in planned)
+    assert on_gpus == sum(stage.gpu_jobs for stage in planned)
     hours, low, to, high = last[3:7]
     assert to == "to" and float(low) < float(hours) < float(high)
-    assert float(hours) == pytest.approx(sum(stage.gpu_hours for stage in found), abs=0.05)
+    assert float(hours) == pytest.approx(sum(stage.gpu_hours for stage in planned), abs=0.05)
 
 
 def test_only_relevance_runs_that_a_mask_set_asks_for_are_counted(paper: dict[str, Any]) -> None:

@@ -144,7 +144,7 @@ def by_brute_force(contexts: list[list[int]]) -> int:
 @settings(max_examples=200, deadline=None)
 def test_computed_tokens_are_those_outside_of_a_prefix_cache(drawn: list[tuple[int, int, int]]) -> None:
     """Contexts share prefixes of any length: some tokens of one text, a number of their own, then equal ones."""
-    contexts = [[*range(shared), 1000 + own, *[5] * rest] for shared, own, rest in drawn]
+    contexts = [[*range(shared), 1000 + number, *[5] * rest] for shared, number, rest in drawn]
     assert computed_tokens(contexts) == by_brute_force(contexts)
 
 

@@ -118,7 +118,7 @@ def test_a_missing_script_or_data_file_is_an_error(copied):
         version("nothing.yaml")
 
 
-def test_the_versions_of_the_installed_libraries_are_told():
+def test_the_versions_of_the_installed_libraries_are_listed():
     found = code_version.library_versions()
     assert {"torch", "transformers", "lxt", "numpy"} <= found.keys()
     assert set(found) <= set(code_version.PACKAGES)
@@ -131,3 +131,49 @@ def test_a_module_can_be_left_out(copied):
     assert code_version.code_version("probe.py", without="crane/neurons/neuron_set.py") == without
     append(copied / "crane" / "selection" / "rules.py")
     assert code_version.code_version("probe.py", without="crane/neurons/neuron_set.py") != without
+
+
+# Functions that a script is given by name ------------------------------------------------------------------
+
+
+DRAWN = "crane.figures.drops.drop_heatmap"
+
+
+def of_figure(name=DRAWN):
+    code_version._reachable.cache_clear()
+    return code_version.code_version("plot.py", named=name)
+
+
+@pytest.mark.parametrize("module", ["figures/drops", "figures/style", "results/frames", "results/cells"])
+def test_changes_with_the_module_of_the_named_function_and_what_that_imports(copied, module):
+    if module == "results/cells":  # which the module does not import yet
+        before = of_figure()
+        append(copied / "crane" / "figures" / "drops.py", "\nfrom crane.results.cells import number\n")
+        assert of_figure() != before
+    before = of_figure()
+    append(copied / "crane" / f"{module}.py")
+    assert of_figure() != before
+
+
+@pytest.mark.parametrize(
+    "module", ["figures/transfer", "figures/stability", "tables/paper", "selection/rules"]
+)
+def test_does_not_change_with_the_modules_of_other_figures_and_tables(copied, module):
+    before = of_figure()
+    append(copied / "crane" / f"{module}.py")
+    assert of_figure() == before
+
+
+def test_the_script_itself_and_what_it_imports_count_for_every_named_function(copied):
+    functions = [DRAWN, "crane.figures.transfer.transfer", ""]
+    for path in ("plot.py", "crane/results/arguments.py", "crane/artefacts.py"):
+        before = [of_figure(name) for name in functions]
+        assert len(set(before)) == 3, "each has a hash of its own"
+        append(copied / path)
+        assert all(one != other for one, other in zip(before, map(of_figure, functions), strict=True)), path
+
+
+def test_functions_of_one_module_share_their_code(copied):
+    assert of_figure("crane.figures.stability.overlap_figure") == of_figure(
+        "crane.figures.stability.mask_layers"
+    )

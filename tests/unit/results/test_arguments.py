@@ -32,9 +32,9 @@ def test_a_path_is_read_as_its_ending_says(tmp_path: Path) -> None:
 def test_several_tables_are_known_by_the_names_of_their_files(tmp_path: Path) -> None:
     for name in ("crane", "random-0"):
         write_table(pd.DataFrame({"name": [name]}), tmp_path / f"{name}.parquet", {})
-    found = read([str(tmp_path / "random-0.parquet"), str(tmp_path / "crane.parquet")])
-    assert list(found) == ["random-0", "crane"]
-    assert found["crane"]["name"].tolist() == ["crane"]
+    tables = read([str(tmp_path / "random-0.parquet"), str(tmp_path / "crane.parquet")])
+    assert list(tables) == ["random-0", "crane"]
+    assert tables["crane"]["name"].tolist() == ["crane"]
     assert list(read([str(tmp_path / "crane.parquet")])) == ["crane"], "a list of one is a list, too"
     assert read([]) == {}
 
@@ -42,8 +42,8 @@ def test_several_tables_are_known_by_the_names_of_their_files(tmp_path: Path) ->
 def test_files_of_records_become_one_list(tmp_path: Path) -> None:
     for number in range(2):
         write_jsonl([{"score": number}, {"score": 10 + number}], tmp_path / f"{number}.jsonl")
-    found = read([str(tmp_path / "0.jsonl"), str(tmp_path / "1.jsonl")])
-    assert [record["score"] for record in found] == [0, 10, 1, 11]
+    records = read([str(tmp_path / "0.jsonl"), str(tmp_path / "1.jsonl")])
+    assert [record["score"] for record in records] == [0, 10, 1, 11]
 
 
 def made(**given: Any) -> dict[str, Any]:
@@ -54,8 +54,8 @@ def test_wildcards_are_handed_over_to_functions_that_take_them(tmp_path: Path) -
     def drawn(scores: Any, *, model: str) -> None: ...
 
     write_table(pd.DataFrame({"x": [1]}), tmp_path / "s.parquet", {})
-    found = arguments(drawn, {"scores": str(tmp_path / "s.parquet")}, {"model": "base", "suite": "quiz"}, {})
-    assert set(found) == {"scores", "model"} and found["model"] == "base"
+    handed = arguments(drawn, {"scores": str(tmp_path / "s.parquet")}, {"model": "base", "suite": "quiz"}, {})
+    assert set(handed) == {"scores", "model"} and handed["model"] == "base"
 
 
 def test_params_are_arguments_but_for_those_of_the_rule_itself() -> None:

@@ -46,11 +46,11 @@ def test_pairs_come_in_the_order_of_the_judges_with_a_row_per_language_and_one_o
         *judged("b", [1, 2]), *judged("a", [1, 3]), *judged("c", [2, 2]), *judged("b", [4], "vi"),
         *judged("a", [4], "vi"), *judged("c", [9], "vi"),
     ]  # fmt: skip
-    found = agreement(records, ["a", "b", "c"])
-    pairs = found[["first", "second"]].drop_duplicates().itertuples(index=False, name=None)
+    pairwise = agreement(records, ["a", "b", "c"])
+    pairs = pairwise[["first", "second"]].drop_duplicates().itertuples(index=False, name=None)
     assert list(pairs) == [("a", "b"), ("a", "c"), ("b", "c")]
-    assert found["language"].tolist() == [ALL, "en", "vi"] * 3
-    over_all = found.set_index(["first", "second", "language"]).loc[("a", "b", ALL)]
+    assert pairwise["language"].tolist() == [ALL, "en", "vi"] * 3
+    over_all = pairwise.set_index(["first", "second", "language"]).loc[("a", "b", ALL)]
     assert over_all["answers"] == over_all["scored_by_both"] == 3
     assert over_all["first_mean"] == pytest.approx(8 / 3) and over_all["second_mean"] == pytest.approx(7 / 3)
     assert over_all["within_one"] == 1

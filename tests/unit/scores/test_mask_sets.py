@@ -58,30 +58,32 @@ def test_a_mask_set_of_another_study_is_an_error(langspec_f1: pd.DataFrame) -> N
 
 
 def test_tests_are_adjusted_over_the_masks_that_are_no_null(scores: pd.DataFrame) -> None:
-    found = with_tests(scores, GROUPS)
-    pd.testing.assert_series_equal(found["p_holm"], over_masks(found), check_names=False)
-    assert found.loc[found["method"] == "random", "p_holm"].isna().all()
-    crane = found[(found["mask_set"] == "crane") & (found["benchmark"] == "quiz_en")]
+    joined = with_tests(scores, GROUPS)
+    pd.testing.assert_series_equal(joined["p_holm"], over_masks(joined), check_names=False)
+    assert joined.loc[joined["method"] == "random", "p_holm"].isna().all()
+    crane = joined[(joined["mask_set"] == "crane") & (joined["benchmark"] == "quiz_en")]
     assert (crane["p_holm"] > crane["p"]).all()
 
 
 def test_effects_get_their_neurons_and_their_place_among_the_random_sets(langspec_f1: pd.DataFrame) -> None:
-    found = with_null(langspec_f1, GROUPS, SUMMARIES)
-    assert set(found["neurons"]) == {3}
-    layers = {name: {code: facts["layers"] for code, facts in own.items()} for name, own in SUMMARIES.items()}
+    joined = with_null(langspec_f1, GROUPS, SUMMARIES)
+    assert set(joined["neurons"]) == {3}
+    layers = {
+        name: {code: facts["layers"] for code, facts in counts.items()} for name, counts in SUMMARIES.items()
+    }
     interventions = {name: GROUPS[name]["intervention"] for name in SUMMARIES}
     expected = against_random(with_groups(langspec_f1, GROUPS), layers, interventions)
-    pd.testing.assert_frame_equal(found[COLUMNS], expected)
-    kinds = found.drop_duplicates("mask_set").set_index("mask_set")["null_likeness"]
+    pd.testing.assert_frame_equal(joined[COLUMNS], expected)
+    kinds = joined.drop_duplicates("mask_set").set_index("mask_set")["null_likeness"]
     assert kinds["crane"] == "same layers"
     assert kinds["damped"] == "other intervention", "random sets are masked, its neurons are not"
-    assert found.loc[found["method"] == "random", "null"].isna().all()
+    assert joined.loc[joined["method"] == "random", "null"].isna().all()
 
 
 def test_neurons_are_those_of_the_masked_language(langspec_f1: pd.DataFrame) -> None:
     summaries = {
-        name: {code: {**facts, "total": 5 if code == "en" else 7} for code, facts in own.items()}
-        for name, own in SUMMARIES.items()
+        name: {code: {**facts, "total": 5 if code == "en" else 7} for code, facts in counts.items()}
+        for name, counts in SUMMARIES.items()
     }
-    found = with_null(langspec_f1, GROUPS, summaries)
-    assert found.groupby("mask_language")["neurons"].unique().map(list).to_dict() == {"en": [5], "zh": [7]}
+    joined = with_null(langspec_f1, GROUPS, summaries)
+    assert joined.groupby("mask_language")["neurons"].unique().map(list).to_dict() == {"en": [5], "zh": [7]}

@@ -126,15 +126,15 @@ def test_stability_has_a_row_per_mask_and_says_what_it_can(texts, masks):
         "even": table({c: x[:200] for c, x in texts.items()}),
         "odd": table({c: x[200:] for c, x in texts.items()}),
     }
-    found = everything(texts, masks, halves)
-    assert list(found.columns[:3]) == ["mask_set", "label", "mask_language"] and len(found) == 4 * 2
-    assert found.set_index("mask_set")["label"].to_dict() == SEEDED
+    measured = everything(texts, masks, halves)
+    assert list(measured.columns[:3]) == ["mask_set", "label", "mask_language"] and len(measured) == 4 * 2
+    assert measured.set_index("mask_set")["label"].to_dict() == SEEDED
     alone = outliers(table(texts), masks).set_index(["mask_set", "mask_language"])
     again = split_half(halves, {"crane": SETTINGS}, masks, WIDTH, "intermediate").set_index("mask_language")
-    for row in found.to_dict("records"):
-        measured = row["mask_set"] != "variant"
-        assert pd.notna(row["outlier_share"]) == measured, "of a variant's texts nothing is known"
-        if measured:
+    for row in measured.to_dict("records"):
+        known = row["mask_set"] != "variant"
+        assert pd.notna(row["outlier_share"]) == known, "of a variant's texts nothing is known"
+        if known:
             assert row["outlier_share"] == alone.loc[(row["mask_set"], row["mask_language"]), "outlier_share"]
         assert row["neurons"] > 0
         if row["mask_set"] == "crane":
@@ -144,6 +144,6 @@ def test_stability_has_a_row_per_mask_and_says_what_it_can(texts, masks):
 
 
 def test_stability_without_halves_has_the_single_samples_alone(texts, masks):
-    found = everything(texts, masks, {})
-    assert "split_half" not in found and "reason" not in found
-    assert len(found) == 4 * 2
+    measured = everything(texts, masks, {})
+    assert "split_half" not in measured and "reason" not in measured
+    assert len(measured) == 4 * 2

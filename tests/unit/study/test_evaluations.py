@@ -46,8 +46,8 @@ def test_every_set_is_in_one_group(config: dict[str, Any]) -> None:
 
 def test_interventions_of_a_group_are_those_of_its_sets(config: dict[str, Any]) -> None:
     study = Study(changed(config, sweeps=REMOVE, mask_sets__random__intervention={"scale": 0.5}))
-    found = evaluations.interventions(study, "base", "random")
-    assert found == {f"random-{seed}": {"scale": 0.5} for seed in range(5)}
+    interventions = evaluations.interventions(study, "base", "random")
+    assert interventions == {f"random-{seed}": {"scale": 0.5} for seed in range(5)}
     assert evaluations.interventions(study, "base", ORIGINAL) == {ORIGINAL: {}}
 
 

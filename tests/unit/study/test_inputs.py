@@ -8,14 +8,14 @@ from support.study_config import HUB_CORPUS, HUB_FILES, HUB_MODEL, PINNED, REMOV
 
 def test_where_files_from_the_network_lie(config: dict[str, Any]) -> None:
     questions = {"url": "https://a.org/some%20folder/my%20vi.txt?raw=1", "sha256": SHA}
-    own = {**PINNED, "repository": "c/d", "files": "x"}
+    elsewhere = {**PINNED, "repository": "c/d", "files": "x"}
     study = Study(
         changed(
             config,
             models__base=HUB_MODEL,
             transfer_models=[],
             models__chat=REMOVE,
-            corpora={**HUB_CORPUS, **PINNED, "files": {**HUB_FILES, "vi": own}},
+            corpora={**HUB_CORPUS, **PINNED, "files": {**HUB_FILES, "vi": elsewhere}},
             perplexity=REMOVE,
             published=REMOVE,
             datasets={"mmlu": {**PINNED, "files": ["*"]}},
@@ -32,7 +32,7 @@ def test_where_files_from_the_network_lie(config: dict[str, Any]) -> None:
     assert inputs.documents("vi") == "results/demo/datasets/corpus/vi.parquet"
     assert inputs.made_documents("vi") == inputs.documents("vi") and inputs.column == "text"
     assert inputs.corpus_files("en") == {**PINNED, "files": HUB_FILES["en"]}
-    assert inputs.corpus_files("vi") == own
+    assert inputs.corpus_files("vi") == elsewhere
     assert inputs.benchmark("quiz_en")["dataset"] == "results/demo/datasets/mmlu"
     assert inputs.benchmark_data("quiz_en") == ["results/demo/datasets/mmlu"]
     assert inputs.questions("en") == "en.jsonl"
@@ -57,9 +57,9 @@ def test_where_generated_files_lie(config: dict[str, Any]) -> None:
 
 def test_a_users_own_corpus_is_made_by_no_rule(config: dict[str, Any]) -> None:
     files = {code: f"texts/{code}/*.jsonl" for code in config["languages"]}
-    own = {"source": "local", "files": files, "column": "body", "documents": 10, "max_tokens": 8, "seed": 0,
+    local = {"source": "local", "files": files, "column": "body", "documents": 10, "max_tokens": 8, "seed": 0,
            "shards": 1}  # fmt: skip
-    inputs = Study(changed(config, corpora=own, perplexity=REMOVE)).inputs
+    inputs = Study(changed(config, corpora=local, perplexity=REMOVE)).inputs
     assert inputs.documents("vi") == "texts/vi/*.jsonl"
     assert inputs.made_documents("vi") == []
     assert inputs.column == "body"

@@ -122,13 +122,13 @@ def test_perplexity_alone_has_its_matrix_and_what_is_known_of_masks() -> None:
 
 def test_the_papers_tables_are_numbered_and_further_suites_named() -> None:
     study = Study(paper_with_evidence())
-    found = outputs.score_tables(study)
-    assert {name: (one["suite"], one["models"]) for name, one in found.items()} == {
+    shown = outputs.score_tables(study)
+    assert {name: (one["suite"], one["models"]) for name, one in shown.items()} == {
         "table1": ("nlu", ["base"]), "table3": ("nlu", ["base", "chat"]),
         "table1_belebele": ("belebele", ["base"]), "table3_belebele": ("belebele", ["base", "chat"]),
         "table2": ("open", ["base"]), "table4": ("open", ["chat"]),
     }  # fmt: skip
-    assert all((one["identified_on"], one["resamples"]) == ("base", 10_000) for one in found.values())
+    assert all((one["identified_on"], one["resamples"]) == ("base", 10_000) for one in shown.values())
 
 
 def test_published_numbers_stand_beside_the_suites_that_correspond_to_them() -> None:

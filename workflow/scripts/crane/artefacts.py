@@ -1,7 +1,7 @@
-"""Files that other stages read: written whole or not at all, each with its provenance inside.
+"""Files that other stages read: written atomically, each with its provenance inside.
 
-Every artefact is first written beside its final name and then renamed (atomic on one file
-system), so that an output that exists is complete.
+Every artefact is written to a temporary file in the same folder and then renamed, which is atomic within one file
+system: an output that exists is complete.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
     """Yield a folder beside `folder`; on success rename it to `folder`, on failure remove it."""
     folder = Path(folder)
     partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
+    shutil.rmtree(partial, ignore_errors=True)  # left behind by a run that was killed
     partial.mkdir(parents=True)
     try:
         yield partial
@@ -60,7 +60,7 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, Any]) -> None:
-    """Write a tidy Parquet table; `metadata` goes as JSON under the schema key `crane`."""
+    """Write a tidy Parquet table; `metadata` is stored as JSON under the schema key `crane`."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(dict(metadata), sort_keys=True).encode()}
@@ -70,10 +70,10 @@ def write_table(frame: pd.DataFrame, path: str | Path, metadata: Mapping[str, An
 
 
 def read_table(path: str | Path, columns: list[str] | None = None, filters: Any = None) -> pd.DataFrame:
-    """Read a table of `write_table`.
+    """Read a table written by `write_table`.
 
     Raises:
-        ArtefactError: the file is not a whole Parquet file.
+        ArtefactError: the file is not a complete Parquet file.
     """
     try:
         return pq.read_table(path, columns=columns, filters=filters).to_pandas()
@@ -90,7 +90,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
 
 def write_text(text: str, path: str | Path) -> None:
-    """Write UTF-8 text whole or not at all."""
+    """Write UTF-8 text atomically."""
     with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
@@ -101,20 +101,20 @@ def write_json(value: Any, path: str | Path) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a file of `write_json`."""
+    """Read a file written by `write_json`."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def write_jsonl(records: Iterable[Mapping[str, Any]], path: str | Path) -> None:
-    """Write one JSON object a line."""
+    """Write one JSON object per line."""
     write_text("".join(json.dumps(dict(r), ensure_ascii=False) + "\n" for r in records), path)
 
 
 def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
-    """Read a file of `write_jsonl`.
+    """Read a file written by `write_jsonl`.
 
     Raises:
-        ArtefactError: a line is not a JSON object; names the file and the line.
+        ArtefactError: a line is not a JSON object; the message names file and line.
     """
     records = []
     with Path(path).open(encoding="utf-8") as lines:

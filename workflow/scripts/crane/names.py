@@ -6,10 +6,10 @@ NO_MASK = "none"
 OPEN_SUITE = "open"
 """The suite of the open-ended questions; its benchmarks are named open_<language>."""
 PERPLEXITY = "perplexity"
-"""What is asked of held-out texts: not a suite, their log-likelihood."""
+"""The evaluation of held-out texts: their log-likelihood, not a suite of benchmarks."""
 HALVES = ("even", "odd")
 """The halves of the texts, by the numbers of their shards."""
 TABLE_FORMS = ("csv", "md", "tex", "txt", "html")
 """Every table is written in all of them."""
 FIGURE_FORMS = ("pdf", "png")
-"""And every figure in these."""
+"""Every figure is written in all of them."""

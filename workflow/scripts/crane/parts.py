@@ -1,7 +1,7 @@
-"""A store of finished parts of long jobs, each under the hash of all that decides it.
+"""A store of finished parts of long jobs, each under the hash of everything that determines it.
 
-A cache: deleting it costs time, never a result. Several jobs may use it at once: a part is one file whose name holds
-the key and the hash of its content, written under a name of its own and then renamed.
+It is a cache: deleting it costs time, never a result. Several jobs may use it at the same time: a part is one file,
+named after its key and the hash of its content, written under a temporary name and then renamed.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ import pandas as pd
 from crane.artefacts import ArtefactError, read_table, sha256, write_table
 
 STALE = 24 * 3600
-"""Seconds after which a half-written file is that of a job that was killed."""
+"""Seconds after which a partial file is assumed to belong to a job that was killed."""
 
 
 def part_key(deciding: Mapping[str, Any]) -> str:
-    """Return the SHA-256 (64 hexadecimal digits) of everything that decides a part.
+    """Return the SHA-256 (64 hexadecimal digits) of everything that determines a part.
 
     Args:
         deciding: JSON values; the order of keys does not matter.
@@ -45,11 +45,11 @@ class PartStore:
                 partial.unlink(missing_ok=True)
 
     def find(self, key: str) -> Path | None:
-        """Return the file of a whole part; files that were cut or altered are deleted."""
+        """Return the file of a complete part; truncated or altered files are deleted."""
         for path in sorted((self._folder / key[:2]).glob(f"{key}-*")):
             if path.stem.removeprefix(f"{key}-") == sha256(path):
                 return path
-            print(f"{path}: cut or altered; it is computed again", flush=True)
+            print(f"{path}: truncated or altered; computing it again", flush=True)
             path.unlink(missing_ok=True)
         return None
 
@@ -57,8 +57,8 @@ class PartStore:
         """Keep a part and return its file.
 
         Args:
-            key: of `part_key`.
-            ending: of the file, as in `.parquet`.
+            key: from `part_key`.
+            ending: file extension, such as `.parquet`.
             write: writes the part to a path.
         """
         folder = self._folder / key[:2]
@@ -73,14 +73,14 @@ class PartStore:
         return path
 
     def __contains__(self, key: str) -> bool:
-        """Whether there is a whole part under a key."""
+        """Whether there is a complete part under a key."""
         return self.find(key) is not None
 
     def read(self, key: str) -> pd.DataFrame:
         """Return a table.
 
         Raises:
-            ArtefactError: there is none, or it is not whole.
+            ArtefactError: it is missing or incomplete.
         """
         path = self.find(key)
         if path is None:
@@ -90,5 +90,5 @@ class PartStore:
         return read_table(path)
 
     def write(self, key: str, table: pd.DataFrame, deciding: Mapping[str, Any]) -> None:
-        """Keep a table; `deciding` goes into its metadata, for readers."""
+        """Keep a table; `deciding` is stored in its metadata for readers."""
         self.keep(key, ".parquet", lambda path: write_table(table, path, deciding))

@@ -1,4 +1,4 @@
-"""Documents of a language: read from local files, tokenised."""
+"""Documents of a language, read from local files."""
 
 import glob
 import gzip

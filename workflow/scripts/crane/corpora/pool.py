@@ -16,7 +16,7 @@ from crane.downloads.repository import RemoteFile, Snapshot, fetch_files
 
 
 def draw_files(snapshot: Snapshot, count: int, seed: int) -> Snapshot:
-    """Draw at most `count` of a snapshot's files by the seed; README.md is none of them."""
+    """Draw at most `count` of a snapshot's files with the seed; README.md is never drawn."""
 
     def rank(file: RemoteFile) -> bytes:
         return hashlib.blake2b(f"{seed}\x1f{file.path}".encode(), digest_size=8).digest()
@@ -28,21 +28,21 @@ def draw_files(snapshot: Snapshot, count: int, seed: int) -> Snapshot:
 def download_pool(snapshot: Snapshot, work: Path, *, column: str, pool: int, seed: int) -> Iterator[Path]:
     """Download, sample and delete the files of a snapshot, one after the other.
 
-    Neither the disk nor the memory ever holds more than one file and the samples; a file whose sample is in `work`
-    is not downloaded again, and one that came in part goes on.
+    At any time, disk and memory hold one file and the samples. A file whose sample is in `work` is not downloaded
+    again; a partial download is resumed.
 
     Args:
         snapshot: from `draw_files`.
-        work: folder of the samples and of the file at hand.
-        column: that holds the text.
-        pool: documents kept of each file.
-        seed: of the sample.
+        work: folder of the samples and of the current file.
+        column: field that holds the text.
+        pool: documents kept from each file.
+        seed: seed of the sample.
 
     Yields:
-        Each file's sample: a table with `text`, whose metadata tell the file and the counts.
+        Each file's sample: a table with the column `text`, whose metadata names the file and the counts.
 
     Raises:
-        DownloadError: as of `crane.downloads.repository.fetch_files`.
+        DownloadError: as in `crane.downloads.repository.fetch_files`.
         CorpusError: a file cannot be read.
     """
     for number, file in enumerate(snapshot.files, 1):
@@ -66,8 +66,8 @@ def merge_pool(samples: list[Path], pool: int, seed: int) -> tuple[pd.DataFrame,
     """Merge samples of `download_pool` into the sample of all their files.
 
     Returns:
-        A table with `text`, and facts: `sha256` of the files, documents `read`, `empty` and `duplicate` (repetitions
-        of a file's sample within the file, and of one file's sample in another's).
+        A table with the column `text`, and facts: `sha256` of the files; documents `read`, `empty` and `duplicate`
+        (sampled documents that occur again in their own file or in another file's sample).
     """
     facts: dict[str, Any] = {"sha256": {}, "read": 0, "empty": 0, "duplicate": 0}
     texts: list[str] = []

@@ -1,6 +1,6 @@
-"""A sample of documents that can be merged: each document's rank is a hash, and the lowest ranks are kept.
+"""Mergeable samples of documents: each document's rank is a hash, and the lowest ranks are kept.
 
-Standard library only: the Snakefile imports this module on every node, by way of the check of a configuration.
+Standard library only: the Snakefile imports this module on every node, through the check of the configuration.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 def with_surplus(documents: int) -> int:
-    """Return how many documents to sample for a number of usable ones: some are too short to be used."""
+    """Return how many documents to sample to obtain a number of usable ones; some are too short."""
     return int(documents * 1.05) + 10
 
 
@@ -21,19 +21,18 @@ class Sample(NamedTuple):
     read: int
     empty: int
     duplicate: int
-    """Repetitions of the sampled documents; what is not sampled is not remembered, nor how often it came."""
+    """Repetitions of sampled documents; repetitions of other documents are not counted."""
 
 
 def sample(documents: Iterable[str | None], count: int, seed: int) -> Sample:
     """Sample `count` distinct documents (fewer if there are fewer), in one pass and little memory.
 
-    Each document's rank is a hash of the seed and its text and the lowest are kept: the sample depends neither on
-    the order of the files nor on how often a document occurs. The same holds for parts: a sample of the samples of
-    all parts, of the same `count` and seed, is the sample of the whole. Memory holds `count` documents and no trace
-    of the others.
+    Each document's rank is a hash of the seed and its text, and the lowest ranks are kept: the sample depends neither
+    on the order of the files nor on how often a document occurs. Samples can be merged: sampling the samples of all
+    parts, with the same `count` and seed, gives the sample of the whole. Memory holds `count` documents.
     """
     kept: list[tuple[int, str]] = []  # a heap of negative ranks: the worst document is first
-    repeated: dict[int, int] = {}  # rank of a kept document -> how often it came again
+    repeated: dict[int, int] = {}  # rank of a kept document -> number of repetitions
     read = empty = 0
     for document in documents:
         read += 1
@@ -49,7 +48,7 @@ def sample(documents: Iterable[str | None], count: int, seed: int) -> Sample:
             repeated[rank] = 0
         elif rank < -kept[0][0]:
             worst, _ = heapq.heapreplace(kept, (-rank, text))
-            del repeated[-worst]  # should it come again, its rank is too high
+            del repeated[-worst]  # if it occurs again, its rank is too high
             repeated[rank] = 0
     texts = [text for _, text in sorted(kept, reverse=True)]
     return Sample(texts, read, empty, sum(repeated.values()))

@@ -59,7 +59,7 @@ def _in_common_order(facts: Sequence[Fact], settings: DataSettings, purpose: str
 
 
 def _deck(items: Sequence[T], random: Random) -> Iterator[T]:
-    """Deal the items for ever, every item once before any comes again."""
+    """Yield the items endlessly, in rounds that contain every item once."""
     while True:
         yield from random.sample(items, len(items))
 

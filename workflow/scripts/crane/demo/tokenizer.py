@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 
 POSITIONS = 512
-"""Positions of the model: training uses `length` of them, prompts with several examples need more."""
+"""Positions of the model; training uses `length` of them, but prompts with several examples need more."""
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
@@ -23,7 +23,7 @@ CHAT_TEMPLATE = (
 def train_tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE tokenizer that puts `<s>` first and decodes to the very text it encoded.
 
-    Han characters stand alone: without spaces, merges would otherwise glue a name to the words around it.
+    Han characters are isolated: without spaces, merges would otherwise join a name to the words around it.
     """
     tokenizer = tokenizers.Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(

@@ -96,7 +96,7 @@ def pack(texts: Sequence[str], tokenizer: PreTrainedTokenizerFast, length: int) 
 
 
 def _batches(rows: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Yield `[batch_size, length]` for ever, every row once before any comes again."""
+    """Yield `[batch_size, length]` endlessly, in rounds that contain every row once."""
     waiting = torch.empty(0, dtype=torch.int64)
     while True:
         while len(waiting) < batch_size:
@@ -155,7 +155,7 @@ def _save(
     losses: list[float],
     facts: Mapping[str, Any],
 ) -> None:
-    """Write the folder whole or not at all, with `manifest.json` (how it was made) inside."""
+    """Write the folder atomically, with a `manifest.json` that records how it was made."""
     model.generation_config = GenerationConfig(
         do_sample=False,
         bos_token_id=tokenizer.bos_token_id,
@@ -194,9 +194,9 @@ def train_base(
 
     Args:
         documents: records of `texts.training_documents`, of all languages.
-        folder: where the model goes; replaced if it is there.
+        folder: the model's folder; replaced if it exists.
         settings: size and training of the model.
-        threads: CPU threads; the sums' order, and so the last bits of the weights, depend on them.
+        threads: CPU threads; they determine the order of summation and so the last bits of the weights.
 
     Raises:
         ValueError: the documents do not fill one row of `settings.length` tokens.
@@ -236,12 +236,12 @@ def train_chat(
     *,
     threads: int,
 ) -> None:
-    """Train the base model on: documents of questions, and some of statements so that facts stay.
+    """Train the base model further: on documents of questions, and on some of statements so that facts are kept.
 
     Args:
         documents: records of `texts.training_documents`, of all languages.
-        base: folder of `train_base`.
-        folder: where the chat model goes; replaced if it is there.
+        base: folder written by `train_base`.
+        folder: the chat model's folder; replaced if it exists.
         settings: training, and the share of statements.
         threads: CPU threads, as in `train_base`.
 

@@ -37,7 +37,7 @@ CONTINENTS = {
 
 
 class WorldError(CraneError, ValueError):
-    """A template file is incomplete or contradicts itself, or its world is too small for what is asked."""
+    """A template file is incomplete or contradicts itself, or its world is too small for the requested texts."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class World:
 
     language: str
     separator: str
-    """What stands between two sentences of a document."""
+    """Separator of the sentences in a document."""
     statements: Mapping[str, tuple[str, ...]]
     """Relation -> templates with `{subject}` and `{object}`."""
     questions: Mapping[str, tuple[str, ...]]
@@ -65,13 +65,13 @@ class World:
     facts: tuple[Fact, ...]
 
     def pool(self, relation: str) -> tuple[str, ...]:
-        """Return the distinct objects of a relation, sorted: where wrong choices come from."""
+        """Return the distinct objects of a relation, sorted; wrong choices are drawn from them."""
         return tuple(sorted({fact.object for fact in self.facts if fact.relation == relation}))
 
 
 @dataclass(frozen=True)
 class _Source:
-    """What the builders of facts read: CLDR's names and the parsed template file of one language."""
+    """The sources of facts: CLDR's names and the parsed template file of one language."""
 
     locale: Locale
     relations: Mapping[str, Mapping[str, Any]]
@@ -83,7 +83,7 @@ class _Source:
         return {code: self.locale.territories[code] for code in self.relations["capital"]["objects"]}
 
     def object_name(self, relation: str, code: str, name: str) -> str:
-        """Return CLDR's name, or the one that the template file wants in its place within a sentence."""
+        """Return CLDR's name, or the template file's replacement for use within a sentence."""
         words = self.relations[relation]
         name = words.get("names", {}).get(code, name)
         return name[0].lower() + name[1:] if words.get("lower") else name
@@ -124,7 +124,7 @@ def _continents(source: _Source) -> _Triples:
 
 
 def _next_of(names: list[str]) -> _Triples:
-    """Yield the successor of every name, round the circle."""
+    """Yield the successor of every name, cyclically."""
     for i, name in enumerate(names):
         yield str(i + 1), name, names[(i + 1) % len(names)]
 
@@ -183,7 +183,7 @@ _NEEDED = {
     "opposite": ("pairs",),
     **dict.fromkeys(_WORD_RELATIONS, ("facts",)),
 }
-"""Relation -> what it needs in the template file beside `statements` and `questions`."""
+"""Relation -> keys that it needs in the template file besides `statements` and `questions`."""
 
 
 def _listed(relation: str) -> Callable[[_Source], _Triples]:

@@ -1,4 +1,4 @@
-"""Repositories of the Hugging Face hub: what a pinned revision holds, and its files in a folder with a manifest."""
+"""Repositories of the Hugging Face hub: list a pinned revision, and download its files to a folder with a manifest."""
 
 import fnmatch
 import re
@@ -35,7 +35,7 @@ SETTINGS = (
     "chat_template.jinja",
     "chat_template.json",
 )
-"""What transformers and vLLM read of a language model beside its weights."""
+"""Files of a language model that transformers and vLLM read, besides the weights."""
 
 
 class RemoteFile(NamedTuple):
@@ -45,7 +45,7 @@ class RemoteFile(NamedTuple):
     size: int
     """Bytes."""
     digest: str
-    """SHA-256 (LFS) or git's name of the content, as the hub states it."""
+    """SHA-256 (LFS) or git blob hash of the content, as the hub reports it."""
 
 
 class Snapshot(NamedTuple):
@@ -55,9 +55,9 @@ class Snapshot(NamedTuple):
     kind: str
     """`model` or `dataset`."""
     revision: str
-    """As asked for."""
+    """As requested."""
     commit: str
-    """That the revision names."""
+    """The commit that the revision resolves to."""
     files: list[RemoteFile]
 
     @property
@@ -77,12 +77,12 @@ def page(repository: str, kind: str) -> str:
 
 @contextmanager
 def _explained(repository: str, revision: str, kind: str) -> Iterator[None]:
-    """Turn the hub's refusals into a `DownloadError` that says what to do."""
+    """Turn the hub's refusals into a `DownloadError` that says how to fix them."""
     what, address = f"{kind} {repository}", page(repository, kind)
     with explained(what, address):
         try:
             yield
-        except GatedRepoError as error:  # before RepositoryNotFoundError, which it is as well
+        except GatedRepoError as error:  # before RepositoryNotFoundError, its base class
             lacking = "no token was found" if get_token() is None else "this token's account may not read it"
             raise DownloadError(
                 f"{what} is gated and {lacking}: accept its licence at {address}, then set HF_TOKEN (or log in with "
@@ -107,9 +107,9 @@ def find_files(repository: str, revision: str, kind: str, patterns: Sequence[str
         repository: `owner/name`.
         revision: commit or reference.
         kind: `model` or `dataset`.
-        patterns: globs of a data set's files, matched against the whole path (`*` matches `/`, too); README.md comes
-            with them. Without any, what is needed of a model: configuration, tokenizer, and weights as safetensors,
-            or as .bin where there are none.
+        patterns: globs of a data set's files, matched against the whole path (`*` also matches `/`); README.md is
+            added. Without patterns, the files of a model: configuration, tokenizer, and weights as safetensors, or as
+            .bin if there are none.
 
     Raises:
         DownloadError: no network, no such repository or revision, no permission, or a pattern that matches nothing.
@@ -135,7 +135,7 @@ def find_files(repository: str, revision: str, kind: str, patterns: Sequence[str
 
 
 def _folder(pattern: str) -> tuple[str, bool]:
-    """Return the folder below which a pattern can match, and whether in its subfolders as well."""
+    """Return the folder in which a pattern can match, and whether it can match in subfolders."""
     fixed = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
     return fixed.rpartition("/")[0], fixed != pattern
 
@@ -162,22 +162,22 @@ def _of_model(paths: Iterable[str]) -> set[str] | str:
 
 
 def _probe(snapshot: Snapshot) -> None:
-    """Ask for one file: the list of a gated repository is open, its files are not."""
+    """Request one file: a gated repository lists its files to everyone but does not serve them."""
     with _explained(snapshot.repository, snapshot.revision, snapshot.kind):
         get_hf_file_metadata(snapshot.url(max(snapshot.files, key=lambda file: file.size)), timeout=30)
 
 
 def check_access(repository: str, revision: str, kind: str, patterns: Sequence[str] = ()) -> int:
-    """Find out, without downloading, whether a repository's files can be downloaded.
+    """Check, without downloading, that a repository's files can be downloaded.
 
     Args:
-        repository, revision, kind, patterns: as of `find_files`.
+        repository, revision, kind, patterns: as in `find_files`.
 
     Returns:
         Size of the files in bytes.
 
     Raises:
-        DownloadError: as a download would, with what to do.
+        DownloadError: the error that a download would raise.
     """
     snapshot = find_files(repository, revision, kind, patterns)
     with online():
@@ -188,19 +188,19 @@ def check_access(repository: str, revision: str, kind: str, patterns: Sequence[s
 def fetch_files(
     snapshot: Snapshot, folder: Path, check: Callable[[Path], None] | None = None
 ) -> dict[str, str]:
-    """Download the files of a snapshot that are not in `folder` yet, weights last; every hash is compared.
+    """Download the files of a snapshot that are not in `folder` yet, weights last, and verify every hash.
 
     Args:
         snapshot: from `find_files`.
-        folder: where the files go, under their paths.
-        check: called with the folder before the first weights, which are the bulk: what is wrong with the small
-            files is told first.
+        folder: receives the files under their paths.
+        check: called with the folder before the first weights, so that errors in the small files are reported before
+            the long download.
 
     Returns:
         Path in the repository -> SHA-256.
 
     Raises:
-        DownloadError: as of `crane.downloads.transfer.fetch`, or too little free space.
+        DownloadError: as in `crane.downloads.transfer.fetch`, or too little free space.
     """
     hashes: dict[str, str] = {}
     order = sorted(snapshot.files, key=lambda file: (_is_weights(file), file.path))
@@ -233,19 +233,19 @@ def _missing(folder: Path, file: RemoteFile) -> int:
 def download(snapshot: Snapshot, target: Path, check: Callable[[Path], None] | None = None) -> dict[str, Any]:
     """Download a snapshot to a folder with a `manifest.json`: source, revision, commit, SHA-256 of every file.
 
-    Until all is there and right, the files are in `.<name>.<commit>.download` beside the folder, where the next
-    attempt goes on.
+    Until all files are complete and verified they are in `.<name>.<commit>.download` next to the folder, from which the
+    next attempt resumes.
 
     Args:
         snapshot: from `find_files`.
-        target: the folder, whole or not there.
-        check: as of `fetch_files`.
+        target: the folder, written atomically.
+        check: as in `fetch_files`.
 
     Returns:
         The manifest.
 
     Raises:
-        DownloadError: as of `fetch_files`.
+        DownloadError: as in `fetch_files`.
     """
     work = target.with_name(f".{target.name}.{snapshot.commit[:12]}.download")
     for other in target.parent.glob(f".{target.name}.*.download"):

@@ -1,7 +1,7 @@
-"""Files from the network: one transfer that goes on where it broke, checked against its hash.
+"""Files from the network: resumable transfers, verified against a hash.
 
-The transfer itself is `huggingface_hub`'s. Its downloads to a folder start a file anew when the process was killed
-(version 2.4.0), which is why the partial file is kept here.
+`huggingface_hub` does the transfer. Its own downloads to a folder restart a file when the process was killed (version
+2.4.0), so the partial file is managed here.
 """
 
 import errno
@@ -25,16 +25,16 @@ from crane.artefacts import sha256
 from crane.errors import CraneError
 
 DELAY = 5
-"""Seconds before progress of a file is shown, and between its lines."""
+"""Seconds before the progress of a file is shown, and between two lines of it."""
 ATTEMPTS = 5
-"""Of one file in a row, each going on where the one before broke."""
+"""Consecutive attempts for one file; each resumes where the last one broke off."""
 _SWITCH = threading.Lock()
 _FOUND: list[bool] = []
-"""huggingface_hub's offline switch as each context of `online` that lasts has found it."""
+"""Value of huggingface_hub's offline switch before each active context of `online`."""
 
 
 class _Bar(tqdm):
-    """Progress of one file, for a log: seldom, and only of files that take a while."""
+    """Progress of one file for a log: rare lines, and only for downloads that take a while."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(mininterval=DELAY, delay=DELAY, **settings)
@@ -46,10 +46,10 @@ class DownloadError(CraneError, OSError):
 
 @contextmanager
 def online() -> Iterator[None]:
-    """Lift the workflow's offline switch (HF_HUB_OFFLINE) while the context lasts.
+    """Lift the workflow's offline switch (HF_HUB_OFFLINE) within the context.
 
-    The Snakefile sets it for all jobs; huggingface_hub reads it once, when it is imported, and its constant later.
-    The switch is one for all threads: it is lifted until the last of the contexts that overlap has ended.
+    The Snakefile sets it for all jobs; huggingface_hub reads the variable once, at import, and its own constant later.
+    All threads share the switch: it is lifted until the last of overlapping contexts ends.
     """
     with _SWITCH:
         _FOUND.append(constants.HF_HUB_OFFLINE)
@@ -57,17 +57,17 @@ def online() -> Iterator[None]:
     try:
         yield
     finally:
-        with _SWITCH:  # whoever ends last takes what the first has found: every other has found it lifted
+        with _SWITCH:  # the last context to end restores the first value; all others saw the switch lifted
             constants.HF_HUB_OFFLINE = _FOUND.pop()
 
 
 @contextmanager
 def explained(what: str, url: str) -> Iterator[None]:
-    """Turn an error of the network or the disk into a `DownloadError` that says what to do.
+    """Turn an error of the network or the disk into a `DownloadError` that says how to fix it.
 
     Args:
-        what: is downloaded, as the message calls it.
-        url: its address, of which messages name the host.
+        what: name of the download in messages.
+        url: its address; messages name the host.
     """
     host = urlsplit(url).netloc
     try:
@@ -77,18 +77,18 @@ def explained(what: str, url: str) -> Iterator[None]:
     except httpx2.HTTPError as error:
         raise DownloadError(
             f"{what}: the connection to {host} failed ({type(error).__name__}: {error}); downloads run where snakemake "
-            "was started, so start it where there is a network (a login node); the same command goes on from here"
+            "was started, so start it on a machine with network access (a login node); rerun the same command to resume"
         ) from error
     except OSError as error:
         if isinstance(error, CraneError):
             raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DownloadError(
-                f"{what}: the disk is full ({error.strerror}); free some space or put results/ on a larger disk, "
-                "the same command goes on from here"
+                f"{what}: the disk is full ({error.strerror}); free some space or put results/ on a larger disk, then "
+                "rerun the same command to resume"
             ) from error
         reason = " ".join(str(error).split())
-        raise DownloadError(f"{what}: {reason}; mend that, the same command goes on from here") from error
+        raise DownloadError(f"{what}: {reason}; fix that, then rerun the same command to resume") from error
 
 
 def _status(status: int, host: str) -> str:
@@ -99,17 +99,17 @@ def _status(status: int, host: str) -> str:
             f"{host} forbids it (HTTP 403); give the token of HF_TOKEN the permission to read this repository"
         )
     if status in (404, 410):
-        return f"{host} does not have it (HTTP {status}); correct its address in the configuration"
+        return f"{host} does not have it (HTTP {status}); correct the address in the configuration"
     if status == 429:
-        return f"{host} asks for patience (HTTP 429); run again in some minutes, with HF_TOKEN set"
+        return f"{host} is rate-limiting requests (HTTP 429); retry in a few minutes, with HF_TOKEN set"
     return f"{host} answers HTTP {status}; run again later"
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Compare the free disk space where `folder` is, or will be, with the bytes needed.
+    """Check that the disk of `folder`, which need not exist yet, has room for the bytes needed.
 
     Raises:
-        DownloadError: there is less.
+        DownloadError: it has less.
     """
     existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
     free = shutil.disk_usage(existing).free
@@ -121,7 +121,7 @@ def check_space(folder: Path, needed: int) -> None:
 
 
 def git_blob(path: Path) -> str:
-    """Return the name that git gives a file's content (SHA-1), as the hub states it of files outside LFS."""
+    """Return the git blob hash (SHA-1) of a file, which the hub reports for files outside LFS."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -134,7 +134,7 @@ def _partial(path: Path) -> Path:
 
 
 def partial_size(path: Path) -> int:
-    """Return how many bytes of a file have arrived in earlier attempts."""
+    """Return how many bytes of a file earlier attempts have received."""
     return _partial(path).stat().st_size if _partial(path).exists() else 0
 
 
@@ -147,25 +147,25 @@ def fetch(
     expected: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> str:
-    """Download one file, unless it is there, and compare it with its hash.
+    """Download one file, unless it exists, and verify its hash.
 
-    What has arrived stays in `.<name>.download` beside `path` until the file is whole: a transfer that breaks, or a
-    process that is killed, goes on from there where the server allows it, at most one block of huggingface_hub's
-    (10 MB) is sent again. Progress with rate and time left goes to the standard error.
+    Received bytes stay in `.<name>.download` next to `path` until the file is complete. After a broken transfer or a
+    killed process the download resumes from there if the server allows it; at most one block of huggingface_hub (10 MB)
+    is sent again. Progress, with rate and remaining time, goes to standard error.
 
     Args:
         url: address.
         path: the file.
-        what: the file as progress and messages call it.
-        size: in bytes, where it is known.
-        expected: SHA-256 (64 digits) or git's name of the content (40 digits), where it is known.
-        headers: of the request.
+        what: name of the file in progress and messages.
+        size: size in bytes, if known.
+        expected: SHA-256 (64 digits) or git blob hash (40 digits), if known.
+        headers: headers of the request.
 
     Returns:
         The file's SHA-256.
 
     Raises:
-        DownloadError: no network, no permission, no space, or another file than expected; nothing wrong is left.
+        DownloadError: no network, no permission, no space, or not the expected file, which is then deleted.
     """
     if path.exists() and _matches(path, size, expected):
         return sha256(path)
@@ -176,16 +176,16 @@ def fetch(
         _transfer(url, partial, what, size, dict(headers or {}))
         if resumed and not _matches(
             partial, size, expected
-        ):  # what was there was of another or a damaged file
+        ):  # the partial file was damaged or belonged to another file
             partial.unlink()
             _transfer(url, partial, what, size, dict(headers or {}))
     if not _matches(partial, size, expected):
         received = f"{partial.stat().st_size} bytes with SHA-256 {sha256(partial)}"
         partial.unlink()
         raise DownloadError(
-            f"{what}: what {urlsplit(url).netloc} sent is not the expected file: {received} instead of "
-            f"{'' if size is None else f'{size} bytes with '}hash {expected}; run again, and if it stays so, "
-            "do not use the file and check where the expected hash comes from"
+            f"{what}: {urlsplit(url).netloc} did not send the expected file: {received} instead of "
+            f"{'' if size is None else f'{size} bytes with '}hash {expected}; run again, and if the error persists, "
+            "do not use the file and check the source of the expected hash"
         )
     partial.replace(path)
     return sha256(path)
@@ -198,7 +198,7 @@ def _matches(path: Path, size: int | None, expected: str | None) -> bool:
 
 
 def _transfer(url: str, partial: Path, what: str, size: int | None, headers: dict[str, str]) -> None:
-    # No compression on the way: sizes and ranges are then those of the file.
+    # Without compression, sizes and ranges refer to the file itself.
     headers["Accept-Encoding"] = "identity"
     for attempt in range(1, ATTEMPTS + 1):
         done = partial.stat().st_size if partial.exists() else 0
@@ -216,7 +216,7 @@ def _transfer(url: str, partial: Path, what: str, size: int | None, headers: dic
                 )
             return
         except HfHubHTTPError as error:
-            if error.response.status_code == 416 and done:  # nothing is missing: the hash decides
+            if error.response.status_code == 416 and done:  # nothing is missing; the hash is verified next
                 return
             if not done:
                 partial.unlink(missing_ok=True)
@@ -225,22 +225,22 @@ def _transfer(url: str, partial: Path, what: str, size: int | None, headers: dic
             if attempt == ATTEMPTS or partial.stat().st_size == done:
                 raise
             print(
-                f"{what}: {type(error).__name__} after {partial.stat().st_size} bytes, going on", flush=True
+                f"{what}: {type(error).__name__} after {partial.stat().st_size} bytes, resuming", flush=True
             )
 
 
 def check_url(url: str) -> int | None:
-    """Ask a server for a file without downloading it.
+    """Check that a server has a file, without downloading it.
 
     Returns:
-        Its size in bytes, or None where the server does not say.
+        Its size in bytes, or None if the server does not report it.
 
     Raises:
-        DownloadError: it cannot be reached or does not have the file.
+        DownloadError: the server cannot be reached or does not have the file.
     """
     with online(), explained(url, url):
         response = get_session().head(url, headers={"Accept-Encoding": "identity"}, timeout=30)
-        if response.status_code in (405, 501):  # HEAD is not for every server
+        if response.status_code in (405, 501):  # some servers do not support HEAD
             return None
         hf_raise_for_status(response)
     size = response.headers.get("Content-Length")
@@ -248,10 +248,10 @@ def check_url(url: str) -> int | None:
 
 
 def download_url(url: str, path: Path, expected: str) -> None:
-    """Download a file of a given SHA-256, unless it is there.
+    """Download a file with a given SHA-256, unless it exists.
 
     Raises:
-        DownloadError: as `fetch`.
+        DownloadError: as in `fetch`.
     """
     with online():
         check_space(path.parent, check_url(url) or 0)

@@ -11,19 +11,19 @@ Item = TypeVar("Item")
 
 
 class TokenBudget:
-    """How many tokens go through the model at once.
+    """The number of tokens that go through the model in one batch.
 
-    A matter of speed and memory. When memory runs out the budget is halved, for all that follows, too.
+    It affects speed and memory only. When memory runs out the budget is halved for all later batches.
 
     Args:
-        tokens: of a batch: rows times the longest row.
+        tokens: tokens of a batch: rows times the longest row.
     """
 
     def __init__(self, tokens: int) -> None:
         self.tokens = tokens
 
     def rows(self, longest: int) -> int:
-        """Return how many rows of a length fit; one at least."""
+        """Return how many rows of a length fit, at least one."""
         return max(1, self.tokens // longest)
 
     def run(
@@ -34,12 +34,12 @@ class TokenBudget:
         *,
         done: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """Process items in batches, longest first: a batch that is too large fails at once.
+        """Process items in batches, longest first, so that too large a batch fails at the start.
 
         Args:
-            items: what goes through the model.
-            length: tokens of an item, with those that it will grow by.
-            process: called with each batch; called again with smaller ones where memory ran out.
+            items: the items.
+            length: tokens of an item, including those that will be generated.
+            process: called with each batch; called again with smaller ones if memory runs out.
             done: called with the number of items of each finished batch.
 
         Raises:

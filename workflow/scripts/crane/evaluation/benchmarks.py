@@ -11,7 +11,7 @@ import yaml
 from crane.errors import CraneError
 
 TASKS = Path(__file__).parents[3] / "tasks"
-"""This project's own lm-eval task files."""
+"""Folder of this project's lm-eval task files."""
 
 
 class BenchmarkError(CraneError, ValueError):
@@ -22,10 +22,10 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Load a benchmark as lm-eval's task dictionary.
 
     Args:
-        name: of the benchmark, for messages.
+        name: name of the benchmark, for messages.
         settings: `task`: an lm-eval task or group, or one of `TASKS`; `fewshot`: number of examples; `data`:
-            optional JSONL file that replaces the task's data set; `dataset`: optional folder that holds a copy of the
-            task's data set, in its own layout; `stratify_by`, `cluster_by`: as in `crane.evaluation.prompts`.
+            optional JSONL file that replaces the task's data set; `dataset`: optional folder with a copy of the task's
+            data set, in its own layout; `stratify_by`, `cluster_by`: as in `crane.evaluation.prompts`.
 
     Raises:
         BenchmarkError: unknown task, a question whose label is not one of its choices, or one without the field
@@ -35,7 +35,7 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     from lm_eval.tasks import TaskManager
 
     shipped = {path.stem for path in TASKS.glob("*.yaml")}
-    # A group file is how lm-eval lets a task's settings be overridden, for single tasks and groups alike.
+    # lm-eval overrides a task's settings through a group file, for single tasks and groups alike.
     group: dict[str, Any] = {
         "group": f"crane_{name}",
         "task": [settings["task"]],
@@ -45,7 +45,7 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         if settings.get("data"):
             group["dataset_kwargs"] = {"data_files": {"test": str(settings["data"])}, "cache_dir": folder}
         elif settings.get("dataset"):
-            # In memory: the cache, on the machine of this job, ends with it.
+            # In memory, because the temporary cache is deleted below.
             group["dataset_path"] = str(Path(settings["dataset"]).resolve())
             group["dataset_kwargs"] = {"cache_dir": folder, "keep_in_memory": True}
         Path(folder, "group.yaml").write_text(yaml.safe_dump(group), encoding="utf-8")
@@ -93,7 +93,7 @@ def _check_fields(benchmark: str, name: str, task: Any, settings: Mapping[str, A
         if not field:
             continue
         for number, doc in enumerate(task.eval_docs):
-            if doc.get(field) is None:  # a field that only other records of a JSONL file have reads as None
+            if doc.get(field) is None:  # also a field that only other records of a JSONL file have
                 fields = ", ".join(key for key, value in doc.items() if value is not None)
                 raise BenchmarkError(
                     f"benchmark {benchmark!r}, task {name!r}, question {number}: no field {field!r} "

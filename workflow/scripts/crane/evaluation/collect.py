@@ -1,4 +1,4 @@
-"""From finished parts to the tables of a mask set: what was asked joined to what the model made of it."""
+"""From finished parts to the tables of a mask set: prompts joined to the model's results."""
 
 import numpy as np
 import pandas as pd
@@ -8,9 +8,9 @@ def choices(prompts: pd.DataFrame, part: pd.DataFrame, dropped: int = 0) -> pd.D
     """Return one row per question of a benchmark under one mask.
 
     Args:
-        prompts: of `crane.evaluation.prompts.render_benchmark`.
-        part: of `crane.evaluation.conditions.ask`.
-        dropped: questions of the benchmark left out as too long.
+        prompts: from `crane.evaluation.prompts.render_benchmark`.
+        part: from `crane.evaluation.conditions.ask`.
+        dropped: number of questions of the benchmark that were left out as too long.
 
     Returns:
         task, stratum, cluster, doc_id, doc_hash, dropped, correct (0 or 1: the most likely choice is right),
@@ -46,4 +46,4 @@ def texts(prompts: pd.DataFrame, part: pd.DataFrame, dropped: int = 0) -> pd.Dat
 
 
 TABLES = {"choices": choices, "open": answers, "texts": texts}
-"""Kind of prompts -> what joins prompts and part."""
+"""Kind of prompts -> function that joins prompts and part."""

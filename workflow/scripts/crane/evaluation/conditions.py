@@ -1,7 +1,7 @@
-"""One engine, many masks: every mask on every file of prompts, each finished condition kept at once.
+"""One engine, many masks: every mask on every file of prompts, each finished condition stored immediately.
 
-A condition is one mask (of one language of one mask set) on one file of prompts. What it gave goes into the store under
-the hash of all that decides it; what is there already is not computed again.
+A condition is one mask (of one language of one mask set) on one file of prompts. Its result goes into the store under
+the hash of everything that determines it; a condition that the store has is not computed again.
 """
 
 import hashlib
@@ -28,18 +28,18 @@ Receipt = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Prompts:
-    """One file of prompts, ready to be asked."""
+    """One file of prompts."""
 
     name: str
     kind: str
-    """`choices` (multiple choice), `open` (to be answered) or `texts` (to be read)."""
+    """`choices` (multiple choice), `open` (questions to answer) or `texts` (texts to score)."""
     frame: pd.DataFrame
     settings: Mapping[str, Any]
-    """Arguments of `Engine.generate`; nothing for the other kinds."""
+    """Arguments of `Engine.generate`; empty for the other kinds."""
 
     @cached_property
     def asked(self) -> list[Any]:
-        """The prompts as an engine takes them, made once for all masks."""
+        """The prompts in the form that an engine takes, built once for all masks."""
         if self.kind == "choices":
             return questions(self.frame)
         if self.kind == "open":
@@ -47,14 +47,14 @@ class Prompts:
         return [ids.tolist() for ids in map(np.asarray, self.frame["input_ids"])]
 
     def digest(self) -> str:
-        """Return the SHA-256 of what the model sees: two names of equal prompts have equal digests."""
+        """Return the SHA-256 of what the model sees: equal prompts have equal digests under any name."""
         digest = hashlib.sha256(self.kind.encode())
         for prompt in self.asked:
             digest.update(repr(prompt).encode())
         return digest.hexdigest()
 
     def longest(self) -> int:
-        """Return the tokens of the longest prompt with what stands behind it."""
+        """Return the tokens of the longest prompt together with its choice or answer."""
         if self.kind == "texts":
             return int(self.frame["input_ids"].map(len).max())
         longest = int(self.frame["tokens"].max())
@@ -64,7 +64,7 @@ class Prompts:
 
 
 class MaskSet(NamedTuple):
-    """What is done to which neurons, and what is asked under it."""
+    """Neurons, an intervention on them, and the prompts to evaluate under it."""
 
     name: str
     neurons: NeuronSet | None
@@ -79,7 +79,7 @@ class MaskSet(NamedTuple):
         return [NO_MASK] if self.neurons is None else list(self.neurons)
 
     def deciding(self, language: str) -> dict[str, Any]:
-        """Return what decides the masked model, as JSON: the neurons, not what their set is called."""
+        """Return what determines the masked model, as JSON values: the neurons, not the name of their set."""
         if self.neurons is None:
             return {}
         layers = {str(layer): index.tolist() for layer, index in sorted(self.neurons[language].items())}
@@ -105,15 +105,15 @@ def evaluate(
     facts: Mapping[str, Any],
     open_engine: Callable[[], Engine],
 ) -> Iterator[tuple[str, Receipt]]:
-    """Ask all prompts under all masks and yield the receipt of every mask set as soon as it is complete.
+    """Evaluate all prompts under all masks and yield the receipt of every mask set as soon as it is complete.
 
-    The engine is opened when something is missing in the store, and then once. Progress goes to the standard output.
+    The engine is opened once, and only if the store lacks a condition. Progress goes to standard output.
 
     Args:
         mask_sets: in the order in which they are evaluated.
         prompts: by name.
-        store: of finished parts.
-        facts: all that decides a result beside prompts and mask: model, engine and its version, dtype, code.
+        store: the store of finished parts.
+        facts: everything that determines a result besides prompts and mask: model, engine and version, dtype, code.
         open_engine: loads the model.
     """
     digests = {name: asked.digest() for name, asked in prompts.items()}
@@ -156,7 +156,7 @@ def evaluate(
 
 
 def ask(engine: Engine, prompts: Prompts) -> pd.DataFrame:
-    """Return what a model makes of a file of prompts, a row per prompt in their order.
+    """Return the model's results for a file of prompts, one row per prompt, in their order.
 
     Returns:
         `choices`: loglikelihoods (float32 list, one per choice); `open`: output, finish_reason; `texts`:

@@ -1,6 +1,6 @@
 """Continuation questions: the beginning of a held-out passage, and its true continuation among three others.
 
-They need no data set, exist in any language that has texts, and a small model can answer them.
+They need no data set, can be made in any language that has texts, and small models can answer them.
 """
 
 import hashlib

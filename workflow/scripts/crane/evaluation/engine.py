@@ -1,4 +1,4 @@
-"""What every inference engine offers to the evaluations."""
+"""The interface of the inference engines, and what they share."""
 
 import logging
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class EngineError(CraneError, RuntimeError):
-    """A model cannot be loaded or asked."""
+    """A model cannot be loaded or evaluated."""
 
 
 class Prompt(NamedTuple):
@@ -27,7 +27,7 @@ class Prompt(NamedTuple):
 class Question(NamedTuple):
     """A tokenised multiple-choice question.
 
-    Choice i is read behind `contexts[i]`, or behind the only context where the choices share it.
+    Choice i follows `contexts[i]`, or the only context if the choices share it.
     """
 
     contexts: list[list[int]]
@@ -39,7 +39,7 @@ class Question(NamedTuple):
         return list(zip(contexts, self.choices, strict=True))
 
     def one_request(self) -> bool:
-        """Whether the next token behind one context tells everything: all choices are single tokens."""
+        """Whether the distribution of one next token scores all choices: they are single tokens after one context."""
         return len(self.contexts) == 1 and all(len(choice) == 1 for choice in self.choices)
 
 
@@ -52,13 +52,13 @@ class Generation(NamedTuple):
 
 
 def room(prompts: Sequence[Prompt], context: int, limit: int) -> int:
-    """Return the context that holds: `context`, cut to the model's `limit` with a warning.
+    """Return the effective context length: `context`, reduced to the model's `limit` with a warning.
 
     Raises:
         EngineError: a prompt leaves no room for an answer.
     """
     if context > limit:
-        log.warning("context %d exceeds the model's own %d, which is used", context, limit)
+        log.warning("context %d exceeds the model's own %d; using the model's", context, limit)
         context = limit
     longest = max((len(prompt.ids) for prompt in prompts), default=0)
     if longest >= context:
@@ -73,11 +73,7 @@ def end_tokens(tokenizer: Any, generation_config: Any) -> set[int]:
 
 
 def check_length(samples: Sequence[Sequence[int]], limit: int) -> None:
-    """See that a model reads whole samples.
-
-    Raises:
-        EngineError: a sample is longer than `limit` tokens.
-    """
+    """Raise `EngineError` if a sample is longer than the `limit` tokens that a model can read."""
     longest = max(map(len, samples), default=0)
     if longest > limit:
         raise EngineError(
@@ -86,7 +82,7 @@ def check_length(samples: Sequence[Sequence[int]], limit: int) -> None:
 
 
 def read_answer(tokens: Sequence[int], stop: Sequence[str], tokenizer: Any, ends: set[int]) -> Generation:
-    """Return the text of generated tokens up to an end token or stop string, the same way for every engine."""
+    """Return the text of generated tokens up to an end token or stop string; the same for every engine."""
     end = next((i for i, token in enumerate(tokens) if token in ends), None)
     text = tokenizer.decode(list(tokens[:end]), skip_special_tokens=True)
     cuts = [text.index(s) for s in stop if s in text]
@@ -96,16 +92,16 @@ def read_answer(tokens: Sequence[int], stop: Sequence[str], tokenizer: Any, ends
 
 
 class Engine(Protocol):
-    """A loaded model whose masks change without loading it again."""
+    """A loaded model whose masks change without reloading it."""
 
     tokenizer: Any
 
     def masked(
         self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
     ) -> AbstractContextManager[Any]:
-        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts.
+        """Multiply the outputs of one language's neurons by `scale` (0 masks them) within the context.
 
-        With `values` `[K, I]` the neurons are set to these instead.
+        With `values` `[K, I]` the neurons are set to these values instead.
         """
 
     def score(self, questions: Sequence[Question]) -> list[np.ndarray]:

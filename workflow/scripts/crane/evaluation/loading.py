@@ -1,4 +1,4 @@
-"""The engines by the names that a configuration gives them."""
+"""The engines by their names in a configuration."""
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,9 +26,9 @@ def open_engine(
         folder: a Hugging Face model folder.
         dtype: `auto`, `bfloat16` or `float32`.
         batch_tokens: tokens of a batch (`hf` only).
-        batch_size: sequences in flight at once (`vllm` only).
+        batch_size: maximum number of sequences in flight (`vllm` only).
         gpus: GPUs that share the model (`vllm` only).
-        context: longest prompt and answer that will be asked for (`vllm` only).
+        context: tokens of the longest prompt with its answer (`vllm` only).
 
     Raises:
         EngineError: unknown engine, or a model that cannot be masked in it.
@@ -37,7 +37,7 @@ def open_engine(
     if kind == "hf":
         return HuggingFaceEngine(folder, dtype=dtype, batch_tokens=batch_tokens)
     if kind == "vllm":
-        # Imported here: only this engine needs vLLM to be installed.
+        # Imported here, because only this engine needs vLLM.
         from crane.evaluation.vllm import VllmEngine
 
         return VllmEngine(
@@ -47,9 +47,9 @@ def open_engine(
 
 
 def engine_facts(kind: str, dtype: str) -> dict[str, str]:
-    """Return what of the engine decides a result: its name and version, precision and kind of device.
+    """Return what of the engine determines a result: its name and version, precision and kind of device.
 
-    Known without loading a model: what is finished need not be asked again.
+    It is known without loading a model, so that a job whose parts are all in the store loads none.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if dtype == "auto":

@@ -1,4 +1,4 @@
-"""Open questions: read from a file, and made into tokenised prompts once per model."""
+"""Open questions: read from a file and rendered as tokenised prompts, once per model."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ COLUMNS = ["language", "question_id", "question", "reference", "prompt", "ids", 
 
 
 def read_questions(path: str | Path) -> list[dict[str, Any]]:
-    """Read open questions: a JSONL file of `question`, optionally `reference`; or a .txt file, one question a line.
+    """Read open questions: JSONL with `question` and optionally `reference`, or .txt with one question per line.
 
     Raises:
         ArtefactError: a line is not a JSON object.
@@ -33,7 +33,7 @@ def read_questions(path: str | Path) -> list[dict[str, Any]]:
         records = read_jsonl(path)
     if not records:
         raise PromptError(
-            f"{path}: no questions; one JSON object with 'question' a line is needed (.txt: one question a line)"
+            f"{path}: no questions; expected one JSON object with 'question' per line (.txt: one question per line)"
         )
     for number, record in enumerate(records, 1):
         question = record.get("question")
@@ -55,10 +55,10 @@ def render_questions(
 
     Args:
         questions: language -> questions, as from `read_questions`.
-        tokenizer: of the model; puts BOS before texts where it has one.
+        tokenizer: the model's; prepends BOS to texts if it has one.
         style: see `open_text`.
-        suffix: language -> text that asks for an answer in it.
-        chat_template: put the tokenizer's chat template around the question.
+        suffix: language -> text that asks for an answer in that language.
+        chat_template: apply the tokenizer's chat template to the question.
         context: tokens that the model can read, prompt and answer together.
 
     Returns:
@@ -103,13 +103,13 @@ def prompts(rendered: pd.DataFrame) -> list[Prompt]:
 def open_text(
     question: str, style: str, suffix: str = "", tokenizer: Any = None
 ) -> tuple[str, tuple[str, ...]]:
-    r"""Return the prompt of an open question and what ends its answer (method, section 7).
+    r"""Return the prompt of an open question and the strings that end its answer (method, section 7).
 
     Args:
         question: the question.
         style: `lape`: "Q: {question}{suffix}\nA:", stopped at the next turn; `raw`: the question alone.
         suffix: asks for an answer in the language; `lape` only.
-        tokenizer: where given, its chat template is put around the question (with the suffix, without Q and A).
+        tokenizer: if given, its chat template is applied to the question (with the suffix, without Q and A).
 
     Raises:
         PromptError: unknown style, or the tokenizer has no chat template.
@@ -124,7 +124,7 @@ def open_text(
             )
         turns = [{"role": "user", "content": asked}]
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        # Templates that write BOS themselves (LLaMA-2, LLaMA-3) meet tokenizers that add one.
+        # Some templates (LLaMA-2, LLaMA-3) write BOS themselves, and their tokenizers add another.
         if tokenizer.bos_token and tokenizer(text).input_ids[:2] == [tokenizer.bos_token_id] * 2:
             text = text.removeprefix(tokenizer.bos_token)
         return text, ()

@@ -1,7 +1,7 @@
-"""Benchmark questions as tokenised prompts, made once per model: what lm-evaluation-harness would send.
+"""Benchmark questions as tokenised prompts, rendered once per model: those that lm-evaluation-harness would send.
 
-lm-eval defines the tasks and builds the texts here and nowhere else. Every mask is then asked the same prompts, and
-neither lm-eval nor a data set is needed where the model runs.
+lm-eval defines the tasks and builds the texts, here and nowhere else. Every mask then gets the same prompts, and the
+jobs that run the model need neither lm-eval nor a data set.
 """
 
 import json
@@ -18,7 +18,7 @@ from crane.evaluation.engine import Question
 
 OVERLONG = ("refuse", "drop")
 FEWSHOT_SEED = 0
-"""Of tasks whose examples lm-eval draws."""
+"""Seed of the few-shot examples that lm-eval draws."""
 
 
 class PromptError(CraneError, ValueError):
@@ -34,12 +34,12 @@ def render_benchmark(
     (`TemplateLM.loglikelihood`). Few-shot examples that lm-eval draws are drawn once, with `FEWSHOT_SEED`.
 
     Args:
-        name: of the benchmark, for messages.
+        name: name of the benchmark, for messages.
         tasks: from `crane.evaluation.benchmarks.load`.
         settings: `stratify_by`, `cluster_by`: optional fields of a question for the bootstrap; `overlong`: `refuse`
             (default) or `drop` questions longer than the model can read.
-        tokenizer: of the model; puts BOS before texts where it has one.
-        limit: tokens that the model can read; None where it has no limit.
+        tokenizer: the model's; prepends BOS to texts if it has one.
+        limit: tokens that the model can read; None if it has no limit.
 
     Returns:
         task, doc_id, doc_hash (lm-eval's), stratum, cluster, target (list of the right choices' numbers), contexts
@@ -65,7 +65,7 @@ def render_benchmark(
         encoder.prepare([pair for *_, asked in requests for pair in asked])
         for doc_id, doc, asked in requests:
             choices = len(task.doc_to_choice(doc))
-            pairs = encoder.pairs(asked)[:choices]  # behind them: the unconditional ones of some metrics
+            pairs = encoder.pairs(asked)[:choices]  # the unconditional requests of some metrics follow
             contexts, continuations = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
             _check_bos(name, task_name, doc_id, contexts, tokenizer)
             tokens = max(len(context) + len(choice) for context, choice in pairs)
@@ -146,7 +146,7 @@ def _check_bos(name: str, task: str, doc_id: int, contexts: Sequence[Sequence[in
 
 @contextmanager
 def _compiled_templates() -> Iterator[None]:
-    """Compile each of lm-eval's Jinja templates once: it compiles them anew for every question and example."""
+    """Cache lm-eval's compiled Jinja templates, which it compiles again for every question and example."""
     from lm_eval import utils
 
     original = utils.env.from_string
@@ -158,7 +158,7 @@ def _compiled_templates() -> Iterator[None]:
 
 
 def _encoder(tokenizer: Any) -> Any:
-    """Return lm-eval's model interface reduced to its tokenisation; its answers are the tokens themselves."""
+    """Return lm-eval's model interface reduced to its tokenisation; its results are the tokens themselves."""
     from lm_eval.api.instance import Instance
     from lm_eval.api.model import TemplateLM
 

@@ -33,9 +33,9 @@ MOST_CHOICES = 128
 
 
 def text_decoder(config: Any) -> Any:
-    """Return the configuration of the text decoder of a model that also sees images, for vLLM's `hf_overrides`.
+    """Return the configuration of a multimodal model's text decoder, for vLLM's `hf_overrides`.
 
-    Without its eyes a model needs no image processor and none of the memory that vLLM keeps for pictures.
+    The text decoder alone needs no image processor and none of the memory that vLLM reserves for images.
     """
     text = config.get_text_config()
     if text is not config:  # vLLM asks with an empty configuration first
@@ -49,11 +49,11 @@ class VllmEngine:
     Args:
         folder: a Hugging Face model folder.
         dtype: `auto` (bfloat16 on a GPU, float32 on a CPU), `bfloat16` or `float32`.
-        batch_size: sequences in flight at once.
+        batch_size: maximum number of sequences in flight.
         tensor_parallel_size: GPUs that share the model.
-        context: longest prompt and answer that will be asked for: vLLM keeps memory for so much, and a model of a
-            longer one may not start on a small card. The model's own limit by default.
-        gpu_memory: share of the GPU's memory that vLLM may take.
+        context: tokens of the longest prompt with its answer; default: the model's limit. vLLM reserves memory for
+            this length, and a model with a long context may not start on a small GPU.
+        gpu_memory: share of the GPU's memory that vLLM may use.
 
     Raises:
         ModelError: the folder has no readable tokenizer.
@@ -96,11 +96,11 @@ class VllmEngine:
                 gpu_memory_utilization=gpu_memory,
                 seed=0,
                 worker_extension_cls=EXTENSION,
-                # The compile cache does not know the extension: without a key of its own, a graph compiled without
-                # masks would be used again and every mask silently ignored.
+                # The compile cache does not know the extension: without this key, a graph compiled without masks would
+                # be reused and every mask silently ignored.
                 additional_config={"neuron_mask": 1},
-                # A prefix is shared in whole blocks. The CPU's default of 128 tokens is longer than most examples; it
-                # has no kernel for the 16 of a GPU.
+                # Prefixes are shared in whole blocks. The CPU's default block of 128 tokens is longer than most
+                # examples, and it has no kernel for a GPU's 16.
                 **({"block_size": 32} if cpu else {}),
                 **({"hf_overrides": text_decoder} if sees else {}),
             )
@@ -109,12 +109,12 @@ class VllmEngine:
                 f"vLLM cannot load {folder}, a {self._config.model_type}: {error}; use engine: hf"
             ) from error
         self.limit = self.llm.llm_engine.model_config.max_model_len
-        # Chat models name their several end tokens in generation_config.json, where they have one.
+        # Chat models with several end tokens list them in generation_config.json.
         has_own = (Path(folder) / "generation_config.json").exists()
         generation = GenerationConfig.from_pretrained(folder) if has_own else self._config
         self._ends = end_tokens(self.tokenizer, generation)
         self.prompt_tokens = self.computed_tokens = 0
-        """Tokens of all prompts sent to score choices, and those of them that were not in the prefix cache."""
+        """Tokens of all prompts sent to score choices, and how many of them were not in the prefix cache."""
         self.layers, self.widths = self._check_layers()
         check_masks(self, 1e-3 if dtype == "float32" else 0.1)
 
@@ -147,7 +147,7 @@ class VllmEngine:
             KeyError: the set has no mask for the language.
             ValueError: the set was made for another number of layers, a neuron is outside the model, or `values` has
                 another shape.
-            EngineError: the workers own another number of neurons than the mask has.
+            EngineError: the workers do not own all neurons of the mask.
         """
         if neurons.layers != self.layers:
             raise ValueError(
@@ -182,7 +182,7 @@ class VllmEngine:
         total = sum(owned) if site == "intermediate" else owned[0]
         if total != expected:
             raise EngineError(f"the mask has {expected} neurons, vLLM's workers own {total} of them")
-        # What is cached was computed under the former mask.
+        # The cache was computed under the previous mask.
         if not self.llm.reset_prefix_cache():
             raise EngineError(
                 "vLLM did not empty its prefix cache; answers under the new mask would be stale"
@@ -193,8 +193,8 @@ class VllmEngine:
     def score(self, questions: Sequence[Question]) -> list[np.ndarray]:
         """Return the log-likelihood (nats) of every choice, float32, in the order of the questions.
 
-        Choices of one token behind one context are one request: their log-probabilities are those of the next token.
-        The requests are sorted, so that questions with the same examples meet them in the prefix cache.
+        Single-token choices after one context are one request: their log-probabilities are those of the next token.
+        Requests are sorted, so that questions with the same examples find them in the prefix cache.
 
         Raises:
             EngineError: a question is longer than the model can read.
@@ -219,7 +219,7 @@ class VllmEngine:
 
         if not order:
             return
-        # One token of the context is for the answer.
+        # One token of the context is reserved for the answer.
         check_length([questions[i].contexts[0] for i in order], self.limit - 1)
         params = [
             SamplingParams(
@@ -246,7 +246,7 @@ class VllmEngine:
 
         if not samples:
             return []
-        # vLLM always generates: one token of the context is for that.
+        # vLLM always generates at least one token, which needs a position in the context.
         check_length(samples, self.limit - 1)
         params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=0, detokenize=False)
         outputs = self.llm.generate([TokensPrompt(prompt_token_ids=list(ids)) for ids in samples], params)
@@ -288,7 +288,7 @@ class VllmEngine:
             )
             for prompt in prompts
         ]
-        # vLLM's own text drops the bytes of an unfinished character, so that both engines decode the tokens.
+        # vLLM's text drops the bytes of an unfinished character; decoding the tokens is the same for both engines.
         outputs = self.llm.generate([TokensPrompt(prompt_token_ids=prompt.ids) for prompt in prompts], params)
         return [
             read_answer(output.outputs[0].token_ids, prompt.stop, self.tokenizer, self._ends)
@@ -297,13 +297,13 @@ class VllmEngine:
 
 
 def _prepare_environment(cpu: bool, tensor_parallel_size: int) -> None:
-    """Set what vLLM's processes read from the environment."""
-    # Workers are new processes; they must find this package.
+    """Set the environment variables that vLLM's processes read."""
+    # Workers are new processes and must be able to import this package.
     paths = [str(SCRIPTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
     if cpu:
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-        # The engine's loop in this process: one start of Python with vLLM less.
+        # Run the engine's loop in this process, which saves one start of Python with vLLM.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         if tensor_parallel_size > 1:
             cores = range(tensor_parallel_size)

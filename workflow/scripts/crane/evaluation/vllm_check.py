@@ -1,6 +1,6 @@
-"""The start-up check of the vLLM engine: a mask works in every path that the evaluations take.
+"""The start-up check of the vLLM engine: masks work in every code path that the evaluations use.
 
-Compiled graphs, prefill and decoding are different code; one that ignored a mask would go unnoticed.
+Compiled graphs, prefill and decoding are different code; a path that ignored a mask would go unnoticed.
 """
 
 import logging
@@ -16,16 +16,16 @@ log = logging.getLogger(__name__)
 PROBE = "The quick brown fox jumps over the lazy dog."
 NEW_TOKENS = 4
 CHANGE = 1e-3
-"""Nats by which a large mask changes the probe at least."""
+"""Minimum change of the probe under a large mask, in nats."""
 
 
 class Probe(NamedTuple):
-    """What the model makes of the probe."""
+    """The model's results for the probe."""
 
     prefill: np.ndarray
     """Log-probabilities of the prompt's tokens."""
     decoded: list[int]
-    """Tokens generated greedily behind it."""
+    """Tokens generated greedily after it."""
     decode: np.ndarray
     """Their log-probabilities, from decoding."""
     again: np.ndarray
@@ -33,17 +33,17 @@ class Probe(NamedTuple):
 
 
 def check_masks(engine: Any, tolerance: float) -> None:
-    """See that masks, scales and fixed values each change prefill and decoding at both sites, and that they end.
+    """Check that masks, scales and fixed values each change prefill and decoding at both sites, and that they end.
 
-    Under each mask the log-probabilities of decoded tokens must be those that a prefill of the same tokens gives: both
-    paths see the same mask.
+    Under each mask the log-probabilities of decoded tokens must equal those of a prefill of the same tokens: both paths
+    see the same mask.
 
     Args:
         engine: a `VllmEngine`.
-        tolerance: nats by which two paths of the same model may differ in its precision.
+        tolerance: largest difference between two paths of the same model in its precision, in nats.
 
     Raises:
-        EngineError: a mask is ignored somewhere; says where.
+        EngineError: a mask is ignored; the message says where.
     """
     runner = engine.llm.collective_rpc("neuron_mask_runner")[0]
     log.info("vLLM: %s, %s", runner["runner"], "compiled graphs" if runner["compiled"] else "eager")
@@ -73,7 +73,9 @@ def check_masks(engine: Any, tolerance: float) -> None:
             seen[name] = during.prefill
     after = _probe(engine)
     if np.abs(after.prefill - before.prefill).max() > tolerance:
-        raise EngineError("vLLM keeps a mask that has ended: log-probabilities do not come back")
+        raise EngineError(
+            "vLLM keeps a mask after its end: log-probabilities do not return to those without a mask"
+        )
 
 
 def _probe(engine: Any) -> Probe:

@@ -1,9 +1,9 @@
-"""Inside vLLM's worker processes: a mask on what the MLPs' down projections read and write.
+"""Masks on the inputs and outputs of the MLPs' down projections, inside vLLM's worker processes.
 
-vLLM imports this module (`worker_extension_cls`) before it builds the model. The import wraps
-`RowParallelLinear`, so that every down projection of an MLP carries factors (ones) and shifts (zeros), for its input
-and for its output; the extension's methods, called through `collective_rpc`, fill them. Buffers are part of the
-compiled graph, so a mask works in eager and in compiled mode and costs one multiplication and one addition.
+vLLM imports this module (`worker_extension_cls`) before it builds the model. The import wraps `RowParallelLinear`, so
+that every down projection of an MLP has factors (ones) and shifts (zeros) for its input and for its output; the
+extension's methods, called through `collective_rpc`, fill them. Buffers are part of the compiled graph, so masks work
+in eager and in compiled mode and cost one multiplication and one addition.
 """
 
 import re
@@ -46,8 +46,8 @@ def _forward_with_mask(self: Any, input_: torch.Tensor) -> Any:
 RowParallelLinear.__init__ = _init_with_mask
 RowParallelLinear.forward = _forward_with_mask
 
-# The text decoder of a Gemma 3 that sees images, loaded alone: its weights are named otherwise in the whole model's
-# files, before and since transformers 4.52, and the rest is left out.
+# The text decoder of a multimodal Gemma 3, loaded alone: in the files of the whole model its weights have other names,
+# which changed with transformers 4.52; all other weights are skipped.
 Gemma3ForCausalLM.hf_to_vllm_mapper = Gemma3ForCausalLM.hf_to_vllm_mapper | WeightsMapper(
     orig_to_new_prefix={
         "language_model.model.": "model.",
@@ -92,7 +92,7 @@ class NeuronMask:
     ) -> int:
         """Scale these neurons (indices over all ranks) and add `values`, by layer in the order of the neurons.
 
-        All others keep their own; returns how many of the neurons this rank owns.
+        All other neurons are reset. Returns how many of the neurons this rank owns.
         """
         owned = 0
         for layer, linear in self._masked_layers().items():

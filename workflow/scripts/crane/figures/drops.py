@@ -54,8 +54,8 @@ def drop_heatmap(
         image = heat.imshow(drops, cmap=DIVERGING, norm=Normalize(-extreme, extreme), aspect="auto")
         for row, column in np.ndindex(drops.shape):
             text = _signed(float(drops[row, column]), digits)
-            if style.narrow:
-                text = text.replace("0.", ".", 1) if abs(drops[row, column]) < 1 else text
+            if style.narrow and abs(drops[row, column]) < 1:
+                text = text.replace("0.", ".", 1)  # there is no room for the zero
             if seeds[row] > 1 and len(benchmarks) <= 3 and not style.narrow:
                 ends = (_signed(float(bound[row, column]), digits) for bound in (low, high))
                 text += f" ({'…'.join(ends)})".replace("+", "")
@@ -75,9 +75,8 @@ def drop_heatmap(
         _method_names(heat, labels, effects, style)
         ticks = MaxNLocator(3 if style.narrow else 7)
         figure.colorbar(image, ax=heat, location="bottom", aspect=40, pad=0.02, shrink=0.8, ticks=ticks)
-        figure.supxlabel(
-            note, fontsize=style.font_size
-        )  # across the figure: it may be wider than the bar's panel
+        # Across the figure: it may be wider than the panel of the bar, as whose label it would leave the canvas.
+        figure.supxlabel(note, fontsize=style.font_size)
 
         _f1_bars(bars, effects, labels, style)
         for edge in np.arange(1, len(labels.mask_sets)) * len(labels.languages) - 0.5:

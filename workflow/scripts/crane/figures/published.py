@@ -90,8 +90,8 @@ def published_figure(
             else:
                 size = f"n = {sizes[benchmark]:,.0f}"
                 between = "\n" if style.narrow else ", "
-                own = f"{labels.benchmarks[benchmark]['label']}{between}{size}"
-                axes.set_title(f"{own}\npaper: {BENCHMARKS[measure]}", fontsize=style.small)
+                title = f"{labels.benchmarks[benchmark]['label']}{between}{size}"
+                axes.set_title(f"{title}\npaper: {BENCHMARKS[measure]}", fontsize=style.small)
                 axes.set_xlabel(
                     labels.measure_of(labels.benchmarks[benchmark]["suite"]), fontsize=style.small
                 )

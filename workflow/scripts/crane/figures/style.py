@@ -62,13 +62,13 @@ class Style:
         """Rows between two blocks of rows; in a narrow figure a block's name stands there (`name_block`)."""
         return 1.4 if self.narrow else 0.6
 
-    def height(self, text: str, size: float | None = None) -> float:
-        """Return the inches that a text of several lines takes, by default at `font_size`."""
-        return (text.count("\n") + 1) * 1.25 * (size or self.font_size) / 72
+    def height(self, text: str) -> float:
+        """Return about the inches that the lines of a text take at `font_size`."""
+        return (text.count("\n") + 1) * 1.25 * self.font_size / 72
 
-    def length(self, text: str, size: float | None = None) -> float:
-        """Return about the inches that the longest line of a text takes, by default at `small`."""
-        return max(map(len, text.split("\n"))) * 0.6 * (size or self.small) / 72
+    def length(self, text: str) -> float:
+        """Return about the inches that the longest line of a text takes at `small`."""
+        return max(map(len, text.split("\n"))) * 0.6 * self.small / 72
 
     def wrapped(self, text: str) -> str:
         """Break the lines of a text that runs across the figure."""

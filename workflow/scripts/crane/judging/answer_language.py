@@ -1,4 +1,4 @@
-"""The language of an answer, so that "switched to another language" and "lost the ability" can be told apart."""
+"""The language of an answer, which distinguishes "switched to another language" from "lost the ability"."""
 
 import re
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from lingua import Language, LanguageDetectorBuilder
 
 NEIGHBOURS = ("en", "fr", "es", "pt", "de", "it", "ru", "ja", "ko", "id", "th", "ar")
-"""Languages that an answer may switch to beside the study's own."""
+"""Languages that an answer may switch to, besides the study's."""
 FEWEST_WORDS = 3
-"""Of a script with spaces; below, an answer has no language that could be told (`Paris` is a word of many)."""
+"""Minimum length of an answer in a script with spaces; shorter ones (`Paris`) cannot be identified."""
 FEWEST_CHARACTERS = 4
-"""Of a script without spaces."""
+"""Minimum length of an answer in a script without spaces."""
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[^\W\d_]+")
-# What a study may call a language of lingua: by two letters, by three, and by names of its own.
+# Codes by which a study may name a language of lingua: ISO 639-1, ISO 639-3, and aliases.
 _KNOWN = {
     code.name.lower(): language
     for language in Language.all()
@@ -23,10 +23,10 @@ _ALIASES = {"no": "nb", "nor": "nb", "yue": "zh", "cmn": "zh", "fil": "tl"}
 
 
 class LanguageIdentifier:
-    """Tells a text's language by its n-grams (lingua, whose models lie in the package).
+    """Identifies a text's language by its n-grams (lingua, whose models come with the package).
 
     Args:
-        languages: codes of the study's languages, with or without a script (`zh_Hans`); candidates beside
+        languages: codes of the study's languages, with or without a script (`zh_Hans`); candidates in addition to
             `NEIGHBOURS`.
     """
 
@@ -42,12 +42,12 @@ class LanguageIdentifier:
 
         Args:
             text: the answer.
-            asked: code of the study's language that was asked in. lingua tells no scripts and no dialects: of two
-                codes that it has as one language (`zh_Hans` and `zh_Hant`), the answer is in the one asked for.
+            asked: code of the language of the question. lingua does not distinguish scripts or dialects: if two codes
+                are one language to it (`zh_Hans` and `zh_Hant`), the answer counts as the one asked for.
 
         Returns:
-            None where the text is too short or has no language, and where lingua lacks the language asked for: an
-            answer in that language would be taken for one in its nearest neighbour.
+            None if the text is too short or has no language, or if lingua does not know the language asked for: an
+            answer in it would be taken for its nearest neighbour.
         """
         if asked not in self._known:
             return None

@@ -1,4 +1,4 @@
-"""Asks a judge about all answers of a job: what the store knows is taken from there, the rest is asked once."""
+"""Ask a judge about all answers of a job: known replies come from the store, the rest are requested once."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,9 +10,9 @@ from crane.judging.store import JudgementStore
 from crane.judging.verdicts import read_reply
 
 TOLERATED = 0.02
-"""Share of a job's answers that may get no reply, beside one; more means that the endpoint is ill, not the answers."""
+"""Share of a job's answers, but at least one, that may get no reply; beyond it the endpoint is at fault."""
 PAUSE = 0.5
-"""Seconds between two looks at what another job asks."""
+"""Seconds between two polls for the replies to another job's requests."""
 _USAGE = ("prompt_tokens", "completion_tokens")
 
 
@@ -23,27 +23,27 @@ def ask_about(
     store: JudgementStore,
     backend: Callable[[], Backend],
 ) -> list[list[dict[str, Any]]]:
-    """Return the replies about every answer, in the order in which they were asked for.
+    """Return the replies about every answer, in the order of the requests.
 
-    Equal answers to equal questions are asked about once, whatever the mask or the study. An answer is asked about
-    again while no verdict can be read from its last reply, `attempts` times at most. The parser thus decides here
-    how often is asked, but nothing of what is stored: with another parser, the stored replies are read anew by the
-    next rule and nobody is asked. That is why the rule's `params` leave the parser's code out.
+    Equal answers to equal questions are judged once, across masks and studies. If no verdict can be parsed from the
+    last reply, the judge is asked again, up to `attempts` times. The parser thus determines how many requests are sent,
+    but not what is stored: with a new parser, the next rule parses the stored replies and sends no request. That is why
+    the rule's `params` do not include the parser's code.
 
     Args:
         records: question, output, language.
         languages: code -> English name.
-        settings: as `crane.study.judges.request` returns them.
-        store: where all replies are kept.
-        backend: makes what sends requests; called only if something is to be sent, so that a study whose replies
+        settings: as returned by `crane.study.judges.request`.
+        store: the store of all replies.
+        backend: returns the sender of requests; called only if a request is to be sent, so that a study whose replies
             are all stored needs neither key nor network.
 
     Returns:
-        Per record its replies: attempt, key, text, refusal, finish_reason, model, usage; or attempt, key, error.
+        The replies of each record: attempt, key, text, refusal, finish_reason, model, usage; or attempt, key, error.
 
     Raises:
-        JudgeError: see `Backend`; or more answers than `TOLERATED` get no reply, or none gets one. What was replied
-            is stored then, and the next run asks for the rest.
+        JudgeError: see `Backend`; or more answers than `TOLERATED` get no reply, or none gets one. The replies so far
+            are stored, and the next run requests the rest.
     """
     replies: list[list[dict[str, Any]]] = [[] for _ in records]
     asker = _Asker(store, backend, settings["model"])
@@ -71,7 +71,7 @@ def ask_about(
 
 
 class _Asker:
-    """Fetches requests: from the store, by asking, or by waiting for another job that asks."""
+    """Obtains replies: from the store, by sending requests, or by waiting for another job that sends them."""
 
     def __init__(self, store: JudgementStore, backend: Callable[[], Backend], model: str) -> None:
         self._store = store
@@ -87,7 +87,7 @@ class _Asker:
         return self._backend
 
     def fetch(self, requests: Mapping[str, Request]) -> tuple[dict[str, dict[str, Any]], dict[str, Failure]]:
-        """Return replies and failures by key; together they have every request."""
+        """Return replies and failures by key; together they cover every request."""
         known = self._store.replies(requests)
         stored, asked, waited = len(known), 0, False
         failures: dict[str, Failure] = {}
@@ -115,19 +115,19 @@ class _Asker:
         return known, failures
 
     def _refuse_handed_in(self, backend: Backend, requests: Sequence[Request]) -> None:
-        """Stop rather than pay again for what an unfetched batch holds."""
+        """Stop rather than pay again for requests in a batch that has not been fetched."""
         handed_in = [] if backend.uses_batches else self._store.open_batches(r.key for r in requests)
         if handed_in:
             self._store.release(request.key for request in requests)
             raise JudgeError(
-                f"batch {handed_in[0].batch_id or handed_in[0].uid} holds some of these answers already; set kind: "
+                f"batch {handed_in[0].batch_id or handed_in[0].uid} already holds some of these requests; set kind: "
                 "openai_batch again until it is fetched"
             )
 
     def _twice(self, backend: Backend, requests: Sequence[Request]) -> dict[str, Failure]:
-        """Ask, and ask once more for what failed for no reason of its own: the endpoint may be back.
+        """Send requests, and once more those that the endpoint did not refuse: it may have recovered.
 
-        Batches count their rounds themselves.
+        Batches count their own rounds.
         """
         failures = backend.ask(requests, self._store.record)
         if backend.uses_batches:
@@ -141,10 +141,10 @@ class _Asker:
 
 
 class _Health:
-    """Tells an ill endpoint, or settings that it refuses, from single answers that get no reply.
+    """Distinguishes a failing endpoint, or settings that it refuses, from single answers without a reply.
 
-    All is measured against the answers of the whole job, whenever they got their replies: in a later run, and among
-    the re-asks, the few requests that are left may well be those that always fail.
+    Failures are counted against all answers of the job, whenever they were answered: in a later run, and among
+    repeated requests, the few that are left may be those that always fail.
     """
 
     def __init__(self) -> None:
@@ -153,7 +153,7 @@ class _Health:
         self._lost = 0
 
     def check(self, known: Mapping[str, Any], failures: Mapping[str, Failure]) -> None:
-        """Count what a round of requests came to; the first round has every distinct answer of the job.
+        """Count the outcome of a round of requests; the first round has every distinct answer of the job.
 
         Raises:
             JudgeError: too many answers got no reply.
@@ -164,18 +164,18 @@ class _Health:
         self._lost += len(lost)
         if lost and (self._lost > max(1, TOLERATED * self._answers) or not self._replied):
             raise JudgeError(
-                f"{self._lost} of {self._answers} requests got no reply (the last: {lost[-1].reason}); what was "
-                "answered is stored, run again to ask for the rest"
+                f"{self._lost} of {self._answers} requests got no reply (the last: {lost[-1].reason}); the replies "
+                "received are stored, run again to request the rest"
             )
         if len(failures) > 1 and not self._replied:
             reason = next(iter(failures.values())).reason
             raise JudgeError(
-                f"the endpoint refuses all {len(failures)} requests ({reason}); look at the judge's settings"
+                f"the endpoint refuses all {len(failures)} requests ({reason}); check the judge's settings"
             )
 
 
 def _kept(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a response file keeps of a chat completion; what has another form than it should counts as absent."""
+    """Return the fields of a chat completion that a response file keeps; malformed ones count as absent."""
     choice = reply["choices"][0]
     message = choice["message"]
     usage = reply.get("usage")
@@ -196,6 +196,6 @@ def _text(value: Any) -> str | None:
 def responses(
     records: Sequence[Mapping[str, Any]], replies: Sequence[list[dict[str, Any]]], judge: str
 ) -> Iterator[dict[str, Any]]:
-    """Yield the records of a response file: an answer, its judge, and all that the judge replied."""
+    """Yield the records of a response file: an answer, its judge, and all replies."""
     for record, replied in zip(records, replies, strict=True):
         yield {**record, "judge": judge, "replies": replied}

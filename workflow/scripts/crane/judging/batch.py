@@ -1,9 +1,9 @@
-"""Judges behind an OpenAI-compatible endpoint's batches: requests by file, replies by file, half the price.
+"""Judges behind the batches of an OpenAI-compatible endpoint: requests and replies as files, at half the price.
 
-What could be paid twice is written down before it is needed: that a batch is about to be handed in (its own mark goes
-with it as metadata), then the endpoint's name for it, before the first look at it. A job that was killed anywhere in
-between finds its batch again, by name or by mark, and asks only for what no batch has. A batch stays open in the store
-until all that it holds is stored, or until it is certain that there is none.
+So that nothing is paid twice, the store records that a batch is about to be submitted (with a mark that the batch
+carries as metadata), and then its id at the endpoint before its status is first requested. A job that was killed at any
+point finds its batch again, by id or by mark, and submits only requests that no batch holds. A batch stays open in the
+store until all its results are stored, or until it is certain that it does not exist.
 """
 
 import json
@@ -21,13 +21,13 @@ from crane.judging.online import LONGEST_WAIT, is_completion
 from crane.judging.store import Batch, JudgementStore
 
 LARGEST = 50_000
-"""Requests of a batch."""
+"""Maximum number of requests in a batch."""
 LARGEST_FILE = 150_000_000
-"""Bytes of its file; OpenAI takes 200 MB."""
+"""Maximum size of its file in bytes; OpenAI accepts 200 MB."""
 ROUNDS = 4
-"""How often a job hands in batches at most; after the first time, what expired, failed or is missing in the output."""
+"""Maximum number of times a job submits batches; later rounds hold requests that expired, failed or have no result."""
 DOWNLOADS = 4
-"""How often results are downloaded that hold less than the batch states."""
+"""Maximum number of downloads of results that hold less than the batch states."""
 ENDED = ("completed", "failed", "expired", "cancelled")
 
 Results = dict[str, dict[str, Any] | Failure]
@@ -37,9 +37,9 @@ class BatchJudge:
     """Sends chat completions in batches (a `Backend`).
 
     Args:
-        endpoint: where to.
-        store: remembers batches handed in.
-        poll_seconds: pause between two looks at a batch.
+        endpoint: the endpoint.
+        store: records the submitted batches.
+        poll_seconds: seconds between two status requests.
     """
 
     uses_batches = True
@@ -83,20 +83,20 @@ class BatchJudge:
         self._store.note_batch(uid, self.endpoint.base_url, [request.key for request in requests])
         batch_id = self._create(routes, file_id, uid)
         self._store.note_batch_id(uid, batch_id)
-        print(f"batch {batch_id}: {len(requests)} requests handed in", flush=True)
+        print(f"batch {batch_id}: {len(requests)} requests submitted", flush=True)
         return uid
 
     def _create(self, routes: BatchRoutes, file_id: str, uid: str) -> str:
         """Create a batch and return its name.
 
-        Creating is what is paid for. A try whose answer was lost, or is an error of the server (a gateway's time-out
-        among them), may have succeeded, which the mark tells. Only where every try was refused there is certainly no
-        batch, and its note is closed.
+        Creating a batch is what costs money. An attempt whose answer was lost, or was a server error (such as a
+        gateway's time-out), may have succeeded; the mark shows whether it did. Only if every attempt was refused is it
+        certain that there is no batch, and its note is closed.
         """
         unseen = False
         pause = 0.0
         stop = JudgeError(
-            f"judge at {self.endpoint.base_url}: its reply to a new batch cannot be read; run again"
+            f"judge at {self.endpoint.base_url}: the reply to a new batch cannot be parsed; run again"
         )
         for attempt in range(RETRIES):
             if pause:
@@ -122,7 +122,7 @@ class BatchJudge:
     def _resume(
         self, routes: BatchRoutes, batch: Batch, record: Record, failures: dict[str, Failure]
     ) -> None:
-        """Take over a batch of a job that ended before it had fetched it."""
+        """Take over a batch of a job that ended before fetching it."""
         try:
             batch_id = batch.batch_id or routes.find(batch.uid)
         except openai.NotFoundError:
@@ -130,12 +130,12 @@ class BatchJudge:
         if batch_id is None:  # the job ended before the batch was created
             self._store.close_batch(batch.uid)
             return
-        print(f"batch {batch_id}: handed in by an earlier job, taken over", flush=True)
+        print(f"batch {batch_id}: submitted by an earlier job, taken over", flush=True)
         self._store.note_batch_id(batch.uid, batch_id)
         self._fetch(routes, batch._replace(batch_id=batch_id), record, failures)
 
     def _fetch(self, routes: BatchRoutes, batch: Batch, record: Record, failures: dict[str, Failure]) -> None:
-        """Wait for a batch's end and record all that it holds."""
+        """Wait until a batch ends and record all its results."""
         assert batch.batch_id is not None
         results: Results = {}
         for attempt in range(DOWNLOADS):
@@ -163,8 +163,8 @@ class BatchJudge:
         where = f"judge at {self.endpoint.base_url}: batch {batch.batch_id}"
         if not all(whole) or len(results) < stated:
             raise JudgeError(
-                f"{where}: {stated} results stated, {len(results)} could be read; these are stored, run again for the "
-                f"rest, or {self._giving_up(batch)}"
+                f"{where}: {stated} results stated, {len(results)} could be parsed; these are stored, run again for "
+                f"the rest, or {self._giving_up(batch)}"
             )
         self._store.close_batch(batch.uid)
         if state.status == "failed" and not replies:
@@ -172,14 +172,14 @@ class BatchJudge:
         if state.status == "cancelled" and len(replies) < len(batch.keys):
             raise JudgeError(
                 f"{where} was cancelled with {len(replies)} of {len(batch.keys)} requests answered, which are stored; "
-                "run again to hand in the rest anew"
+                "run again to submit the rest"
             )
 
     def _download(self, routes: BatchRoutes, file_id: str, results: Results) -> bool:
-        """Add what a file holds to the results; say whether all its lines could be read."""
+        """Add the content of a file to the results; return whether all its lines could be parsed."""
         lines, whole = routes.lines(file_id)
         for line in lines:
-            if not isinstance(results.get(line["custom_id"]), dict):  # an error takes no reply's place
+            if not isinstance(results.get(line["custom_id"]), dict):  # an error never replaces a reply
                 results[line["custom_id"]] = self._result(line)
         return whole
 
@@ -200,8 +200,8 @@ class BatchJudge:
     def _forgotten(self, batch: Batch) -> JudgeError:
         name = batch.batch_id or f"with the mark {batch.uid}"
         return JudgeError(
-            f"judge at {self.endpoint.base_url}: batch {name}, which was handed in, or its results are not found with "
-            f"this key (HTTP 404); set the key that it was handed in with, or {self._giving_up(batch)}"
+            f"judge at {self.endpoint.base_url}: submitted batch {name}, or its results, are not found with this key "
+            f"(HTTP 404); set the key with which it was submitted, or {self._giving_up(batch)}"
         )
 
     def _giving_up(self, batch: Batch) -> str:
@@ -223,7 +223,7 @@ def _line(request: Request) -> str:
 
 
 def _parts(requests: Sequence[Request]) -> Iterator[list[Request]]:
-    """Yield what fits one batch."""
+    """Yield the requests in parts that each fit one batch."""
     part: list[Request] = []
     size = 0
     for request in requests:

@@ -1,4 +1,4 @@
-"""The batch routes of an OpenAI-compatible endpoint: files, batches, and what they reply, read and checked."""
+"""The batch routes of an OpenAI-compatible endpoint: files, batches, and their parsed and checked replies."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,31 +10,31 @@ from crane.judging.endpoint import Endpoint
 from crane.judging.interface import JudgeError
 
 COMPLETIONS = "/v1/chat/completions"
-"""What the requests of a batch are for."""
+"""Route of the requests in a batch."""
 MARK = "crane"
-"""Name of the metadata that says whose batch it is."""
+"""Key of the metadata that identifies our batches."""
 
 
 class State(NamedTuple):
-    """What the endpoint says about a batch."""
+    """State of a batch, as the endpoint reports it."""
 
     status: str
     files: list[str]
-    """Output and errors, as far as there are any."""
+    """Files of outputs and errors, if there are any."""
     results: int
-    """Requests that it has answered or failed to answer; 0 where it does not say."""
+    """Requests that it has answered or failed to answer; 0 if it does not report them."""
     errors: str
     """Why the batch failed as a whole."""
 
 
 class BatchRoutes:
-    """Calls the routes; creating a batch alone is never repeated here, because it is what is paid for.
+    """Calls the routes. Only the creation of a batch is never repeated here, because it costs money.
 
-    All raise `openai.APIError` as the client does, and `JudgeError` where a reply is not what it should be.
+    All raise `openai.APIError` as the client does, and `JudgeError` if a reply is malformed.
 
     Args:
-        endpoint: where to.
-        client: of the endpoint's settings.
+        endpoint: the endpoint.
+        client: client with the endpoint's settings.
     """
 
     def __init__(self, endpoint: Endpoint, client: openai.OpenAI) -> None:
@@ -44,12 +44,12 @@ class BatchRoutes:
         self._once = client.with_options(max_retries=0).batches.with_raw_response
 
     def upload(self, name: str, text: str) -> str:
-        """Upload the requests of a batch; return the file's name at the endpoint."""
+        """Upload the requests of a batch; return the file's id at the endpoint."""
         reply = self._endpoint.ask(partial(self._files.create, file=(name, text.encode()), purpose="batch"))
         return self._name(reply, "the upload of a file")
 
     def create(self, file_id: str, mark: str) -> str | None:
-        """Create a batch, in one try; return its name, None where the reply does not tell whether there is one."""
+        """Create a batch, in one attempt; return its id, or None if the reply cannot be parsed."""
         made = self._once.create(
             input_file_id=file_id, endpoint=COMPLETIONS, completion_window="24h", metadata={MARK: mark}
         )
@@ -61,7 +61,7 @@ class BatchRoutes:
         return name if isinstance(name, str) else None
 
     def find(self, mark: str) -> str | None:
-        """Return the name of the batch that carries a mark, None if the endpoint has none."""
+        """Return the id of the batch that carries a mark, or None if the endpoint has none."""
         call: Callable[[], Any] = partial(self._batches.list, limit=100)
         last = None
         while True:
@@ -96,7 +96,7 @@ class BatchRoutes:
         )
 
     def lines(self, file_id: str) -> tuple[list[dict[str, Any]], bool]:
-        """Return the JSON objects of a file's lines, each with its `custom_id`, and whether all lines are such."""
+        """Return the JSON objects of a file's lines, each with its `custom_id`, and whether every line is one."""
         text = self._files.content(file_id).http_response.text
         objects, whole = [], True
         for line in text.split("\n"):  # not splitlines: replies may hold other line separators
@@ -119,8 +119,8 @@ class BatchRoutes:
 
     def _unreadable(self, what: str) -> JudgeError:
         return JudgeError(
-            f"judge at {self._endpoint.base_url}: what it replies about {what} cannot be read; does it have batches? "
-            "If not, set kind: openai"
+            f"judge at {self._endpoint.base_url}: the reply about {what} cannot be parsed; does the endpoint support "
+            "batches? If not, set kind: openai"
         )
 
 

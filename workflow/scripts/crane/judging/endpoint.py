@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint: its key, its errors in one line each, and whether it knows a model."""
+"""An OpenAI-compatible endpoint: its key, its errors in one line each, and whether it serves a model."""
 
 import email.utils
 import json
@@ -15,21 +15,21 @@ from crane.judging.interface import Failure, JudgeError
 
 NO_ROUTE = (404, 405, 501)
 UNKNOWN_MODEL = (400, 404, 405, 422, 501)
-"""What endpoints answer about a model that they do not have, or have no route for."""
+"""Statuses of endpoints that do not serve a model, or have no route for models."""
 TRANSIENT = (408, 409, 425, 429)
 RETRIES = 6
-"""By the client, with growing pauses (0.5 to 8 s) or those that Retry-After asks for."""
+"""Retries of the client, with growing pauses (0.5 to 8 s) or those of Retry-After."""
 SHORTEST_KEY = 8
-"""Characters; what is shorter (`none`, `x`, `EMPTY` for servers that ask for any) is no secret, but part of words."""
+"""Characters; a shorter value (`none`, `EMPTY`, for servers that accept any key) is no secret and occurs in words."""
 _KEY_SHAPE = re.compile(r"\bsk-[A-Za-z0-9_*-]{3,}")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_key(variable: str) -> str:
-    """Return the key that an environment variable holds; a stand-in where no variable is named.
+    """Return the key in an environment variable, or a placeholder if no variable is named.
 
     Raises:
-        JudgeError: the variable is not set, or holds what cannot be a key. The message does not show it.
+        JudgeError: the variable is not set, or its value cannot be a key; the message does not show it.
     """
     if not variable:
         return "none"
@@ -39,15 +39,15 @@ def read_key(variable: str) -> str:
             f"the environment variable {variable} is not set: put the judge's key there, or set key_variable: null"
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise JudgeError(f"the environment variable {variable} holds what cannot be a key")
+        raise JudgeError(f"the value of the environment variable {variable} cannot be a key")
     return key
 
 
 class Endpoint:
-    """Where requests go, and how its replies and errors are told; the key leaves it in the request's header only.
+    """Sends requests to one address and cleans its replies and errors; the key leaves only in the request's header.
 
     Args:
-        base_url: address up to and with /v1.
+        base_url: address, including /v1.
         key_variable: name of the environment variable that holds the key; "" for none.
         timeout: seconds until a request counts as lost.
     """
@@ -60,13 +60,13 @@ class Endpoint:
         }  # fmt: skip
 
     def hidden(self, text: str) -> str:
-        """Return a text without the key: servers repeat it in errors, and might in replies."""
+        """Return a text without the key: servers repeat it in errors and might repeat it in replies."""
         return text.replace(self._key, "[key]") if len(self._key) >= SHORTEST_KEY else text
 
     def read(self, text: str) -> Any:
-        """Return the value of a reply's JSON, without the key and without halves of characters.
+        """Return the value of a reply's JSON, without the key and without lone surrogates.
 
-        The key is replaced in the strings after they are read: JSON may write each of its characters in two ways.
+        The key is replaced in the decoded strings: JSON can encode each of its characters in two ways.
 
         Raises:
             ValueError: the text is not JSON.
@@ -86,7 +86,7 @@ class Endpoint:
         return value
 
     def ask(self, call: Callable[[], Any], shape: type = dict) -> Any:
-        """Return the JSON that a route replies with; what is none (a web page, a cut reply) is asked for again.
+        """Return a route's JSON reply; a request with any other reply (a web page, a truncated reply) is repeated.
 
         Args:
             call: sends one request by the client's `with_raw_response`.
@@ -107,12 +107,12 @@ class Endpoint:
             if isinstance(value, shape):
                 return value
         raise JudgeError(
-            f"judge at {self.base_url}: {reply.request.url.path} replies what is not the JSON expected; "
-            "look at base_url, or run again if the endpoint is ill"
+            f"judge at {self.base_url}: {reply.request.url.path} does not reply with the expected JSON; "
+            "check base_url, or run again if the endpoint is failing"
         )
 
     def check_model(self, model: str) -> None:
-        """See `crane.judging.interface.Backend`; an endpoint that shows no list of models passes."""
+        """See `crane.judging.interface.Backend`; an endpoint without a list of models passes."""
         with openai.OpenAI(**self.settings) as client:
             try:
                 served = _names(self.ask(client.models.with_raw_response.list, object))
@@ -124,20 +124,20 @@ class Endpoint:
             if served is None or model in served:
                 return
             try:
-                client.models.with_raw_response.retrieve(model)  # some lists leave out what is served
+                client.models.with_raw_response.retrieve(model)  # some lists omit models that are served
             except openai.APIError as error:
                 if _status(error) not in UNKNOWN_MODEL:
                     raise self.stop(error) from None
                 shown = ", ".join(served[:10]) + (", ..." if len(served) > 10 else "")
                 raise JudgeError(
-                    f"{self.base_url} does not know the model {model!r}; it has: {shown or 'none'}"
+                    f"{self.base_url} does not serve the model {model!r}; it serves: {shown or 'none'}"
                 ) from None
 
     def failure(self, error: openai.APIError) -> Failure:
         """Return why one request got no reply.
 
         Raises:
-            JudgeError: no other request would fare better.
+            JudgeError: every other request would fail as well.
         """
         if _status(error) in (401, 403, 404) or _without_quota(error):
             raise self.stop(error) from None
@@ -154,33 +154,33 @@ class Endpoint:
         return self.one_line(f"{status}{told or error.message}")
 
     def one_line(self, text: str) -> str:
-        """Return what a server says as one short line, without the key or the like: endpoints show other keys, too."""
+        """Return a server's message as one short line, without the key or anything of a key's form."""
         hidden = _KEY_SHAPE.sub("[key]", self.hidden(_LONE_SURROGATE.sub("\ufffd", text)))
         return " ".join(hidden.split())[:300]
 
     def stop(self, error: openai.APIError) -> JudgeError:
         """Return the error that ends the job."""
         advice = {
-            401: "look at the key", 403: "the key may not use this model", 404: "look at base_url and model",
-        }.get(_status(error) or 0, "is the endpoint up? What was answered is stored")  # fmt: skip
+            401: "check the key", 403: "the key may not use this model", 404: "check base_url and model",
+        }.get(_status(error) or 0, "is the endpoint up? The replies received are stored")  # fmt: skip
         if _without_quota(error):
-            advice = "what was answered is stored; run again when there is quota"
+            advice = "the replies received are stored; run again when there is quota"
         return JudgeError(f"judge at {self.base_url}: {self.told(error)}; {advice}")
 
 
 def refuses(error: openai.APIError) -> bool:
-    """Say whether the server answered that it did not do what was asked; after all else nobody knows."""
+    """Return whether the server answered that it did not carry out the request; other errors leave that open."""
     status = _status(error)
     return status is not None and 400 <= status < 500 and status not in (408, 409)
 
 
 def hopeless(error: openai.APIError) -> bool:
-    """Say whether the same request would be refused again, however late."""
+    """Return whether the same request would be refused again at any later time."""
     return _without_quota(error) or (refuses(error) and _status(error) not in TRANSIENT)
 
 
 def retry_after(error: openai.APIError) -> float | None:
-    """Return the seconds that the server asks to wait before a request that may succeed then, if it asks."""
+    """Return the seconds that the server asks to wait before a retry, if it asks for any."""
     status = _status(error)
     if status is None or not (status in TRANSIENT or status >= 500):
         return None
@@ -208,7 +208,7 @@ def _without_quota(error: openai.APIError) -> bool:
 
 
 def _names(listed: Any) -> list[str] | None:
-    """Return the models of a list, None where it has no form that is known."""
+    """Return the models of a list, or None if its format is unknown."""
     entries = listed.get("data") if isinstance(listed, dict) else listed
     if not isinstance(entries, list):
         return None

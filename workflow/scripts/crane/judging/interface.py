@@ -1,4 +1,4 @@
-"""What all judges share: a request, a reply to it, and the interface of what answers requests."""
+"""What all judges share: a request, its failure, and the interface of a backend that sends requests."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from crane.errors import CraneError
 
 
 class JudgeError(CraneError, RuntimeError):
-    """A judge cannot be asked, or cannot score what it was given."""
+    """A judge cannot be reached, or cannot score an answer."""
 
 
 class Request(NamedTuple):
@@ -20,11 +20,11 @@ class Request(NamedTuple):
     body: dict[str, Any]
     """Body of a chat completion: model, messages, settings."""
     attempt: int
-    """0 for the first time, then counting the re-asks."""
+    """0 for the first request, then the number of the repetition."""
 
     @property
     def key(self) -> str:
-        """SHA-256 (hex) of everything that decides the reply: equal requests have equal keys in all studies."""
+        """SHA-256 (hex) of everything that determines the reply: equal requests have equal keys in all studies."""
         text = json.dumps(self._asdict(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -34,29 +34,29 @@ class Failure(NamedTuple):
 
     reason: str
     refused: bool
-    """The endpoint refuses this very request, so that asking again is of no use."""
+    """The endpoint refuses this request, so that repeating it is pointless."""
 
 
 Record = Callable[[Mapping[str, dict[str, Any]]], None]
-"""Called with the endpoint's whole replies, by the requests' keys, as soon as they arrive."""
+"""Called with the endpoint's complete replies, by key of the request, as soon as they arrive."""
 
 
 class Backend(Protocol):
     """Sends requests to an endpoint."""
 
     uses_batches: bool
-    """Whether it fetches what was handed in as a batch."""
+    """Whether it submits and fetches batches."""
 
     def check_model(self, model: str) -> None:
         """Stop before anything is paid if the endpoint cannot serve the model.
 
         Raises:
-            JudgeError: key refused, endpoint out of reach, or model unknown to it.
+            JudgeError: the key is refused, the endpoint cannot be reached, or it does not serve the model.
         """
         ...
 
     def ask(self, requests: Sequence[Request], record: Record) -> dict[str, Failure]:
-        """Send requests, hand every reply to `record`, and return the others' failures by key.
+        """Send requests, pass every reply to `record`, and return the failures of the others by key.
 
         Raises:
             JudgeError: no request can succeed (key, model, quota).

@@ -10,19 +10,19 @@ from crane.judging.endpoint import RETRIES, Endpoint, retry_after
 from crane.judging.interface import Failure, JudgeError, Record, Request
 
 CLIENTS_WAIT = 120.0
-"""Seconds of a Retry-After that the client itself follows."""
+"""Longest Retry-After, in seconds, that the client itself follows."""
 LONGEST_WAIT = 3600.0
-"""Seconds that are waited at most where it asks for more."""
+"""Longest wait, in seconds, if Retry-After asks for more."""
 
 
 class OnlineJudge:
     """Sends chat completions concurrently (a `Backend`).
 
-    The official client retries 408, 409, 429, 5xx, time-outs and lost connections and follows Retry-After. What it
-    does not see are replies of status 200 that are no completion (cut JSON, a web page): they are sent again here.
+    The official client retries 408, 409, 429, 5xx, time-outs and lost connections and follows Retry-After. It accepts
+    replies with status 200 that are no completion (truncated JSON, a web page): those requests are repeated here.
 
     Args:
-        endpoint: where to.
+        endpoint: the endpoint.
         concurrency: requests in flight.
     """
 
@@ -54,7 +54,7 @@ class OnlineJudge:
                             await recorder(request.key, reply)
                     except JudgeError as error:
                         stop.append(error)
-                    if stop:  # what is in flight elsewhere is still recorded: it is paid for
+                    if stop:  # requests in flight are still recorded: they are paid for
                         return
 
             async with asyncio.TaskGroup() as group:
@@ -110,7 +110,7 @@ class _Recorder:
 
 
 def is_completion(value: Any) -> bool:
-    """Say whether the value of a reply's JSON is a chat completion."""
+    """Return whether the value of a reply's JSON is a chat completion."""
     try:
         return isinstance(value["choices"][0]["message"], dict)
     except (KeyError, IndexError, TypeError):
@@ -118,6 +118,6 @@ def is_completion(value: Any) -> bool:
 
 
 def _long_wait(error: openai.APIError) -> float | None:
-    """Return the seconds of a Retry-After that the client found too long to follow, if there is one."""
+    """Return the seconds of a Retry-After that is too long for the client to follow, if there is one."""
     wait = retry_after(error)
     return min(wait, LONGEST_WAIT) if wait is not None and wait > CLIENTS_WAIT else None

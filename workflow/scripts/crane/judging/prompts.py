@@ -37,10 +37,10 @@ def load_prompt(name: str) -> dict[str, str]:
 
 
 def disarm(text: str) -> str:
-    """Escape a text for its place between tags, as XML; nothing is lost.
+    """Escape a text, as XML, for its place between tags; nothing is lost.
 
-    It cannot close its tag (`<` and `&` are escaped). Two brackets in a row and braces are escaped as well: a judge
-    that repeats the text does not print something of the form of a verdict.
+    It cannot close its tag (`<` and `&` are escaped). Double brackets and braces are escaped as well, so that a judge
+    that repeats the text does not print anything in the form of a verdict.
     """
     return escape(text, _DISARMED)
 
@@ -50,14 +50,14 @@ def judge_request(
 ) -> Request:
     """Return the request about one answer.
 
-    A re-ask says that the last reply could not be read, and has the next seed: the same request at temperature 0
-    would get the same reply.
+    A repeated request says that the last reply could not be parsed, and has the next seed: the same request at
+    temperature 0 would get the same reply.
 
     Args:
         record: `question` and `output`.
         language: English name of the language asked in.
-        settings: base_url, model, prompt, output, max_tokens; temperature and seed where they are to be sent.
-        attempt: 0, or the number of the re-ask.
+        settings: base_url, model, prompt, output, max_tokens; temperature and seed if they are to be sent.
+        attempt: 0, or the number of the repetition.
     """
     prompt = load_prompt(settings["prompt"])
     values = {
@@ -86,5 +86,5 @@ def judge_request(
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:
-    """Put all values in at once: what stands in a value is never taken for a place to fill."""
+    """Fill all placeholders in one pass, so that a value is never searched for placeholders."""
     return re.sub(r"\{(language|question|answer)\}", lambda place: values[place[1]], template)

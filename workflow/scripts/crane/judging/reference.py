@@ -11,8 +11,7 @@ from crane.judging.interface import JudgeError
 class ReferenceJudge:
     """Replies with chrF, 0 to 100.
 
-    It replaces an LLM where none can be reached (the demo): it measures agreement with one known answer, not
-    helpfulness.
+    It replaces an LLM if none can be reached (the demo). It measures agreement with one known answer, not helpfulness.
     """
 
     def __init__(self, char_order: int = 6, word_order: int = 0) -> None:

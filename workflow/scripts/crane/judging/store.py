@@ -1,12 +1,12 @@
-"""The judgement store: every reply that was ever paid for, shared by all studies and jobs; nothing is asked twice.
+"""The judgement store: every reply that was ever paid for, shared by all studies and jobs; no request is sent twice.
 
-One SQLite file. Replies are appended and never changed (triggers refuse it). Its rollback journal is used rather than
-WAL: results often lie on a network file system, where WAL's shared memory does not work (https://sqlite.org/wal.html),
-and a reply per second needs no more. `synchronous=FULL`: what was recorded survives a loss of power.
+It is one SQLite file. Replies are appended and never changed (triggers refuse it). It uses the rollback journal, not
+WAL: results are often on a network file system, where WAL's shared memory does not work (https://sqlite.org/wal.html),
+and a reply per second needs no more. `synchronous=FULL`: recorded replies survive a loss of power.
 
-Two jobs that want the same reply at the same time ask once: a job *claims* a request before it sends it. A claim is
-worth as much as its claimer is alive, and the operating system knows that: every claimer holds a file lock (`filelock`)
-for as long as its process lives. A job that was killed holds none, and its claims are taken over at once; there is no
+If two jobs want the same reply at the same time, one request is sent: a job *claims* a request before sending it. A
+claim is valid while its claimer's process is alive, which the operating system knows: every claimer holds a file lock
+(`filelock`) until its process ends. A killed job holds none, so that its claims are taken over immediately; there is no
 expiry to choose, no clock to trust and nothing to clean up.
 """
 
@@ -26,12 +26,12 @@ from crane.judging.interface import JudgeError, Request
 _CHUNK = 500  # SQLite takes a limited number of parameters
 _MOMENTARY = {
     sqlite3.SQLITE_BUSY: "other jobs write to it all the time, or one of them hangs: run again when they are done",
-    sqlite3.SQLITE_FULL: "make room on the disk and run again; what is stored stays",
-    sqlite3.SQLITE_IOERR: "look at the disk and run again; what is stored stays",
-    sqlite3.SQLITE_READONLY: "give this user the right to write to it and to its folder",
-    sqlite3.SQLITE_CANTOPEN: "it must be a file that this user may write, in a folder likewise",
+    sqlite3.SQLITE_FULL: "free some disk space and run again; stored replies are kept",
+    sqlite3.SQLITE_IOERR: "check the disk and run again; stored replies are kept",
+    sqlite3.SQLITE_READONLY: "give this user write permission on it and on its folder",
+    sqlite3.SQLITE_CANTOPEN: "the file and its folder must be writable by this user",
 }
-"""What to do about errors that say nothing against the file itself."""
+"""How to fix errors that do not mean that the file is damaged."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS request (key TEXT PRIMARY KEY, request TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reply (key TEXT PRIMARY KEY, reply TEXT NOT NULL, received REAL NOT NULL) WITHOUT ROWID;
@@ -48,19 +48,19 @@ CREATE TABLE IF NOT EXISTS batched (key TEXT NOT NULL, uid TEXT NOT NULL, PRIMAR
 
 
 class Batch(NamedTuple):
-    """A batch that was handed in, or was about to be, and is not fetched yet."""
+    """A batch that was submitted, or about to be, and has not been fetched."""
 
     uid: str
     batch_id: str | None
-    """The endpoint's name for it; None: it is not known whether it was created."""
+    """Its id at the endpoint; None: it is unknown whether it was created."""
     keys: list[str]
 
 
 class JudgementStore:
-    """The store of one file, opened by one job; a context manager.
+    """The store in one file, opened by one job; a context manager.
 
     Args:
-        path: the SQLite file; made with its folder where it is missing.
+        path: the SQLite file; created with its folder if missing.
         patience: seconds to wait for other jobs' transactions.
     """
 
@@ -72,7 +72,7 @@ class JudgementStore:
 
     def _lock(self, owner: str, timeout: float = -1) -> FileLock:
         path = self.path.with_name(f"{self.path.name}.claims") / f"{owner}.lock"
-        # No marker file where locks are missing: that of a killed job would stay.
+        # No marker file in place of a lock: that of a killed job would remain.
         return FileLock(path, timeout=timeout, fallback_to_soft=False)
 
     def __enter__(self) -> "JudgementStore":
@@ -98,7 +98,7 @@ class JudgementStore:
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest is detail
             if code in _MOMENTARY:
-                told = f"the judgement store cannot be used now ({error}): {_MOMENTARY[code]}"
+                told = f"the judgement store cannot be used at the moment ({error}): {_MOMENTARY[code]}"
             else:
                 told = (
                     f"not a readable judgement store ({error}); it holds every reply paid for: restore it from a copy, "
@@ -135,7 +135,7 @@ class JudgementStore:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Hold the file's write lock from the start, so that what is read inside stays true."""
+        """Hold the file's write lock from the start, so that what is read inside remains valid."""
         with self._told():
             self._database.execute("BEGIN IMMEDIATE")
             try:
@@ -153,7 +153,7 @@ class JudgementStore:
         return {key: json.loads(reply) for key, reply in self._select("key, reply", "reply", keys)}
 
     def record(self, replies: Mapping[str, dict[str, Any]]) -> None:
-        """Append replies by their requests' keys and let the claims go; of two replies to one the first stays."""
+        """Append replies by key of the request and release the claims; the first of two replies to a request stays."""
         now = time.time()
         rows = [(key, json.dumps(reply, ensure_ascii=False), now) for key, reply in replies.items()]
         with self._writing():
@@ -177,7 +177,7 @@ class JudgementStore:
     # Claims ---------------------------------------------------------------------------------------------
 
     def claim(self, requests: Sequence[Request]) -> list[Request]:
-        """Claim what has no reply and no living claimer; return what is now one's own to send."""
+        """Claim requests without a reply and without a living claimer; return those that this job must now send."""
         by_key = {request.key: request for request in requests}
         with self._writing():
             known = {key for (key,) in self._select("key", "reply", by_key)}
@@ -194,14 +194,14 @@ class JudgementStore:
         return [by_key[key] for key in free]
 
     def release(self, keys: Iterable[str]) -> None:
-        """Let go of requests of one's own that got no reply."""
+        """Release this job's claims on requests that got no reply."""
         with self._writing():
             self._database.executemany(
                 "DELETE FROM claim WHERE key = ? AND owner = ?", [(key, self._owner) for key in keys]
             )
 
     def _lives(self, owner: str) -> bool:
-        """Say whether another claimer's process holds its lock still."""
+        """Return whether a claimer's process still holds its lock."""
         if owner == self._owner:
             return True
         lock = self._lock(owner, timeout=0)
@@ -215,7 +215,7 @@ class JudgementStore:
     # Batches --------------------------------------------------------------------------------------------
 
     def note_batch(self, uid: str, endpoint: str, keys: Sequence[str]) -> None:
-        """Write down that a batch of these requests is about to be handed in, before it is."""
+        """Record that a batch of these requests is about to be submitted."""
         with self._writing():
             self._database.execute(
                 "INSERT INTO batch VALUES (?, ?, NULL, 1, ?)", (uid, endpoint, time.time())
@@ -223,17 +223,17 @@ class JudgementStore:
             self._database.executemany("INSERT INTO batched VALUES (?, ?)", [(key, uid) for key in keys])
 
     def note_batch_id(self, uid: str, batch_id: str) -> None:
-        """Write down the endpoint's name of a batch."""
+        """Record a batch's id at the endpoint."""
         with self._writing():
             self._database.execute("UPDATE batch SET batch_id = ? WHERE uid = ?", (batch_id, uid))
 
     def close_batch(self, uid: str) -> None:
-        """Write down that a batch is done with: all that it holds was fetched, or it never came into being."""
+        """Record that a batch is closed: all its results were fetched, or it was never created."""
         with self._writing():
             self._database.execute("UPDATE batch SET open = 0 WHERE uid = ?", (uid,))
 
     def open_batches(self, keys: Iterable[str]) -> list[Batch]:
-        """Return the batches not fetched yet that hold any of these requests."""
+        """Return the batches that hold any of these requests and have not been fetched."""
         uids = sorted({uid for (uid,) in self._select("uid", "batched", keys)})
         batches = []
         with self._told():
@@ -248,7 +248,7 @@ class JudgementStore:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Split a script into statements: `executescript` would commit the transaction it runs in."""
+    """Split a script into statements; `executescript` would commit the surrounding transaction."""
     statement = ""
     for line in script.strip().splitlines(keepends=True):
         statement += line

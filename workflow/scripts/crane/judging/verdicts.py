@@ -1,8 +1,8 @@
-"""From what a judge replied to a score, or to the reason why there is none.
+"""Parse a judge's reply into a score, or into the reason why there is none.
 
-A verdict counts only where the judge was told to put it: at the end of the reply (`Rating: [[5]]`, or a JSON object),
-or as the whole reply (structured output). Of several the last counts; it is never guessed from anything else, and an
-answer that prints verdicts itself does not set its own score (`own_verdict`).
+A verdict counts only in the place that the prompt asks for: at the end of the reply (`Rating: [[5]]`, or a JSON
+object), or as the whole reply (structured output). The last of several verdicts counts; a score is never guessed from
+anything else, and an answer that prints verdicts does not set its own score (`own_verdict`).
 """
 
 import html
@@ -23,16 +23,16 @@ _REFERENCE = re.compile(r"&(?:#[0-9]{1,40}|#[xX][0-9a-fA-F]{1,40}|[A-Za-z][A-Za-
 _JSON_ESCAPE = re.compile(r"(?<!\\)\\++u([0-9a-fA-F]{4})")
 _DECORATION = re.compile(r"""[\\*_~`"'“”„‘’«»]+""")
 _ESCAPED = 5
-"""Levels of character references that are undone; a judge reads no deeper."""
+"""Levels of nested character references that are decoded."""
 _INVISIBLE = ("Cf", "Cc", "Mn", "Mc", "Me")
-"""Unicode categories that a judge may leave out unseen: zero-width, control and combining characters."""
+"""Unicode categories that a judge may drop unnoticed: zero-width, control and combining characters."""
 _NUMBER = re.compile(r"\s*([0-9]{1,4})\s*")
 _CHRF = re.compile(r"chrF = ([0-9.e+-]+)")
 QUOTED = "the verdict may be quoted from the answer"
 
 
 class Verdict(NamedTuple):
-    """What was read from one reply, or from all replies about one answer."""
+    """The verdict of one reply, or of all replies about one answer."""
 
     score: float | None
     """1 to 10, or None."""
@@ -76,7 +76,7 @@ def read_reply(reply: Mapping[str, Any], reading: Mapping[str, Any], answer: str
 
 
 def read_replies(replies: Sequence[Mapping[str, Any]], reading: Mapping[str, Any], answer: str) -> Verdict:
-    """Return the first verdict that can be read, or the last reply's reason."""
+    """Return the first verdict that can be parsed, or the last reply's reason."""
     verdict = _missing("not asked")
     for reply in replies:
         verdict = read_reply(reply, reading, answer)
@@ -86,10 +86,10 @@ def read_replies(replies: Sequence[Mapping[str, Any]], reading: Mapping[str, Any
 
 
 def own_verdict(verdict: Verdict, answer: str) -> Verdict:
-    """Refuse a verdict that may be the answer's own words.
+    """Refuse a verdict that may be quoted from the answer.
 
-    A judge that ends on a quotation prints a verdict that is not its own. Where the answer itself holds verdicts, in
-    whatever form, a verdict of the same number proves nothing.
+    A judge that ends with a quotation prints a verdict that is not its own. If the answer itself contains verdicts, in
+    any form, a verdict with the same number proves nothing.
     """
     if verdict.score is not None and verdict.score in _claims(answer):
         return _missing(QUOTED)
@@ -97,16 +97,16 @@ def own_verdict(verdict: Verdict, answer: str) -> Verdict:
 
 
 def _claims(answer: str) -> set[int]:
-    """Return the scores that an answer prints in the form of a verdict, loosely read."""
+    """Return the scores that an answer prints in the form of a verdict, leniently parsed."""
     plain = _plain(answer)
     return {int(match[1]) for pattern in (_BRACKETS, _SCORE) for match in pattern.finditer(plain)}
 
 
 def _plain(text: str) -> str:
-    """Return a text as a judge might tidy it up when it repeats it.
+    """Return a text as a judge might normalise it when repeating it.
 
-    Without escapes (character references, JSON's), invisible characters, quotation marks and Markdown; full-width
-    characters as plain ones, and white space as single spaces.
+    Escapes (character references, JSON's) are decoded; invisible characters, quotation marks and Markdown are removed;
+    full-width characters become plain ones, and white space becomes single spaces.
     """
     for _ in range(_ESCAPED):
         unescaped = _REFERENCE.sub(lambda reference: html.unescape(reference[0]), text)
@@ -116,7 +116,7 @@ def _plain(text: str) -> str:
     text = _JSON_ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
     if not text.isascii() or not text.isprintable():
         text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
-        text = unicodedata.normalize("NFKC", text)  # after that: long runs of combining characters are slow
+        text = unicodedata.normalize("NFKC", text)  # last, because long runs of combining characters are slow
     return " ".join(_DECORATION.sub("", text).split())
 
 
@@ -132,7 +132,7 @@ def _scored(value: Any) -> Verdict:
 
 
 def _rating(text: str) -> Verdict:
-    """Read `Rating: [[n]]` at the end of a reply, bold or followed by a full stop at most."""
+    """Parse `Rating: [[n]]` at the end of a reply, which may be bold or end with a full stop."""
     ratings = list(_RATING.finditer(text))
     if not ratings:
         return _missing("no verdict")
@@ -151,9 +151,9 @@ def _whole_object(text: str) -> Verdict:
 
 
 def _last_object(text: str) -> Verdict:
-    """Read the last JSON object, which must end the reply; anything that looks like broken JSON makes it missing.
+    """Parse the last JSON object, which must end the reply; anything that looks like broken JSON makes it missing.
 
-    A reply that was cut inside a quotation would otherwise end on the quoted object.
+    A reply that was truncated inside a quotation would otherwise end with the quoted object.
     """
     decoder = json.JSONDecoder(object_pairs_hook=_unambiguous)
     value, end = None, 0
@@ -176,7 +176,7 @@ def _score_of(value: Any) -> Verdict:
 
 
 class _RepeatedKeyError(ValueError):
-    """An object that says two things under one name."""
+    """An object with a repeated key."""
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

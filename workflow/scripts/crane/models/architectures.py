@@ -1,4 +1,4 @@
-"""Where the MLP neurons of each model family are: the one place that knows module names.
+"""Where the MLP neurons of each model family are; no other module knows module names.
 
 A neuron (method: site `intermediate`) is one coordinate of the input of the MLP's second linear layer; in a
 gated MLP that is act(gate) * up. At site `residual_write` it is one coordinate of that layer's output.
@@ -28,11 +28,11 @@ class Family(NamedTuple):
     """The gate projection, or None for an MLP without a gate."""
     up: str
     text: str | None = None
-    """The text decoder inside a base model that also sees images."""
+    """Attribute of the text decoder within a multimodal base model."""
     attention_cap: str | None = None
-    """The configuration's key of c where attention scores s become c tanh(s / c)."""
+    """Configuration key of the cap c, if attention scores s are soft-capped to c tanh(s / c)."""
     logit_cap: str | None = None
-    """The same for the logits."""
+    """Configuration key of the logits' soft-cap."""
 
 
 _GATED = Family(mlp="mlp", down="down_proj", activation="act_fn", gate="gate_proj", up="up_proj")
@@ -82,13 +82,13 @@ def family_of(config: Any) -> Family:
 
 
 def attention_cap(config: Any) -> float | None:
-    """Return c where a model caps its attention scores (s becomes c tanh(s / c)), else None; raises as `family_of`."""
+    """Return the soft-cap c of a model's attention scores (s becomes c tanh(s / c)), or None; raises as `family_of`."""
     name = family_of(config).attention_cap
     return getattr(config, name) if name else None
 
 
 def logit_cap(config: Any) -> float | None:
-    """Return c where a model caps its logits, else None; raises as `family_of`."""
+    """Return the soft-cap of a model's logits, or None; raises as `family_of`."""
     name = family_of(config).logit_cap
     return getattr(config, name) if name else None
 
@@ -97,14 +97,14 @@ def mlps(model: Any) -> list[MLP]:
     """Return the MLPs of a Hugging Face causal language model in layer order (K entries).
 
     Raises:
-        UnsupportedModelError: the family is not in `FAMILIES`, or the model's attention leaves out its soft-capping.
+        UnsupportedModelError: the family is not in `FAMILIES`, or the loaded attention does not apply its soft-cap.
     """
     family = family_of(model.config)
     attention = model.config._attn_implementation
     if attention_cap(model.config) is not None and attention != "eager":
         raise UnsupportedModelError(
-            f"{attention!r} attention does not soft-cap the scores of {model.config.model_type!r}, its results would "
-            "be another model's; load it with attn_implementation='eager'"
+            f"{attention!r} attention does not soft-cap the scores of {model.config.model_type!r}, so that it computes "
+            "another model; load it with attn_implementation='eager'"
         )
     decoder = model.base_model
     if family.text is not None:
@@ -137,13 +137,13 @@ def _down_weight(down: nn.Module) -> Tensor:
 
 
 def write_weights(down: nn.Module, site: Site) -> list[Tensor]:
-    """Return views of the down projection's parameters whose row n is all that neuron n writes.
+    """Return views of the down projection's parameters whose row n is everything that neuron n writes.
 
-    Setting row n to zero in every view masks neuron n: the column of the weight at site `intermediate`, the
-    row of the weight and the bias entry at `residual_write`.
+    Setting row n to zero in every view masks neuron n: the column of the weight at site `intermediate`; the row of the
+    weight and the bias entry at `residual_write`.
     """
     weight = _down_weight(down)
-    per_input = weight if isinstance(down, Conv1D) else weight.T  # [I, H]; GPT-2's Conv1D is stored so
+    per_input = weight if isinstance(down, Conv1D) else weight.T  # [I, H], the layout of GPT-2's Conv1D
     if site == "intermediate":
         return [per_input]
     if site != "residual_write":

@@ -22,7 +22,7 @@ class ModelError(CraneError, ValueError):
 
 
 def check_tokenizer(folder: Path) -> None:
-    """Raise `ModelError` where a model folder has no tokenizer: transformers would guess one."""
+    """Raise `ModelError` if a model folder has no tokenizer; transformers would guess one."""
     if not any((folder / name).exists() for name in TOKENIZERS):
         raise ModelError(f"{folder}: no tokenizer ({', '.join(TOKENIZERS)}); save it beside the weights")
 

@@ -12,14 +12,14 @@ from crane.models.folders import ModelError, check_tokenizer
 
 
 def load_tokenizer(folder: str | Path) -> Any:
-    """Load the tokenizer of a model folder; it puts BOS before every text where it has one.
+    """Load the tokenizer of a model folder; it prepends BOS to every text if it has one.
 
-    GPT-2's as published does not, though the models have met texts behind it: samples, prompts and benchmarks all
-    begin with BOS, of such a tokenizer as well.
+    GPT-2's published tokenizer does not, although the model was trained with it: samples, prompts and benchmarks begin
+    with BOS for such a tokenizer as well.
 
     Raises:
-        ModelError: there is no such folder, it has no tokenizer, the tokenizer cannot be read, or it does not put its
-            BOS before texts even when told to.
+        ModelError: there is no such folder, it has no tokenizer, the tokenizer cannot be read, or it does not prepend
+            its BOS even with `add_bos_token`.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -42,7 +42,7 @@ def load_tokenizer(folder: str | Path) -> Any:
 
 
 def _begins_with_bos(tokenizer: Any) -> bool:
-    """Return whether texts begin with BOS; of a tokenizer that has none they need not."""
+    """Return whether encoded texts begin with BOS; true for a tokenizer without one."""
     return tokenizer.bos_token_id is None or tokenizer("a").input_ids[:1] == [tokenizer.bos_token_id]
 
 
@@ -51,8 +51,8 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
 
     Args:
         folder: a Hugging Face model folder.
-        dtype: `auto`: bfloat16 on a GPU, float32 on a CPU (method, section 2); or a torch dtype's name.
-        device: a torch device; a GPU where there is one, by default.
+        dtype: `auto`: bfloat16 on a GPU, float32 on a CPU (method, section 2); or the name of a torch dtype.
+        device: a torch device; by default a GPU if there is one.
 
     Raises:
         ModelError: the folder has no readable model.
@@ -64,7 +64,7 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
         dtype = "bfloat16" if device.startswith("cuda") else "float32"
     try:
         config = AutoConfig.from_pretrained(folder)
-        # transformers' default attention leaves soft-capping out without a word.
+        # The default attention of transformers silently omits soft-capping.
         capped = attention_cap(config) is not None
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype=getattr(torch, dtype), attn_implementation="eager" if capped else None
@@ -77,6 +77,6 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
 
 
 def context_limit(folder: str | Path) -> int | None:
-    """Return how many tokens the model of a folder can read, None where it has no limit."""
+    """Return the context length of a folder's model in tokens, or None if it has no limit."""
     config = AutoConfig.from_pretrained(folder).get_text_config()
     return getattr(config, "max_position_embeddings", None)

@@ -21,23 +21,23 @@ def masked(
     scale: float = 0.0,
     values: np.ndarray | None = None,
 ) -> Iterator[Any]:
-    """Multiply the outputs of one language's neurons by `scale` (0 masks them), or fix them, while the context lasts.
+    """Multiply the outputs of one language's neurons by `scale` (0 masks them), or fix them, within the context.
 
-    What a neuron writes is its column of the down projection, so scaling the columns in place is exact
-    (method, section 6). The saved columns are put back bit by bit, also after an error.
+    A neuron writes through its column of the down projection, so scaling the columns in place is exact (method,
+    section 6). The original columns are restored bit by bit on exit, also after an error.
 
     Args:
         model: a Hugging Face causal language model.
         neurons: the mask set.
-        language: whose neurons.
+        language: the language whose neurons are changed.
         scale: factor; 0 masks, below 1 dampens, above 1 amplifies.
-        values: in place of `scale`: `[K, I]`, the value that each neuron is set to at every token, for instance its
-            mean activation (`crane.neurons.mean_values`).
+        values: instead of `scale`: `[K, I]`, the value that each neuron takes at every token, for example its mean
+            activation (`crane.neurons.mean_values`).
 
     Raises:
         KeyError: the set has no mask for the language.
-        ValueError: the set was made for another number of layers, a neuron is outside the model, or `values` has
-            another shape.
+        ValueError: the set was made for a different number of layers, a neuron is outside the model, or `values` has
+            the wrong shape.
     """
     layers = mlps(model)
     if neurons.layers != len(layers):

@@ -1,4 +1,4 @@
-"""A masked model as an ordinary checkpoint: what any engine loads without knowing of masks."""
+"""A masked model as an ordinary checkpoint, which any engine loads without knowing about masks."""
 
 import shutil
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
 
 NOT_COPIED = (".*", "manifest.json", "config.json", "generation_config.json", "*.index.json", *WEIGHTS)
-"""Written anew with the weights, or the source's own."""
+"""Files written with the weights, and the source's manifest."""
 
 
 def export_masked(
@@ -25,18 +25,18 @@ def export_masked(
     about: Mapping[str, Any],
     scale: float = 0.0,
 ) -> dict[str, Any]:
-    """Write a model with one language's neurons masked for good, as safetensors, with tokenizer and manifest.
+    """Write a model with one language's neurons permanently masked, as safetensors, with tokenizer and manifest.
 
-    The neurons' columns of the down projection are multiplied by `scale`, 0 for a mask (method, section 6), all other
-    weights are the source's, in its precision; the folder loads wherever the source does, transformers and vLLM among
-    them.
+    The neurons' columns of the down projection are multiplied by `scale`, 0 for a mask (method, section 6); all other
+    weights are the source's, in its precision. The folder loads wherever the source does, including transformers and
+    vLLM.
 
     Args:
         source: a Hugging Face model folder.
-        target: folder to write; whole or not at all.
+        target: folder to write, atomically.
         neurons: the mask set.
-        language: whose neurons are masked.
-        about: what the manifest says of the source and the mask set.
+        language: the language whose neurons are masked.
+        about: entries of the manifest that describe the source and the mask set.
         scale: factor of the neurons' outputs.
 
     Returns:

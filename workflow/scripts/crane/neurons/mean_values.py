@@ -1,4 +1,4 @@
-"""The values that the intervention `mean` sets neurons to: their mean over the tokens of all languages."""
+"""The values of the intervention `mean`: each neuron's mean over the tokens of all languages."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ import pandas as pd
 from crane.artefacts import read_table
 
 COLUMNS = ["language", "layer", "neuron", "counted", "mean_value"]
-"""Of the tables of statistics per layer (`crane.relevance.statistics.layer_table`)."""
+"""Columns of the statistics tables (`crane.relevance.statistics.layer_table`) that are read here."""
 
 
 def pooled(table: pd.DataFrame) -> np.ndarray:
@@ -28,8 +28,8 @@ def intervention(settings: Mapping[str, Any], tables: Sequence[str | Path]) -> d
     """Return a mask set's intervention as arguments of `Engine.masked`.
 
     Args:
-        settings: `{"scale": a}`, `{"mean": True}`, or nothing for a mask.
-        tables: of all layers of the identification model; needed for `mean` only.
+        settings: `{"scale": a}`, `{"mean": True}`, or empty for a mask.
+        tables: statistics tables of all layers of the identification model; needed for `mean` only.
     """
     if settings.get("mean"):
         return {"values": pooled(pd.concat([read_table(path, COLUMNS) for path in tables]))}

@@ -13,7 +13,7 @@ from crane.artefacts import ArtefactError, atomic_file, read_metadata, read_tabl
 from crane.models.architectures import SITES, Site
 
 Indices = np.ndarray
-"""int64 `[n]`, ascending, without repetition."""
+"""int64 `[n]`, strictly ascending."""
 
 
 def jaccard(one: Mapping[int, Indices], other: Mapping[int, Indices]) -> float:
@@ -31,7 +31,7 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
     layers: int
     site: Site = "intermediate"
     scores: Mapping[str, Mapping[int, np.ndarray]] = field(default_factory=dict)
-    """What the selection ranked by, parallel to `neurons`; may be absent."""
+    """The score by which the selection ranked, parallel to `neurons`; may be absent."""
 
     def __post_init__(self) -> None:
         if self.site not in SITES:
@@ -94,7 +94,7 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         """Return the masks of some languages, checked against the shape of a model.
 
         Raises:
-            ArtefactError: a language is missing, or the set was made for a model of another shape.
+            ArtefactError: a language is missing, or the set was made for a model of a different shape.
         """
         missing = [language for language in languages if language not in self]
         if missing:
@@ -156,10 +156,10 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
 
     @classmethod
     def read_parquet(cls, path: str | Path) -> Self:
-        """Read a file of `write_parquet`.
+        """Read a file written by `write_parquet`.
 
         Raises:
-            ArtefactError: the file is damaged or is no neuron set.
+            ArtefactError: the file is damaged or not a neuron set.
         """
         frame = read_table(path)
         shape = read_metadata(path).get("neuron_set")
@@ -182,7 +182,7 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         """Read a `.pth` as published with LAPE (Tang et al. 2024); `languages` names its lists in order.
 
         Raises:
-            ArtefactError: not such a file, or another number of languages.
+            ArtefactError: the file has another format or a different number of languages.
         """
         try:
             lists = torch.load(path, map_location="cpu", weights_only=True)

@@ -11,13 +11,13 @@ Normalise = Literal["layer", "global", "rank", "minmax", "none"]
 def _z_score(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     mean = np.nanmean(values, axis=axes, keepdims=True)
     std = np.nanstd(values, axis=axes, keepdims=True)
-    # The mean of equal values may be off by one rounding; then the standard deviation is not exactly 0.
+    # Rounding may shift the mean of equal values; their standard deviation is then not exactly 0.
     differ = np.nanmax(values, axis=axes, keepdims=True) > np.nanmin(values, axis=axes, keepdims=True)
     return np.divide(values - mean, std, out=np.zeros_like(values), where=differ & (std > 0)) + 0 * values
 
 
 def normalise(values: np.ndarray, how: Normalise) -> np.ndarray:
-    """Return `values` `[L, K, I]` on a comparable scale; NaN stays NaN and counts for nothing.
+    """Return `values` `[L, K, I]` on a comparable scale; NaN stays NaN and is ignored.
 
     `layer`: z-score within each language and layer (the paper); `global`: z-score within each language over all
     layers (the authors' code); `rank`: rank / number of defined neurons within the layer, in (0, 1]; `minmax`:

@@ -1,10 +1,10 @@
-"""What a plan assumes where nothing is known yet, and the formulas of GPU time; docs/cluster.md derives them."""
+"""The assumptions of a plan, and the formulas of GPU time; docs/cluster.md derives them."""
 
 from typing import NamedTuple
 
 
 class Assumptions(NamedTuple):
-    """What is assumed; the optional section `plan` of a study overrides each."""
+    """Assumptions of the plan; the optional section `plan` of a study overrides them."""
 
     gpu_tflops: float = 312.0
     """Peak of one GPU in bfloat16, TFLOP/s (A100)."""
@@ -15,7 +15,7 @@ class Assumptions(NamedTuple):
     bandwidth_share: float = 0.8
     """Share of the bandwidth that decoding reaches."""
     start_minutes: float = 2.0
-    """Start of a GPU job: Python, engine, weights."""
+    """Minutes to start a GPU job: Python, engine, weights."""
     sample_share: float = 0.3
     """Mean length of a document cut to `max_tokens`, as a share of it, before there is a corpus (Wikipedia, 2,048)."""
     tokens_per_question: float = 178.0
@@ -24,17 +24,18 @@ class Assumptions(NamedTuple):
     answer_tokens: float = 200.0
     """Mean length of an answer that ends by itself."""
     endless_answers: float = 0.05
-    """Share of answers that run on to `max_new_tokens`."""
+    """Share of answers that continue to `max_new_tokens`."""
     open_questions: int = 70
-    """Per language, where the file is not there yet (MVicuna has 70)."""
+    """Questions per language, until their file exists (MVicuna has 70)."""
     gigabytes_per_file: float = 0.4
-    """Of one file of a corpus on the hub (Wikipedia's are 0.2 to 0.4)."""
+    """Size of one corpus file on the hub (Wikipedia: 0.2 to 0.4)."""
     judge_tokens_in: float = 700.0
-    """Of one judge call; prompt, question and answer."""
+    """Tokens that a judge reads per call: prompt, question and answer."""
     judge_tokens_out: float = 150.0
+    """Tokens that a judge writes per call."""
 
     def fast(self) -> "Assumptions":
-        """Return the favourable end of the range: a quarter more of both peaks, starts in half the time."""
+        """Return the favourable end of the range: 25% more of both peaks, half the start time."""
         return self._replace(
             utilisation=min(1.0, self.utilisation * 1.25),
             bandwidth_share=min(1.0, self.bandwidth_share * 1.25),
@@ -42,7 +43,7 @@ class Assumptions(NamedTuple):
         )
 
     def slow(self) -> "Assumptions":
-        """Return the unfavourable end: two thirds of both peaks, starts in twice the time."""
+        """Return the unfavourable end of the range: two thirds of both peaks, twice the start time."""
         return self._replace(
             utilisation=self.utilisation / 1.5,
             bandwidth_share=self.bandwidth_share / 1.5,
@@ -59,7 +60,7 @@ class Assumptions(NamedTuple):
 
 
 def hidden_width(parameters: float, layers: int, intermediate: int) -> float:
-    """Return the width h of the residual stream that a model of this shape has.
+    """Estimate the width h of a model's residual stream from its shape.
 
     Solves parameters = layers (4 h^2 + 3 h intermediate): attention without grouped heads, a gated MLP, no vocabulary.
     """
@@ -70,18 +71,18 @@ def hidden_width(parameters: float, layers: int, intermediate: int) -> float:
 def decoding_bytes(
     answers: int, prompt: float, longest: int, parameters: float, kv_bytes: float, assumed: Assumptions
 ) -> float:
-    """Return the bytes that greedy decoding of one batch of answers reads.
+    """Return the bytes read by greedy decoding of one batch of answers.
 
-    Every step reads all weights once (two bytes each), as long as one answer goes on, and for each answer the keys and
-    values of its prompt and of what it has said so far.
+    Every step reads all weights once (two bytes each) until the last answer has ended, and for each unfinished answer
+    the keys and values of its prompt and of the tokens generated so far.
 
     Args:
-        answers: in the batch.
+        answers: number of answers in the batch.
         prompt: mean tokens of a prompt.
-        longest: limit of an answer, tokens.
-        parameters: of the model.
-        kv_bytes: keys and values of one token, bytes.
-        assumed: how long answers are.
+        longest: maximum tokens of an answer.
+        parameters: number of parameters of the model.
+        kv_bytes: bytes of the keys and values of one token.
+        assumed: assumptions about the length of answers.
     """
     mean = min(assumed.answer_tokens, longest)
     ending, endless = answers * (1 - assumed.endless_answers), answers * assumed.endless_answers

@@ -1,6 +1,6 @@
-"""Checks that are made side by side and told in one line each, through a file.
+"""Checks that run concurrently and report one line each, through a file.
 
-Nothing heavy is imported here: the environment that a check looks at may be broken.
+Nothing heavy is imported here, because the environment under test may be broken.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,11 +12,11 @@ from crane.artefacts import read_json, write_json
 from crane.errors import CraneError
 
 AT_ONCE = 16
-"""Checks made side by side: with all of a study's on their way at once, a dead network is waited for only once."""
+"""Maximum number of concurrent checks: enough that all of a study's checks wait for a dead network together."""
 
 
 class PreflightError(CraneError, RuntimeError):
-    """A check has failed; the message says what to do."""
+    """A check failed; the message says how to fix it."""
 
 
 class Check(NamedTuple):
@@ -25,15 +25,15 @@ class Check(NamedTuple):
     name: str
     passed: bool
     text: str
-    """What was found or, where it failed, what to do."""
+    """What was found or, if the check failed, how to fix it."""
 
 
 Named = tuple[str, Callable[[], str]]
-"""A check that was not made yet: it returns what it found, and raises where it fails; best a `CraneError`."""
+"""Name and function of a check; the function returns what it found and raises an error, ideally a `CraneError`."""
 
 
 def make(checks: Sequence[Named]) -> list[Check]:
-    """Make checks side by side; most of them wait for the network."""
+    """Run checks concurrently; most of them wait for the network."""
 
     def attempt(named: Named) -> Check:
         name, check = named
@@ -41,7 +41,7 @@ def make(checks: Sequence[Named]) -> list[Check]:
             return Check(name, True, check())
         except CraneError as error:
             return Check(name, False, " ".join(str(error).split()))
-        except Exception as error:  # nobody has foreseen it, and the other checks are to be told all the same
+        except Exception as error:  # an unforeseen error must not hide the results of the other checks
             return Check(name, False, " ".join(f"{type(error).__name__}: {error}".split()))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -60,5 +60,5 @@ def write_checks(checks: Sequence[Check], path: str | Path) -> None:
 
 
 def read_checks(path: str | Path) -> list[Check]:
-    """Read a file of `write_checks`."""
+    """Read a file written by `write_checks`."""
     return [Check(**record) for record in read_json(path)]

@@ -1,4 +1,4 @@
-"""The check of an environment: what its rules import can be imported, in this interpreter."""
+"""The check of an environment: this interpreter can import the packages that its rules need."""
 
 import importlib
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ def environment(modules: Sequence[str]) -> str:
     """Import the modules that an environment's rules need, in this interpreter; return their versions.
 
     Raises:
-        PreflightError: some cannot be imported; names them all.
+        PreflightError: some cannot be imported; the message names all of them.
     """
     versions, failed = [], []
     for module in modules:
         try:
             versions.append(f"{module} {getattr(importlib.import_module(module), '__version__', '')}".strip())
-        except Exception as error:  # whatever an import says is the report
+        except Exception as error:  # an import may raise anything
             failed.append(f"{module} ({type(error).__name__}: {error})")
     if failed:
         raise PreflightError(

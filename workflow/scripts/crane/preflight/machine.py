@@ -11,10 +11,10 @@ from crane.study.study import Study
 
 
 def gpu_loads(study: Study) -> dict[str, tuple[float, str]]:
-    """Return what one GPU is to hold: the study's section -> bytes of the largest model's weights, and its `dtype`.
+    """Return what one GPU must hold: section of the study -> bytes of the largest model's weights, and `dtype`.
 
     Raises:
-        CostError: a model's size is not known.
+        CostError: a model's size is unknown.
     """
     largest = max(parameters(study, model) for model in study.evaluated_models)
     asked = {
@@ -29,10 +29,10 @@ def gpu(loads: Mapping[str, tuple[float, str]]) -> str:
     """Check the GPU of the node that this runs on.
 
     Args:
-        loads: as of `gpu_loads`.
+        loads: from `gpu_loads`.
 
     Raises:
-        PreflightError: there is none, or it is too small, or has no bfloat16.
+        PreflightError: there is none, it is too small, or it lacks bfloat16.
     """
     import torch
 
@@ -45,7 +45,7 @@ def gpu(loads: Mapping[str, tuple[float, str]]) -> str:
             raise PreflightError(
                 f"{card}: {section}: the model's weights alone take {needed / 1e9:.0f} GB; ask for a larger GPU"
             )
-    # Without emulation: a GPU that has no bfloat16 computes it, too, many times slower.
+    # Without emulation, because a GPU without bfloat16 can emulate it, many times slower.
     lacking = [f"{section}.dtype" for section, (_, dtype) in loads.items() if dtype != "float32"]
     if lacking and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise PreflightError(f"{card}: no bfloat16; set {' and '.join(lacking)} to float32")
@@ -53,11 +53,11 @@ def gpu(loads: Mapping[str, tuple[float, str]]) -> str:
 
 
 def disk(study: Study) -> str:
-    """Compare the free space with the estimate of what the study will write, less what each stage has written.
+    """Compare the free space with the estimated size of the study, minus what each stage has written already.
 
     Raises:
-        PreflightError: there is less.
-        CostError: a model's size is not known.
+        PreflightError: there is too little.
+        CostError: a model's size is unknown.
     """
     needed = sum(max(stage.disk - _written(study, stage), 0) for stage in estimate(study))
     folder = Path(study.results)
@@ -70,19 +70,19 @@ def disk(study: Study) -> str:
 
 
 def _written(study: Study, stage: Stage) -> int:
-    """Return the bytes that a stage has in its folders; links to a local model's files are none."""
+    """Return the bytes in a stage's folders; links to a local model's files do not count."""
     folders = [folder for pattern in stage.folders for folder in Path(study.results).glob(pattern)]
     return sum(path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
 def partitions(rules: Mapping[str, str]) -> str:
-    """Look for the partitions that the profile names.
+    """Check that the partitions named by the profile exist.
 
     Args:
-        rules: rule -> partition, of the rules that are submitted.
+        rules: rule -> partition, for the rules that are submitted.
 
     Raises:
-        PreflightError: there is no SLURM here, it does not answer, or it lacks one of them.
+        PreflightError: SLURM is missing, does not answer, or lacks one of them.
     """
     if shutil.which("sinfo") is None:
         raise PreflightError("there is no sinfo here; start Snakemake on a login node of the cluster")

@@ -1,4 +1,4 @@
-"""What a study will cost before it runs: jobs, GPU hours, disk, transfers and judge calls, from an explicit model.
+"""Estimate the cost of a study before it runs: jobs, GPU hours, disk, transfers and judge calls.
 
 Every figure is an estimate from counts and assumed speeds, never a measurement; docs/cluster.md derives the formulas.
 """
@@ -22,15 +22,15 @@ from crane.study import evaluations
 from crane.study.study import Study
 
 STATISTICS_BYTES = 9 * 8
-"""Of one neuron in a shard: seven moments and the sum of values in float64, and one int64 counter."""
+"""Size of one neuron in a shard: seven moments and the sum of values in float64, and one int64 counter."""
 TABLE_BYTES = 110
-"""Of one neuron and language in the tables of kurtosis, compressed; 109 on the demo."""
+"""Size of one neuron and language in the statistics tables, compressed; 109 in the demo."""
 ANSWER_BYTES = 50
-"""Of one answered question in a benchmark file, compressed; 48 on the demo."""
+"""Size of one answered question in a benchmark file, compressed; 48 in the demo."""
 TEXT_BYTES = 5_000
-"""Of one open answer, or of one document of a corpus."""
+"""Size of one open answer, or of one document of a corpus."""
 DATASET_BYTES = 10e6
-"""Of one data set of multiple-choice questions; MMLU, the largest of the paper's, has about as much."""
+"""Size of one data set of multiple-choice questions: about that of MMLU, the largest in the paper."""
 
 
 class CostError(CraneError, ValueError):
@@ -42,9 +42,9 @@ class Stage(NamedTuple):
 
     name: str
     jobs: int
-    """All of them: on GPUs, on other nodes, and those that run beside Snakemake."""
+    """All jobs: with a GPU, without one, and local."""
     folders: tuple[str, ...]
-    """Where the stage writes: globs below the study's results."""
+    """Folders that the stage writes: globs below the study's results."""
     gpu_jobs: int = 0
     gpu_hours: float = 0.0
     disk: float = 0.0
@@ -52,16 +52,16 @@ class Stage(NamedTuple):
     transfer: float = 0.0
     """Bytes from the network."""
     calls: int = 0
-    """Of paid judges."""
+    """Requests to paid judges."""
     price: float = 0.0
     """In the currency of the judges' configured prices."""
 
 
 def parameters(study: Study, model: str) -> float:
-    """Return a model's number of parameters: as the study says, or counted from its shape for a demo model.
+    """Return a model's number of parameters: from the study, or counted from the shape of a demo model.
 
     Raises:
-        CostError: the study does not say.
+        CostError: the study does not state it.
     """
     settings = study.config["models"][model]
     if "parameters" in settings:
@@ -77,21 +77,21 @@ def parameters(study: Study, model: str) -> float:
 
 
 def assumptions(study: Study) -> Assumptions:
-    """Return what the study's plan assumes."""
+    """Return the assumptions of the study's plan."""
     return Assumptions(**study.config.get("plan", {}))
 
 
 def estimate(study: Study, assumed: Assumptions | None = None) -> list[Stage]:
-    """Return the cost of every stage of a whole study, as if nothing had been made yet.
+    """Return the cost of every stage of a whole study, as if it had no results yet.
 
-    Scores, tables, figures and the record are none of them: local jobs of seconds.
+    Scores, tables, figures and the record are not included: they are local jobs that take seconds.
 
     Args:
         study: the study.
-        assumed: by default as the study says.
+        assumed: assumptions; default: the study's.
 
     Raises:
-        CostError: a model's size is not known.
+        CostError: a model's size is unknown.
     """
     assumed = assumptions(study) if assumed is None else assumed
     sizes = {model: parameters(study, model) for model in study.config["models"]}
@@ -114,7 +114,7 @@ def _models(study: Study, sizes: Mapping[str, float]) -> Stage:
 
 
 def _datasets(study: Study) -> Stage:
-    """Cost the questions; the files that a study gives by their address are kilobytes."""
+    """Cost of the questions; files given by their address take kilobytes and are not counted."""
     sets = {b["dataset"] for b in study.config.get("benchmarks", {}).values() if "dataset" in b}
     size = DATASET_BYTES * len(sets)
     folders = ("downloads", *(f"datasets/{name}" for name in sorted(sets)))
@@ -136,7 +136,7 @@ def _corpora(study: Study, assumed: Assumptions) -> Stage:
 
 
 def _relevance(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
-    """Cost a forward and a backward pass of 2P each per token: parameters are frozen."""
+    """Cost of a forward and a backward pass, 2P each per token because parameters are frozen."""
     runs, shards = 1 + len(study.masks.used_variants), study.config["corpora"]["shards"]
     each = study.config["relevance"].get("shards_per_job", shards)
     jobs = len(study.languages) * runs * -(-shards // each)
@@ -155,27 +155,27 @@ def _neurons(study: Study) -> int:
 
 
 def _kurtosis(study: Study) -> Stage:
-    """Cost the tables of statistics of every relevance run and of both halves of the texts, and the masks."""
+    """Cost of the statistics tables of every relevance run and of both halves of the texts, and of the masks."""
     table = _neurons(study) * len(study.languages) * TABLE_BYTES
     runs, halves = 1 + len(study.masks.used_variants), len(study.inputs.halves)
     drawn = study.masks.drawn()
     masks = len(study.masks.chosen_by("crane", "dispersion", "lape", "lape_matched", "import")) + len(drawn)
     return Stage(
         "kurtosis and masks",
-        runs + halves + 1 + masks,  # 1: what compares the halves
+        runs + halves + 1 + masks,  # 1: measure_stability
         ("kurtosis*", "stability", "masks"),
         disk=table * (runs + halves),
     )
 
 
 def _prompts(study: Study) -> Stage:
-    """Cost what lm-eval does, once per model, without a GPU."""
+    """Cost of rendering the prompts, once per model and without a GPU."""
     names = len(study.config.get("benchmarks", {})) + (OPEN_SUITE in study.asked)
     return Stage("prompts", names * len(study.evaluated_models), ("prompts",))
 
 
 def _evaluation(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
-    """Cost every condition, each mask on each file of prompts once, and the start of every job."""
+    """Cost of every condition (each mask on each file of prompts once) and of the start of every job."""
     gpus, gpu_jobs, seconds, disk, collected = study.config["evaluation"]["gpus"], 0, 0.0, 0.0, 0
     for model in study.evaluated_models:
         once = {part: _part(study, model, part, assumed, sizes[model]) for part in [*study.asked, PERPLEXITY]}
@@ -225,7 +225,7 @@ def _part(study: Study, model: str, part: str, assumed: Assumptions, size: float
 
 
 def _batches(study: Study, answers: int, longest: float) -> int:
-    """Return how many batches the answers of one mask take, one after the other."""
+    """Return the number of consecutive batches that the answers of one mask take."""
     settings = study.config["evaluation"]
     if study.config["engine"] == "vllm":
         rows = settings.get("batch_size", 256)
@@ -235,7 +235,7 @@ def _batches(study: Study, answers: int, longest: float) -> int:
 
 
 def _shared_seconds(study: Study, model: str, parts: list[str], assumed: Assumptions, size: float) -> float:
-    """Return the seconds of benchmarks that several suites name: they are asked once."""
+    """Return the seconds of benchmarks that several suites share, which are evaluated once."""
     known: set[str] = set()
     tokens = 0.0
     for part in parts:
@@ -248,7 +248,7 @@ def _shared_seconds(study: Study, model: str, parts: list[str], assumed: Assumpt
 
 
 def _judging(study: Study, assumed: Assumptions) -> Stage:
-    """Cost the judges as if no two answers were equal and none had been judged before."""
+    """Cost of the judges if no two answers are equal and none was judged before."""
     folders, judges = ("responses", "judgements"), len(study.judges.names)
     if not judges:
         return Stage("judging", 0, folders)
@@ -260,7 +260,7 @@ def _judging(study: Study, assumed: Assumptions) -> Stage:
         each = assumed.judge_tokens_in * price["input"] + assumed.judge_tokens_out * price["output"]
         calls += answers
         total += answers * each / 1e6
-    jobs = 2 * judges * len(study.evaluated_models)  # one asks, one reads
+    jobs = 2 * judges * len(study.evaluated_models)  # ask_judge and parse_judgements
     return Stage(
         "judging", jobs, folders, calls=calls, price=total, disk=float(judges * answers * TEXT_BYTES)
     )

@@ -1,4 +1,4 @@
-"""Checks that take seconds, of what would otherwise fail hours later: data, keys, disk, cluster and GPU."""
+"""Checks of models, data and judges: they take seconds and catch what would otherwise fail hours later."""
 
 import glob
 import os
@@ -14,11 +14,11 @@ from crane.preflight.checks import Named, PreflightError
 from crane.study.study import Study
 
 PATIENCE = 5
-"""Seconds that a judge's endpoint is given for an answer, twice: it lists its models at once or is not up."""
+"""Seconds to wait for a judge's endpoint, twice: an endpoint that is up lists its models immediately."""
 
 
 def sources(study: Study) -> list[Named]:
-    """Return the checks of every model, data set, text and imported mask: there, or ready to be downloaded."""
+    """Return the checks that every model, data set, text and imported mask exists or can be downloaded."""
     return [*_models(study), *_datasets(study), *_corpora(study), *_files(study)]
 
 
@@ -31,7 +31,7 @@ def _models(study: Study) -> Iterator[Named]:
 
 
 def _local_model(study: Study, name: str) -> str:
-    # Imported here: only a local model needs transformers, whose import takes seconds.
+    # Imported here, because only a local model needs transformers, whose import takes seconds.
     from crane.models.folders import check_folder
     from crane.models.gguf_files import check_gguf
 
@@ -110,11 +110,11 @@ def _download(path: str, url: str) -> str:
     if Path(path).exists():
         return f"{path}, downloaded"
     size = check_url(url)
-    return f"{url}, {'size not told' if size is None else f'{size / 1e6:.2f} MB'} to download"
+    return f"{url}, {'unknown size' if size is None else f'{size / 1e6:.2f} MB'} to download"
 
 
 def judges(study: Study) -> list[Named]:
-    """Return the checks of the judges that are asked over the network: key and model, after a short wait."""
+    """Return the checks of the judges behind endpoints: API key and model, with a short timeout."""
     return [(f"judges.{name}", partial(_judge, study, name)) for name in study.judges.paid]
 
 

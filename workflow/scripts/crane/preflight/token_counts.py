@@ -1,4 +1,4 @@
-"""Tokens that a study reads: counted in the files that exist, assumed where they do not."""
+"""Tokens that a study reads: counted in files that exist, estimated for those that do not."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,9 +47,9 @@ def question_count(study: Study, name: str) -> int:
 
 
 def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) -> float:
-    """Return the tokens that are computed for all questions of a benchmark under one mask.
+    """Return the tokens computed for all questions of a benchmark under one mask.
 
-    Choices share their question's context; vLLM finds the solved examples in the prefix cache, `hf` computes them.
+    Choices share the question's context; vLLM takes the solved examples from the prefix cache, `hf` computes them.
     """
     cached = study.config["engine"] == "vllm"
     path = Path(f"{study.results}/prompts/{model}/{name}.parquet")
@@ -70,7 +70,7 @@ def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) 
 
 
 def computed_tokens(contexts: Sequence[Sequence[int]]) -> int:
-    """Return the tokens that are not in the prefix cache, of contexts that are sent sorted."""
+    """Return how many tokens of contexts, sent in sorted order, are not in the prefix cache."""
     total = 0
     before: list[int] = []
     for context in sorted(map(list, contexts)):

@@ -1,4 +1,4 @@
-"""BibTeX from a CITATION.cff (Citation File Format 1.2): the paper, this software, and what both rest on."""
+"""BibTeX from a CITATION.cff (Citation File Format 1.2): the paper, this software, and the methods that both use."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What produced a result: the version of the code, as a hash, and the versions of the libraries.
+"""The code that produced a result, as a hash, and the versions of the libraries.
 
 Standard library only: the Snakefile imports this module on every node.
 """

@@ -1,4 +1,4 @@
-"""What a study rests on, in one record: files and their hashes, versions, models, configuration, code."""
+"""Everything that a study depends on, in one record: files and hashes, versions, models, configuration, code."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from crane.artefacts import ArtefactError, read_json, read_metadata, sha256
 from crane.relevance.shards import read_header
 
 READERS = {".parquet": read_metadata, ".safetensors": read_header}
-"""How an artefact tells what made it."""
+"""Readers of the provenance within an artefact, by file extension."""
 
 
 def study_record(
@@ -20,15 +20,15 @@ def study_record(
 ) -> dict[str, Any]:
     """Return the provenance of a whole study.
 
-    Code and versions are read from the artefacts themselves: what they were made with, which may differ from what is
-    installed now, and between artefacts.
+    Code and library versions are read from the artefacts: those with which they were made, which may differ from the
+    installed ones and between artefacts.
 
     Args:
-        name: of the study.
+        name: name of the study.
         config: the configuration with which the results were last made.
         models: model folders with a manifest.
         files: every artefact and input to list.
-        code: rule -> code version, of the rules whose artefacts (JSON lines) do not tell.
+        code: rule -> code version, for rules whose artefacts (JSON lines) carry no provenance.
 
     Returns:
         study, config, models (name -> manifest without the training's course), rules (rule -> code versions and library
@@ -63,5 +63,5 @@ def study_record(
 
 
 def _identifies(value: Any) -> bool:
-    """A list in a manifest is the course of a training."""
+    """Return whether a manifest entry identifies the model; lists record the course of its training."""
     return not isinstance(value, list)

@@ -19,14 +19,14 @@ Aggregate = Literal["sum", "mean", "sum_abs", "max_abs"]
 
 
 class RelevanceError(CraneError, RuntimeError):
-    """The relevance of a model cannot be trusted: NaN, infinity, or a failed self-test."""
+    """The relevance of a model is invalid: NaN, infinity, or a failed self-test."""
 
 
 # Objectives -------------------------------------------------------------------------------------------
 
 
 class _Head:
-    """The way from the last hidden states to the logits."""
+    """The map from the last hidden states to the logits."""
 
     def __init__(self, model: Any, rules: Rules) -> None:
         self._projection = model.get_output_embeddings()
@@ -110,7 +110,7 @@ AGGREGATES: dict[Aggregate, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 class Attribution:
-    """Computes relevance while hooks are installed; made by `attribution`."""
+    """Computes relevance while hooks are installed; created by `attribution`."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class Attribution:
 
     def objective(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         """Return the objective f(x) of each sample, float32 `[B]`."""
-        # No mask where nothing is padded: attention then takes its fast causal path.
+        # Without padding no mask is passed, so that attention takes its fast causal path.
         padded = None if bool(mask.all()) else mask.long()
         hidden = self.model.base_model(
             input_ids=input_ids, attention_mask=padded, use_cache=False
@@ -196,7 +196,7 @@ class Attribution:
 
     def _watch(self, layer: int, values: Tensor) -> None:
         """Reduce relevance at `values` `[B, T, I]` over the tokens as soon as its gradient exists."""
-        # A hook that held `values` itself would be held by it in turn, a cycle that is never freed.
+        # A hook that holds `values` itself would form a reference cycle that is never freed.
         activation = values.detach()
 
         def reduce(gradient: Tensor) -> None:
@@ -234,7 +234,7 @@ class Attribution:
 
 
 def _require_gradient(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """Start the graph at the first MLP's input: nothing below it has neurons."""
+    """Start the graph at the first MLP's input, below which there are no neurons."""
     if torch.is_grad_enabled() and not inputs[0].requires_grad:
         inputs[0].requires_grad_()
 
@@ -251,9 +251,9 @@ def attribution(
 ) -> Iterator[Attribution]:
     """Make relevance available: `with attribution(model) as attribute: attribute(input_ids, attention_mask)`.
 
-    One forward and one backward per batch; relevance = activation x modified gradient at the site, summed over
-    the tokens in float32 (method, section 2). Parameters are frozen, hooks and patched classes are removed at
-    the end.
+    One forward and one backward pass per batch; relevance = activation x modified gradient at the site, summed over the
+    tokens in float32 (method, section 2). Parameters are frozen within the context; hooks and patches are removed on
+    exit.
 
     Args:
         model: a Hugging Face causal language model.

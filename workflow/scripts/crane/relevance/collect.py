@@ -23,7 +23,7 @@ class Batch(NamedTuple):
 
 
 def batches(samples: Sequence[Tensor], batch_size: int, device: Any) -> Iterator[Batch]:
-    """Yield all samples, longest first, so that little is padded and too large a batch fails at once."""
+    """Yield all samples, longest first: little padding, and too large a batch fails at the start."""
     order = sorted(range(len(samples)), key=lambda i: (-len(samples[i]), i))
     for start in range(0, len(order), batch_size):
         chosen = [samples[i] for i in order[start : start + batch_size]]
@@ -35,7 +35,7 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], batch_size: int) 
     """Return the statistics of all samples' relevance, `[K, I]`, in one pass.
 
     Args:
-        attribute: from `crane.relevance.attribution.attribution`, not used before.
+        attribute: from `crane.relevance.attribution.attribution`, unused so far.
         samples: int64 `[T]` each, at least two tokens.
         batch_size: samples per forward and backward pass.
     """

@@ -1,9 +1,8 @@
 """LRP rule sets from LXT (Achtibat et al. 2024; efficient form Arras et al. 2025) as context managers.
 
-LXT 2.1 implements the rules by replacing methods of transformers' classes for the whole process. Two things are
-added here: everything that was replaced is put back, and LXT's modules are imported without its packages'
-`__init__`, which fail under transformers 5 (they import the BERT and torchvision maps, which this project
-does not use).
+LXT 2.1 implements the rules by replacing methods of transformers' classes for the whole process. This module adds two
+things: it restores everything that was replaced, and it imports LXT's modules without the `__init__` of its packages,
+which fails under transformers 5 (it imports the BERT and torchvision maps, which this project does not use).
 """
 
 import importlib
@@ -27,8 +26,8 @@ from crane.models.architectures import UnsupportedModelError, attention_cap
 Rules = Literal["attnlrp", "cp_lrp", "input_x_gradient"]
 RULES: tuple[Rules, ...] = ("attnlrp", "cp_lrp", "input_x_gradient")
 
-# LXT's module of patches for each model type, and how its classes are renamed for the families without one: Mistral
-# is Llama, and all Gemmas have the gated MLP and the norm of Gemma 3.
+# LXT's module of patches for each model type, and how its class names change for families without one: Mistral equals
+# Llama, and all Gemmas have the gated MLP and the norm of Gemma 3.
 _LXT_MODULE = {
     "llama": "llama",
     "mistral": "llama",
@@ -85,9 +84,9 @@ def _patch_map(modeling: ModuleType, family: str, rules: Rules) -> dict[Any, Any
 def soft_cap(values: Tensor, cap: float, rules: Rules) -> Tensor:
     """Return c tanh(values / c), element by element, for a cap c; dtype and shape as `values`.
 
-    Under LRP's rule sets relevance passes it unchanged, as it passes every element-wise non-linearity (identity rule,
-    eq. 9 of Achtibat et al. 2024). Plain gradient x input would lose the share 1 - u tanh'(u) / tanh(u), u = value / c:
-    near all of it where the cap is reached, so that the surest predictions would count least.
+    Under LRP rules relevance passes it unchanged, as it passes every element-wise non-linearity (identity rule, eq. 9
+    of Achtibat et al. 2024). Plain gradient x input would lose the share 1 - u tanh'(u) / tanh(u), u = value / c:
+    almost everything near the cap, so that the most confident predictions would count least.
     """
 
     def capped(x: Tensor) -> Tensor:
@@ -111,7 +110,7 @@ def _capped_attention(
 ) -> tuple[Tensor, None]:
     """Eager attention with soft-capped scores, for LXT's wrapper; arguments and first result as in transformers.
 
-    The scores are computed again in the backward pass: kept, they would be 3 T^2 numbers per head and layer.
+    The scores are recomputed in the backward pass: storing them would take 3 T^2 numbers per head and layer.
     """
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -126,10 +125,10 @@ def _capped_attention(
 
 
 def _wrapped_attention(modeling: Any, rules: Rules, *, capped: bool) -> dict[str, Any]:
-    """Return the modeling module's attention entries with LXT's rule around each.
+    """Return the modeling module's attention entries, each wrapped in LXT's rule.
 
-    LXT replaces the registry by a plain dict, which lacks the `get_interface` of transformers 5, and has no rule for
-    soft-capped scores (CP-LRP needs none: no relevance reaches them).
+    LXT itself replaces the registry by a plain dict, which lacks the `get_interface` of transformers 5, and has no rule
+    for soft-capped scores (CP-LRP needs none: no relevance reaches them).
     """
     patches = _lxt("patches")
     wrap = {"attnlrp": patches.wrap_attention_forward, "cp_lrp": patches.cp_wrap_attention_forward}[rules]
@@ -142,10 +141,10 @@ def _wrapped_attention(modeling: Any, rules: Rules, *, capped: bool) -> dict[str
 
 @contextmanager
 def lrp_rules(model: Any, rules: Rules) -> Iterator[None]:
-    """Make gradient x activation of `model` follow a rule set while the context lasts.
+    """Make gradient x activation of `model` follow a rule set within the context.
 
-    The classes of the model's family are patched for the whole process and restored afterwards, so other
-    models of that family must not run at the same time in this process.
+    The classes of the model's family are patched for the whole process and restored on exit, so no other model of that
+    family may run in this process meanwhile.
 
     Raises:
         UnsupportedModelError: no rules are known for the family, or a class could not be patched.

@@ -1,8 +1,8 @@
-"""Central moments of a distribution per neuron, in one pass and mergeable exactly.
+"""Central moments of each neuron's distribution, computed in one pass and merged exactly.
 
-The statistics form a monoid: batches, shards and machines can be merged in any order. Formulas: Pebay 2008
-(Sandia report SAND2008-6212, section 2) and Chan, Golub & LeVeque 1983, for arbitrary sets A and B. Everything
-is float64; naive power sums lose all digits when the mean is a million times the standard deviation.
+The statistics form a monoid: batches, shards and machines can be merged in any order. Formulas: Pebay 2008 (Sandia
+report SAND2008-6212, section 2) and Chan, Golub & LeVeque 1983, for arbitrary sets A and B. All values are float64;
+naive power sums lose all digits when the mean is a million times the standard deviation.
 """
 
 from typing import NamedTuple, Self
@@ -79,7 +79,7 @@ class Moments(NamedTuple):
         )
 
     def defined(self) -> Tensor:
-        """Return bool `[...]`: the samples differ, so that shape statistics exist.
+        """Return bool `[...]`: whether the samples differ, so that skewness and kurtosis are defined.
 
         A constant neuron is recognised by minimum == maximum: after merging, rounding may leave a tiny m2.
         """
@@ -97,12 +97,12 @@ class Moments(NamedTuple):
     def kurtosis(self) -> Tensor:
         """Return the population kurtosis m4/m2^2, not excess (Eq. 2); NaN where the variance is 0.
 
-        It lies between 1 and n.
+        Its range is 1 to n.
         """
         ratio = self.m4 / self.m2 / self.m2 * self.n
         return torch.where(self.defined(), ratio, torch.nan)
 
     def outlier_share(self) -> Tensor:
-        """Return an upper bound of the share of m4 that one sample owns, NaN where the variance is 0."""
+        """Return an upper bound of the share of m4 due to a single sample, NaN where the variance is 0."""
         deviation = torch.maximum(self.maximum - self.mean, self.mean - self.minimum)
         return torch.where(self.defined(), deviation**4 / self.m4, torch.nan)

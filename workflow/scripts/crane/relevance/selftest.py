@@ -1,4 +1,4 @@
-"""Self-tests of the relevance on a probe batch: a run whose relevance breaks a known identity stops here."""
+"""Self-tests of the relevance on a probe batch: a run whose relevance violates a known identity stops."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,19 +13,19 @@ from crane.neurons.neuron_set import NeuronSet
 from crane.relevance.attribution import Attribution, RelevanceError, attribution
 from crane.relevance.lrp import lrp_rules
 
-# Relative errors allowed by the arithmetic: float32 as the method demands, bfloat16 keeps 8 bits.
+# Relative errors that the arithmetic allows: float32 as the method requires; bfloat16 has 8 significant bits.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10, torch.bfloat16: 5e-2}
 BATCHED = "batched relevance differs from one by one"
-# LXT's identity rule divides by the activation's input: where that is near 0, the last bits, which depend on the
-# shape of the batch, are enlarged. 2.7e-5 was seen once in about 700 batches of float32.
+# LXT's identity rule divides by the activation's input: near 0 it amplifies the last bits, which depend on the shape of
+# the batch. The largest error in about 700 batches of float32 was 2.7e-5.
 BATCHED_TOLERANCE = TOLERANCE | {torch.float32: 1e-4}
 
 
 class _Recorder:
     """Relevance (value x gradient) at named places of every layer, reduced as soon as a gradient exists.
 
-    One tensor is kept whole: half of the intermediate's relevance in the layer that backward is in, whose gate
-    and up come next. All layers together would not fit beside a model of billions of parameters.
+    Only one full tensor is kept: half of the intermediate's relevance in the layer that the backward pass has reached,
+    which gate and up need next. Those of all layers would not fit next to a model with billions of parameters.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class _Recorder:
         self._half: dict[int, Tensor] = {}
 
     def watch(self, name: str, layer: int, values: Tensor, bias: Tensor | None = None) -> None:
-        """Reduce the relevance of `values` `[B, T, n]`, and of the `bias` `[n]` in them, when their gradient exists."""
+        """Reduce the relevance of `values` `[B, T, n]`, and of their `bias` `[n]`, as soon as their gradient exists."""
         detached = values.detach()
 
         def reduce(gradient: Tensor) -> None:
@@ -58,7 +58,7 @@ class _Recorder:
         return float(self._totals.get((name, layer), torch.nan))
 
     def bias_share(self, name: str, layer: int) -> float:
-        """Return the relevance that the bias of the layer behind a place absorbs, 0 without bias or gradient."""
+        """Return the relevance that a layer's bias absorbs, 0 without bias or gradient."""
         return float(self._biases.get((name, layer), 0.0))
 
     def from_half(self, name: str, layer: int) -> float:
@@ -104,7 +104,7 @@ def self_test(
     probes: int = 8,
     **options: Any,
 ) -> dict[str, float | list[float]]:
-    """Check the identities of method section 2 on a probe batch and return what was measured.
+    """Check the identities of method section 2 on a probe batch and return the measured errors.
 
     Asserted (relative to the objective or the largest value): no NaN or infinity; batched = one by one; patched
     logits = unpatched logits; relevance is conserved inside the MLPs (not under `input_x_gradient`), where the biases
@@ -122,7 +122,7 @@ def self_test(
         options: further options of `attribution`.
 
     Raises:
-        RelevanceError: an asserted identity does not hold; says which, by how much, and the tolerance.
+        RelevanceError: an asserted identity does not hold; the message names it, the error and the tolerance.
     """
     dtype = model.dtype if model.dtype in TOLERANCE else torch.bfloat16
     mask = attention_mask.bool()
@@ -173,7 +173,7 @@ def _patched_logit_error(model: Any, input_ids: Tensor, attention_mask: Tensor, 
 
 
 def _conservation(model: Any, recorder: _Recorder, scale: float, rules: str) -> dict[str, float]:
-    """Return relative errors of the identities inside the MLPs that the rule set promises."""
+    """Return the relative errors of the identities inside the MLPs that the rule set guarantees."""
     if rules == "input_x_gradient":
         return {}
     inside, halves = [0.0], [0.0]
@@ -193,14 +193,14 @@ def _conservation(model: Any, recorder: _Recorder, scale: float, rules: str) -> 
 
 
 def _worst(errors: list[float]) -> float:
-    """Return the largest error, NaN if any is NaN (`max` would pass over it)."""
+    """Return the largest error, NaN if any is NaN (`max` may skip it)."""
     return float(torch.tensor(errors, dtype=torch.float64).max())
 
 
 def _ablation_agreement(
     attribute: Attribution, relevance: Tensor, objective: Tensor, input_ids: Tensor, mask: Tensor, probes: int
 ) -> float:
-    """Correlation between relevance and the loss of the objective over single masked neurons.
+    """Return the correlation of relevance with the drop of the objective, over single masked neurons.
 
     The neurons are evenly spaced in the ranking by mean relevance, so that both signs and small values occur.
     """

@@ -1,4 +1,4 @@
-"""One shard of relevance statistics on disk: moments and activation counters of one language's samples."""
+"""Shards of relevance statistics on disk: moments and activation counters of one language's samples."""
 
 import hashlib
 import json
@@ -21,17 +21,17 @@ _COUNTS = ("n", "tokens", "counted")
 
 
 class Statistics(NamedTuple):
-    """What is known about one language's samples; a monoid, like `Moments`."""
+    """Statistics of one language's samples; a monoid, like `Moments`."""
 
     moments: Moments
-    """Of the per-sample relevance, float64 `[K, I]`, or `[I]` for one layer."""
+    """Moments of the per-sample relevance, float64 `[K, I]`, or `[I]` for one layer."""
     active: Tensor
     """int64, tokens with a positive activation per neuron of the MLP's inner layer (LAPE)."""
     tokens: int
     value_sum: Tensor
     """float64, sum of each neuron's value over the counted tokens, of the shape of the moments."""
     counted: int
-    """Tokens that `value_sum` runs over: all of them, but for the first of each sample under `skip_first`."""
+    """Tokens summed in `value_sum`: all of them, or all but the first of each sample under `skip_first`."""
 
     def merge(self, other: Self) -> Self:
         """Return the statistics of both sets of samples together."""
@@ -53,7 +53,7 @@ def _digest(tensors: Mapping[str, Tensor], layer: int, counts: Mapping[str, int]
 
 
 def write_shard(statistics: Statistics, path: str | Path, metadata: Mapping[str, Any]) -> None:
-    """Write `[K, I]` statistics with a checksum per layer; whole or not at all."""
+    """Write `[K, I]` statistics atomically, with a checksum per layer."""
     tensors = {name: getattr(statistics.moments, name).cpu().contiguous() for name in _GRIDS}
     tensors |= {name: getattr(statistics, name).cpu().contiguous() for name in _OWN}
     counts = {"n": statistics.moments.n, "tokens": statistics.tokens, "counted": statistics.counted}
@@ -65,7 +65,7 @@ def write_shard(statistics: Statistics, path: str | Path, metadata: Mapping[str,
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[Any]:
-    """Open a shard; what goes wrong while it is read means that the file is damaged."""
+    """Open a shard; errors while reading it mean that the file is damaged."""
     try:
         with safe_open(path, framework="pt") as shard:
             yield shard

@@ -1,4 +1,4 @@
-"""Agreement of judges on the same answers, and what the judges used."""
+"""Agreement of judges on the same answers, and their usage."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,10 +33,10 @@ def quadratic_kappa(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def agreement(judgements: Iterable[Mapping[str, Any]], judges: Sequence[str]) -> pd.DataFrame:
-    """Return the agreement of each pair of judges on the same answers, per language and over all.
+    """Return the agreement of each pair of judges on the same answers, per language and over all languages.
 
-    Kappa (Cohen 1968, quadratic weights on 1..10) takes scores rounded to whole numbers. Both coefficients are
-    undefined where a judge gives one score only.
+    Kappa (Cohen 1968, quadratic weights on 1..10) uses scores rounded to integers. Both coefficients are undefined if a
+    judge gives only one score.
 
     Args:
         judgements: of all judges: judge, model, mask_set, mask_language, language, question_id, score.
@@ -74,7 +74,7 @@ def usage(
     judges: Sequence[str],
     prices: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
-    """Return what the judges behind endpoints used for a study, from the usage that their replies state.
+    """Return the usage of the judges behind endpoints in a study, as their replies state it.
 
     Equal answers are judged once and counted once.
 

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 CONFIDENCE = 0.95
-"""Of every interval; tables and captions say it."""
+"""Level of every interval; tables and captions state it."""
 
 
 SMALLEST_STRATUM = 5
-"""Clusters below which a stratum says nothing about its own variance."""
+"""Number of clusters below which a stratum does not determine its variance."""
 
 
 def _pooled(strata: list[np.ndarray]) -> list[np.ndarray]:
-    """Join the strata that are too small; what is still too small then joins the smallest other one."""
+    """Pool the strata that are too small; if the pool is still too small, add it to the smallest other stratum."""
     ordered = sorted(strata, key=len)
     pooled = [np.concatenate(small)] if (small := [s for s in ordered if len(s) < SMALLEST_STRATUM]) else []
     large = ordered[len(small) :]
@@ -30,13 +30,13 @@ def resampling_weights(
 ) -> Iterator[np.ndarray]:
     """Yield float32 `[b, n]` chunks of item weights of a bootstrap, `resamples` rows in all.
 
-    Clusters (passages; an item of its own where clusters are unique) are drawn with replacement within each
-    stratum (subject), as many as it has. Strata of fewer than `SMALLEST_STRATUM` clusters are pooled: a stratum of
-    one would be in every resample as it is, and a single changed answer would look certain.
+    Clusters (passages, or single items if clusters are unique) are drawn with replacement within each stratum
+    (subject), as many as it has. Strata with fewer than `SMALLEST_STRATUM` clusters are pooled: a stratum of one would
+    enter every resample unchanged, and a single changed answer would look certain.
 
     Args:
         strata: stratum of each of the n items.
-        clusters: cluster of each item; clusters are told apart within a stratum only.
+        clusters: cluster of each item; names are unique within a stratum only.
         resamples: number of bootstrap samples B.
         seed: entropy for numpy's generator.
         chunk: rows per chunk; bounds the memory.
@@ -66,10 +66,10 @@ def bootstrap_means(
     resamples: int = 10_000,
     seed: Sequence[int] = (0,),
 ) -> np.ndarray:
-    """Return float64 `[B, C]`: the mean of each condition in each resample; the same resample for all.
+    """Return float64 `[B, C]`: the mean of each condition in each resample; all conditions share the resamples.
 
     Args:
-        values: `[C, n]`, one row per condition, one column per item; NaN is missing and left out of the mean.
+        values: `[C, n]`, one row per condition, one column per item; NaN is missing and excluded from the mean.
         strata: as in `resampling_weights`.
         clusters: as in `resampling_weights`.
         resamples: number of bootstrap samples B.
@@ -87,7 +87,7 @@ def bootstrap_means(
 
 
 def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the percentile interval over the first axis, NaN samples left out; NaN where there are no others."""
+    """Return the percentile interval over the first axis, ignoring NaN samples; NaN if there are no others."""
     tail = (1 - CONFIDENCE) / 2
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)

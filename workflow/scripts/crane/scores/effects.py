@@ -1,4 +1,4 @@
-"""What a mask does to all benchmarks of a suite: LangSpec-F1 with its interval, and differences between mask sets."""
+"""The effect of a mask on all benchmarks of a suite: LangSpec-F1 with its interval, differences between mask sets."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ Draws = dict[tuple[str, str, str, str], np.ndarray]
 
 
 class Effect(NamedTuple):
-    """One mask on one benchmark, on the questions that are scored with and without it; NaN where there are none."""
+    """One mask on one benchmark, over the questions scored with and without it; NaN if there are none."""
 
     before: float
     """Score without the mask."""
@@ -42,10 +42,10 @@ def langspec_rows(
     """Return the frame `langspec_f1` of `crane.scores.summary.summarise`.
 
     Args:
-        scores: the frame beside it.
-        benchmarks: as there.
+        scores: the frame `scores` of the same function.
+        benchmarks: as in `summarise`.
         effects: (model, mask set, mask language, benchmark) -> effect.
-        reference: mask set that the others are compared with.
+        reference: mask set with which the others are compared.
     """
     rows = []
     draws: Draws = {}
@@ -78,11 +78,11 @@ def _measured(
 ) -> tuple[dict[str, float], np.ndarray]:
     """Return LangSpec-F1 and its variants, the interval of the other languages' largest drop, and F1 in each resample.
 
-    All NaN where some benchmark has no scored question: then no drop of that language is known.
+    All NaN if some benchmark has no scored question, because the drop of that language is then unknown.
     """
     before_draws = {code: effect.before_draws for code, effect in effects.items()}
     after_draws = {code: effect.after_draws for code, effect in effects.items()}
-    # A resample of unscored answers only has no F1; it is left out of the interval.
+    # A resample with unscored answers only has no F1 and is excluded from the interval.
     every = np.stack([*before_draws.values(), *after_draws.values()])
     present: np.ndarray = np.isfinite(every).all(axis=0)
     draws = np.full(len(present), np.nan)
@@ -123,7 +123,7 @@ def _measured(
 
 
 def _rescaled(scores: Mapping[str, float], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Scores as shares of the way from chance to the highest score; below chance counts as chance."""
+    """Return scores rescaled so that chance is 0 and the highest score is 1; below chance counts as chance."""
     return {
         code: max(
             (score - settings[code]["chance"]) / (settings[code]["highest"] - settings[code]["chance"]), 0.0
@@ -133,7 +133,7 @@ def _rescaled(scores: Mapping[str, float], settings: Mapping[str, Mapping[str, A
 
 
 def _compared(rows: pd.DataFrame, draws: Draws, reference: str | None) -> pd.DataFrame:
-    """Add each F1's difference to the reference's, in the same resamples."""
+    """Add the difference of each F1 from the reference's, in the same resamples."""
     values = rows.set_index(["model", "mask_set", "mask_language", "suite"])["f1"]
     differences: list[tuple[Any, ...]] = []
     for key in values.index:

@@ -1,4 +1,4 @@
-"""LangSpec-F1 (Eqs. 3-5 of the paper) and the resampling that gives it an interval."""
+"""LangSpec-F1 (Eqs. 3-5 of the paper)."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple

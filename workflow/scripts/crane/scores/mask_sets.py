@@ -1,4 +1,4 @@
-"""What a study knows of its mask sets, joined to the results: method, group, neurons, and the null distribution."""
+"""Facts about mask sets joined to the results: method, group, number of neurons, and the null distribution."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from crane.scores.null_distribution import COLUMNS, against_random
 from crane.scores.significance import over_masks
 
 Groups = Mapping[str, Mapping[str, Any]]
-"""Mask set, seeds apart -> group (the set without its seed), method and intervention."""
+"""Mask set (one per seed) -> group (the set without its seed), method and intervention."""
 Summaries = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Mask set -> language -> total and layers (neurons per layer)."""
 
@@ -17,7 +17,7 @@ Summaries = Mapping[str, Mapping[str, Mapping[str, Any]]]
 def with_groups(frame: pd.DataFrame, groups: Groups, *, place: int | None = None) -> pd.DataFrame:
     """Return results with the columns `method` and `label` (the mask set without its seed) of their mask set.
 
-    They are the last columns, or `label` and `method` stand at `place`.
+    They are the last columns, or `label` and `method` are inserted at `place`.
     """
     label = frame["mask_set"].map(lambda name: groups[name]["group"])
     method = frame["mask_set"].map(lambda name: groups[name]["method"])
@@ -36,8 +36,8 @@ def with_tests(scores: pd.DataFrame, groups: Groups) -> pd.DataFrame:
 
 
 def with_null(langspec_f1: pd.DataFrame, groups: Groups, summaries: Summaries) -> pd.DataFrame:
-    """Return LangSpec-F1 with method, label, the columns of the null distribution, and how many neurons are
-    masked (`neurons`) of those that the budget asked for (`neurons_asked`).
+    """Return LangSpec-F1 with method, label, the columns of the null distribution, the number of masked neurons
+    (`neurons`) and the budget (`neurons_asked`).
     """
     effects = with_groups(langspec_f1, groups)
     effects["neurons"] = [

@@ -1,4 +1,4 @@
-"""Where a mask set's LangSpec-F1 lies among random mask sets: percentile and p-value."""
+"""The rank of a mask set's LangSpec-F1 among random mask sets: percentile and p-value."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 LIKENESS = ("other intervention", "other size", "same size", "same layers")
-"""How much a random set is like a mask: other things done to its neurons; another number of neurons, the same number,
-the same number in each layer."""
+"""How similar a random set is to a mask: a different intervention; a different number of neurons, the same number, the
+same number in each layer."""
 COLUMNS = ["null", "null_likeness", "null_seeds", "null_mean", "null_percentile", "null_p"]
 
 
@@ -20,15 +20,15 @@ def against_random(
 ) -> pd.DataFrame:
     """Return the null columns of every row of `langspec_f1`, by its index; undefined for random sets themselves.
 
-    A mask is compared with the seeds of the random set that is most like it (`LIKENESS`), the first of the
-    study among equals, within model, suite and mask language. `null` is that set; `null_percentile` the share of
-    its seeds with a lower F1, equal ones by half, in percent; `null_p` is (1 + seeds with as high an F1) / (1 + seeds)
-    (Davison & Hinkley 1997, section 4.2), never below 1 / (1 + seeds).
+    Within model, suite and mask language, a mask is compared with the seeds of the random set most similar to it
+    (`LIKENESS`), the first one in the study's order if several are. `null` is that set; `null_percentile` is the
+    percentage of its seeds with a lower F1, ties counting half; `null_p` is (1 + seeds with an F1 at least as high) /
+    (1 + seeds) (Davison & Hinkley 1997, section 4.2), never below 1 / (1 + seeds).
 
     Args:
         langspec_f1: model, suite, mask_set, mask_language, method, label and f1.
         layers: mask set -> language -> neurons per layer.
-        interventions: mask set -> what is done to its neurons, of those that are not masked.
+        interventions: mask set -> intervention, for sets whose neurons are not masked.
     """
     random = langspec_f1[langspec_f1["method"] == "random"]
     groups = {label: list(rows["mask_set"].unique()) for label, rows in random.groupby("label", sort=False)}

@@ -19,9 +19,9 @@ def summarise(documents: pd.DataFrame, *, resamples: int = 10_000, seed: int = 0
 
     Args:
         documents: one row per document: model, mask_set, mask_language, language (of the text), sample_id,
-            text_sha256, tokens (predicted), log_likelihood (nats). The unmasked model is among the mask sets.
+            text_sha256, tokens (predicted), log_likelihood (nats). The unmasked model is one of the mask sets.
         resamples: bootstrap samples B, the same documents for all masks.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Returns:
         One row per model, mask_set, mask_language and language: documents, tokens, perplexity, low, high, log_ratio

@@ -1,4 +1,4 @@
-"""Exact tests of paired answers: what a mask changed, counted question by question."""
+"""Exact tests of paired answers, with and without a mask, question by question."""
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,9 @@ from scipy.stats import binom
 def mcnemar(worse: ArrayLike, better: ArrayLike) -> np.ndarray:
     """Return the two-sided p of the exact McNemar test (McNemar 1947), float64 of the counts' shape.
 
-    Under no effect a changed answer is as likely to get worse as better: the smaller count is a draw from
-    Binomial(worse + better, 1/2). For answers that are right or wrong this is McNemar's test, for a judge's scores
-    the exact sign test. Questions are taken as independent of each other.
+    Without an effect a changed answer is as likely to get worse as better: the smaller count follows
+    Binomial(worse + better, 1/2). For answers that are right or wrong this is McNemar's test, for a judge's scores the
+    exact sign test. Questions are assumed to be independent.
 
     Args:
         worse: questions whose answer scores less with the mask (right before, wrong now).
@@ -24,7 +24,7 @@ def mcnemar(worse: ArrayLike, better: ArrayLike) -> np.ndarray:
 def holm(p: ArrayLike) -> np.ndarray:
     """Return p-values adjusted for their number (Holm 1979), float64 `[m]`: no assumption on their dependence.
 
-    NaN is no hypothesis: it stays NaN and is not counted.
+    NaN stays NaN and is not counted as a hypothesis.
     """
     values = np.asarray(p, np.float64)
     tested = np.flatnonzero(np.isfinite(values))
@@ -38,7 +38,7 @@ def holm(p: ArrayLike) -> np.ndarray:
 def over_masks(scores: pd.DataFrame) -> pd.Series:
     """Return Holm's adjusted p of every row of the scores: over all masks of one model and benchmark.
 
-    Random mask sets are the null, not hypotheses: they get NaN and do not count. `scores` has model, benchmark,
+    Random mask sets are the null, not hypotheses: they get NaN and are not counted. `scores` has model, benchmark,
     method and p (NaN without a mask).
     """
     tested = scores["p"].where(scores["method"] != "random")

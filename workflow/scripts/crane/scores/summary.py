@@ -15,7 +15,7 @@ from crane.scores.significance import mcnemar
 
 CONDITION = ["mask_set", "mask_language"]
 SMALLEST_KNOWN = 0.5
-"""Share of answers whose language can be told, below which nothing is said about languages."""
+"""Minimum share of answers with an identified language; below it, languages are not reported."""
 
 
 def condition_matrix(items: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def condition_matrix(items: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _seed(seed: int, benchmark: str) -> tuple[int, ...]:
-    """Entropy of one benchmark's resamples: does not depend on which other benchmarks there are."""
+    """Return the entropy of one benchmark's resamples, independent of the study's other benchmarks."""
     return (seed, *hashlib.sha256(benchmark.encode()).digest()[:8])
 
 
@@ -62,18 +62,18 @@ def summarise(
     Args:
         items: one row per answer: model, mask_set, mask_language, benchmark, task, doc_id, doc_hash, stratum, cluster,
             value (0 or 1, or a judge's 1-10; NaN unscored), probability (NaN for open questions); in_language (open
-            questions: 1 if the answer is in the language asked in, 0 if in another, NaN if that cannot be told).
+            questions: 1 if the answer is in the language of the question, 0 if not, NaN if unidentified).
         benchmarks: per benchmark: language, kind (`nlu` or `open`), suite, chance (score of guessing), highest
             (best possible score).
         resamples: bootstrap samples B.
-        seed: of the bootstrap.
-        reference: mask set with which every other one's LangSpec-F1 is compared, in the same resamples.
+        seed: seed of the bootstrap.
+        reference: mask set with which the LangSpec-F1 of all others is compared, in the same resamples.
 
     Returns:
         `scores`, one row per (model, mask_set, mask_language, benchmark), and `langspec_f1`, one row per (model,
         mask_set, mask_language, suite), with the number of `questions` of the masked language's benchmark. `worse` and
         `better` count the questions that a mask changed, `p` is McNemar's; `difference` is F1 minus the reference's.
-        All is NaN under a mask none of whose answers has a score.
+        All values are NaN under a mask for which no answer has a score.
     """
     score_rows: list[dict[str, Any]] = []
     effects: dict[tuple[str, str, str, str], Effect] = {}
@@ -93,7 +93,7 @@ def summarise(
             if not scored and mask_set == ORIGINAL:
                 raise ArtefactError(
                     f"model {model!r}, benchmark {benchmark!r}: none of the {values.shape[1]} answers without a mask "
-                    "has a score; look at the judgements"
+                    "has a score; check the judgements"
                 )
             effect = Effect(
                 before=float(unmasked[shared.iloc[row]].mean()),
@@ -133,10 +133,10 @@ def summarise(
 def _by_language(
     values: pd.DataFrame, languages: pd.DataFrame, row: int, shared: pd.Series, masked: bool
 ) -> dict[str, float]:
-    """Say how far a condition's drop is a switch to another language, and how far a loss of ability.
+    """Split a condition's drop into switches to another language and losses of ability.
 
-    A question's drop is *switched* where the unmasked model answered in the language asked in and the masked one
-    answers in another, *lost* otherwise; both sum up to the drop.
+    A question's drop counts as *switched* if the unmasked model answered in the language of the question and the masked
+    one answers in another, and as *lost* otherwise; the two sum to the drop.
 
     Args:
         values: conditions x items, the scores.
@@ -190,7 +190,7 @@ CHOICE_COLUMNS = [
     "model", "mask_set", "mask_language", "benchmark", "task", "doc_id", "doc_hash", "stratum", "cluster", "correct",
     "probability", "dropped",
 ]  # fmt: skip
-"""Of a benchmark file, what scores need."""
+"""Columns of a benchmark file that scores need."""
 
 
 def choice_items(answers: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -13,10 +13,10 @@ ALL, DISCOVERY, VALIDATION = "all", "discovery", "validation"
 
 
 def discovered(items: pd.DataFrame) -> pd.Series:
-    """Return bool per answer: its question belongs to the discovery half, by a hash.
+    """Return bool per answer: whether its question belongs to the discovery half, by a hash.
 
-    The hash is of the passage where questions have one (`cluster`), else of the question's number, so that a
-    parallel benchmark's question is on the same side in every language. Questions added later move none.
+    It is the hash of the passage if questions have one (`cluster`), else of the question's number, so that a question
+    of a parallel benchmark is on the same side in every language. Adding questions moves no other.
     """
     alone = items["cluster"] == items["task"] + "/" + items["doc_id"].astype(str)
     units = items["doc_id"].astype(str).where(alone, items["cluster"])
@@ -37,19 +37,18 @@ def score_sweep(
     """Score every point of a sweep.
 
     Args:
-        items: as in `crane.scores.summary.summarise`, of one model and one suite, the unmasked model included.
-        benchmarks: as there.
-        points: of `crane.study.sweeps`, each with the `method` of its set.
+        items: as in `crane.scores.summary.summarise`, for one model and one suite, including the unmasked model.
+        benchmarks: as in `crane.scores.summary.summarise`.
+        points: from `crane.study.sweeps`, each with the `method` of its set.
         neurons: mask set -> mask language -> number of neurons.
         halves: also score the discovery and the validation half, and choose a setting.
         resamples: bootstrap samples B.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Returns:
-        One row per point, mask language and part of the questions: the columns of LangSpec-F1, `order` (place of the
-        point), what the point says of itself, `neurons` and `chosen`: highest
-        LangSpec-F1, mean over the mask languages, on the discovery half, if any is above 0; False throughout without
-        halves.
+        One row per point, mask language and part of the questions: the columns of LangSpec-F1, `order` (position of the
+        point), the fields of the point, `neurons` and `chosen`: the highest LangSpec-F1 on the discovery half, averaged
+        over the mask languages, if any is above 0; False throughout without halves.
     """
     parts = {ALL: items}
     if halves:
@@ -71,9 +70,9 @@ def score_sweep(
 
 
 def _best(table: pd.DataFrame) -> int | None:
-    """Return the place of the point of highest mean F1 on the discovery half; none where no mask has an effect.
+    """Return the position of the point with the highest mean F1 on the discovery half; the first one wins ties.
 
-    The first of equal ones.
+    None if no mask has an effect.
     """
     seen = table[table["part"] == DISCOVERY]
     means = seen.groupby("order")["f1"].mean()

@@ -1,4 +1,4 @@
-"""From a table of statistics and a mask set's settings to its neurons: one place for every job that selects."""
+"""Select neurons from a table of statistics by a mask set's settings; every job that selects uses this module."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,11 +35,11 @@ def choose(
     """Select the neurons of every language.
 
     Args:
-        table: the layers' tables together, with `columns(settings)`.
-        settings: of the mask set, as in the configuration.
+        table: the concatenated tables of all layers, with `columns(settings)`.
+        settings: the mask set's, as in the configuration.
         languages: names of the L languages.
         site: where the neurons are.
-        counts: neurons per language of the set whose counts are taken over (`lape_matched`, `budget.match`).
+        counts: neurons per language of the matched set (`lape_matched`, `budget.match`).
 
     Returns:
         The set, and facts for its summary, by language.

@@ -10,7 +10,7 @@ from crane.selection.ranking import SelectionError, highest_ranked
 
 
 def _kth(values: np.ndarray, quantile: float) -> float:
-    """Return the round(quantile * n)-th smallest value, the percentile as the published rule takes it."""
+    """Return the round(quantile * n)-th smallest value, the percentile as the published rule defines it."""
     flat = np.sort(values, axis=None)
     return float(flat[min(max(round(quantile * flat.size), 1), flat.size) - 1])
 
@@ -24,11 +24,11 @@ class _Lape:
         total = self.probability.sum(0, keepdims=True)
         share = np.divide(self.probability, total, out=np.zeros_like(self.probability), where=total > 0)
         entropy = -(share * np.log(np.where(share > 0, share, 1.0))).sum(0)  # [K, I]
-        # A neuron that never fires prefers no language: the highest entropy, where 0/0 would count as the lowest.
+        # A neuron that never fires prefers no language and gets the highest entropy; 0/0 would count as the lowest.
         self.entropy = np.where(total[0] > 0, entropy, np.log(len(self.probability)))
 
     def ranked(self, filter_rate: float) -> np.ndarray:
-        """Entropy with infinity for neurons that no language activates often enough."""
+        """Return the entropy, infinite for neurons that no language activates often enough."""
         often = (self.probability > _kth(self.probability, filter_rate)).any(0)
         return np.where(often, self.entropy, np.inf)
 
@@ -85,14 +85,14 @@ def lape_matched(
     filter_rate: float = 0.95,
     activation_bar_ratio: float = 0.95,
 ) -> tuple[NeuronSet, dict[str, int]]:
-    """LAPE's ranking, cut to a given number of neurons per language.
+    """Select a given number of neurons per language by LAPE's ranking.
 
-    The published rule has no candidates beyond its quantiles, so a large budget is filled in this order: neurons
-    that pass `filter_rate` and whose p exceeds `activation_bar_ratio` for the language; then those whose p is highest
-    in the language; then the others; by ascending entropy within each.
+    The published rule has no candidates beyond its quantiles, so a large budget is filled in this order: neurons that
+    pass `filter_rate` and whose p exceeds `activation_bar_ratio` for the language; neurons whose p is highest in the
+    language; all others; each group by ascending entropy.
 
     Returns:
-        The set, and per language how many neurons lie beyond the published rule's quantiles.
+        The set, and for each language the number of neurons beyond the published rule's quantiles.
     """
     measure = _Lape(active, tokens)
     published = np.isfinite(measure.ranked(filter_rate)) & (

@@ -12,7 +12,7 @@ def random_like(neurons: NeuronSet, width: int, seed: int) -> NeuronSet:
     Args:
         neurons: the set to match.
         width: neurons per layer of the model.
-        seed: of this draw; the languages are drawn independently of each other and of their order.
+        seed: seed of this draw; languages are drawn independently of each other and of their order.
     """
     drawn: dict[str, dict[int, np.ndarray]] = {}
     for language, by_layer in neurons.items():

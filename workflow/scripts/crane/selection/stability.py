@@ -1,4 +1,4 @@
-"""Would other texts have chosen the same neurons, and do methods and languages choose the same ones?"""
+"""Do other texts select the same neurons, and do methods and languages select the same ones?"""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
@@ -14,9 +14,9 @@ from crane.selection.choose import choose
 from crane.selection.ranking import SelectionError
 
 OUTLIER_COLUMNS = ["language", "layer", "neuron", "outlier_share"]
-"""Columns of the tables of statistics that tell which neurons owe their kurtosis to one sample."""
+"""Columns of the statistics tables that show for which neurons one sample dominates the kurtosis."""
 OUTLIER = 0.5
-"""A neuron owes its kurtosis to one sample if that sample's share of the fourth central sum exceeds this."""
+"""One sample dominates a neuron's kurtosis if its share of the fourth central sum exceeds this."""
 
 
 def expected_jaccard(one: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray], width: int) -> float:
@@ -36,18 +36,18 @@ def split_half(
     width: int,
     site: Site,
 ) -> pd.DataFrame:
-    """Repeat each selection on each half of the texts and compare the two choices.
+    """Repeat each selection on each half of the texts and compare the two results.
 
     Args:
-        halves: the layers' tables together, once of each half of the shards.
+        halves: the concatenated tables of all layers, for each half of the shards.
         selections: mask set -> its settings.
-        masks: mask set -> its neurons, chosen on all texts; `lape_matched` keeps their counts.
+        masks: mask set -> its neurons, selected from all texts; `lape_matched` keeps their counts.
         width: neurons per layer.
         site: where the neurons are.
 
     Returns:
-        One row per mask set and language: neurons chosen on each half, `split_half` (Jaccard), `by_chance` (of
-        random sets with the same counts per layer) and `reason` where a half selects no neurons.
+        One row per mask set and language: neurons selected on each half, `split_half` (Jaccard), `by_chance` (of
+        random sets with the same counts per layer) and `reason` if a half selects no neurons.
     """
     rows: list[dict[str, Any]] = []
     for name, settings in selections.items():
@@ -81,7 +81,7 @@ def split_half(
 
 
 def outliers(statistics: pd.DataFrame, masks: Mapping[str, NeuronSet]) -> pd.DataFrame:
-    """Count the masked neurons that may owe more than `OUTLIER` of their fourth moment to one sample.
+    """Count the masked neurons for which one sample may make up more than `OUTLIER` of the fourth moment.
 
     Args:
         statistics: `OUTLIER_COLUMNS` of all neurons.
@@ -124,15 +124,15 @@ def stability(
     variants: Sequence[str],
     site: Site,
 ) -> pd.DataFrame:
-    """Return one row per mask set and language: what `outliers` and, where there are halves, `split_half` measure.
+    """Return one row per mask set and language: the results of `outliers` and, if there are halves, of `split_half`.
 
     Args:
         masks: mask set -> its neurons.
         statistics: `OUTLIER_COLUMNS` of all neurons.
-        halves: the layers' tables together, once of each half of the shards; empty where there are none.
-        selections: mask set -> its settings, of those that are chosen again on each half.
+        halves: the concatenated tables of all layers, for each half of the shards; empty if there are none.
+        selections: mask set -> its settings, for the sets that are selected again on each half.
         groups: mask set -> the set without its seed, which becomes `label`.
-        variants: sets chosen from another relevance run, whose single samples `statistics` does not know.
+        variants: sets selected from another relevance run, about whose samples `statistics` says nothing.
         site: where the neurons are.
     """
     measured = outliers(statistics, masks)

@@ -1,4 +1,4 @@
-"""Write a mask set with its summary, the same way for every method."""
+"""Write a mask set with its summary, in the same form for every method."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -14,13 +14,17 @@ class ConfigError(CraneError, ValueError):
     """The configuration is wrong; one line per error."""
 
 
-def drop_nulls(config: MutableMapping[str, Any]) -> None:
-    """Remove the keys without a value, in place and at every depth.
+NULL_IS_A_VALUE = ("key_variable",)
+"""Keys whose null means something: a judge's endpoint that needs no API key."""
 
-    A file on top of another one can replace keys and, with `key: null`, take them away.
+
+def drop_nulls(config: MutableMapping[str, Any]) -> None:
+    """Remove the keys whose value is null, in place and at every depth, except those of `NULL_IS_A_VALUE`.
+
+    An overlay can replace a key of the file below it and, with `key: null`, remove it.
     """
     for key, value in list(config.items()):
-        if value is None:
+        if value is None and key not in NULL_IS_A_VALUE:
             del config[key]
         elif isinstance(value, MutableMapping):
             drop_nulls(value)
@@ -33,7 +37,7 @@ def check(config: Mapping[str, Any]) -> StudyConfig:
     a default must not rerun the studies that do not use it.
 
     Returns:
-        The configuration as models, for what reads it without params.
+        The configuration as pydantic models.
 
     Raises:
         ConfigError: with one line per error: the key, its value, and what is allowed.

@@ -1,4 +1,4 @@
-"""What is asked under which mask set, and which jobs ask it.
+"""Which prompts are evaluated under which mask set, and in which job.
 
 Imported by the Snakefile on every node, so nothing heavy is imported here.
 """
@@ -11,16 +11,16 @@ from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
 from crane.study.study import Study
 
 SETS_PER_JOB = 4
-"""Mask sets of one job where `evaluation.sets_per_job` does not say."""
+"""Default of `evaluation.sets_per_job`: mask sets per job."""
 ANSWERING = ("context", "max_new_tokens", "repetition_penalty")
-"""Settings of the open questions that decide an answer to a given prompt."""
+"""Settings of the open questions that determine the answer to a given prompt."""
 
 
 def prompt_names(study: Study, part: str) -> dict[str, tuple[str, str]]:
     """Return the files of prompts of a suite, of the open questions or of the held-out texts.
 
     Returns:
-        Name of the prompts -> kind (`choices`, `open`, `texts`) and what results call them (benchmark or language).
+        Name of the prompts -> kind (`choices`, `open`, `texts`) and their name in results (benchmark or language).
     """
     if part == OPEN_SUITE:
         return {OPEN_SUITE: ("open", OPEN_SUITE)}
@@ -37,7 +37,7 @@ def prompt_files(study: Study, model: str, part: str) -> list[str]:
 
 
 def groups(study: Study, model: str) -> dict[str, list[str]]:
-    """Return the mask sets evaluated on a model by the group whose results are one file.
+    """Return the mask sets evaluated on a model, by group; each group's results are in one file.
 
     A group is a configured mask set with all its seeds, the unmasked model, or a set that only sweeps use.
     """
@@ -50,12 +50,12 @@ def groups(study: Study, model: str) -> dict[str, list[str]]:
 
 
 def group_of(study: Study, mask_set: str) -> str:
-    """Return the group that a mask set's results are in."""
+    """Return the group of a mask set's results."""
     return next(g for g, sets in groups(study, study.identification_model).items() if mask_set in sets)
 
 
 def parts(study: Study, model: str, mask_set: str) -> list[str]:
-    """Return what is asked under a mask set: suites, the open questions, the held-out texts."""
+    """Return the parts evaluated under a mask set: suites, the open questions, the held-out texts."""
     if mask_set != ORIGINAL and mask_set not in study.masks.shown:
         sweeps = study.masks.sweeps
         suites = {
@@ -73,7 +73,7 @@ def parts(study: Study, model: str, mask_set: str) -> list[str]:
 def jobs(study: Study, model: str) -> list[list[str]]:
     """Return the mask sets of every job on a model.
 
-    How many share a job is a matter of speed, and nothing that a rule tracks depends on it.
+    The number of mask sets per job affects speed only, and nothing that a rule tracks depends on it.
     """
     sets = [
         name for members in groups(study, model).values() for name in members if parts(study, model, name)
@@ -83,13 +83,13 @@ def jobs(study: Study, model: str) -> list[list[str]]:
 
 
 def job_parts(study: Study, model: str, mask_sets: list[str]) -> list[str]:
-    """Return all that is asked under some mask sets, each part once."""
+    """Return the parts evaluated under some mask sets, each once."""
     asked = {part for name in mask_sets for part in parts(study, model, name)}
     return [part for part in [*study.asked, PERPLEXITY] if part in asked]
 
 
 def job_settings(study: Study, model: str, mask_sets: list[str]) -> dict[str, Any]:
-    """Return the params of a job: what is done to which neurons, what is asked under it, and how answers are made."""
+    """Return the params of a job: mask sets with their interventions, the prompts, and the generation settings."""
     asked = study.config.get("open_questions", {})
     answering = {key: asked[key] for key in ANSWERING if key in asked}
     prompts = {
@@ -152,5 +152,5 @@ def _short_hash(value: Any) -> str:
 
 
 def interventions(study: Study, model: str, group: str) -> dict[str, Any]:
-    """Return what is done to the neurons of every mask set of a group, for `params`."""
+    """Return the intervention of every mask set of a group, for `params`."""
     return {name: study.masks.intervention(name) for name in groups(study, model)[group]}

@@ -1,4 +1,4 @@
-"""The name of a file that a study gives as a path or as an address."""
+"""The name of a file that a study gives as a path or as a URL."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 
 def file_name(file: str | Mapping[str, str]) -> str:
-    """Return the name of a file given as a path or as `{url, sha256}`, without folders, query and odd characters."""
+    """Return the name of a file given as a path or `{url, sha256}`, without folders, query and special characters."""
     if isinstance(file, str):
         return Path(file).name
     return re.sub(r"[^A-Za-z0-9._-]", "_", unquote(urlsplit(file["url"]).path).rsplit("/", 1)[-1])

@@ -1,4 +1,4 @@
-"""The files that a study starts from: texts, questions, benchmarks, and what is downloaded.
+"""The input files of a study: texts, questions, benchmarks and downloads.
 
 Imported by the Snakefile on every node, so nothing heavy is imported here.
 """
@@ -31,7 +31,7 @@ class Inputs:
 
     @cached_property
     def downloads(self) -> dict[str, dict[str, str]]:
-        """Files that the study gives as `{url, sha256}`, by the name under which they are kept."""
+        """Files that the study gives as `{url, sha256}`, by their local name."""
         given = [
             *(self._config.get("open_questions", {}).get("files", {}).values()),
             *(settings["file"] for settings in self._config["mask_sets"].values() if "file" in settings),
@@ -68,7 +68,7 @@ class Inputs:
         return corpora["files"][language]
 
     def made_documents(self, language: str) -> str | list[str]:
-        """Return a language's corpus where a rule makes it, nothing where the files are the user's own."""
+        """Return a language's corpus if a rule makes it, and an empty list if the files are the user's."""
         return [] if self._config["corpora"]["source"] == "local" else self.documents(language)
 
     @property
@@ -106,7 +106,7 @@ class Inputs:
 
     @property
     def halves(self) -> dict[str, list[int]]:
-        """The shards of each half of the texts; none where there is one shard only."""
+        """The shards of each half of the texts; empty if there is only one shard."""
         shards = list(range(self._config["corpora"]["shards"]))
         return {half: shards[start::2] for start, half in enumerate(HALVES)} if len(shards) > 1 else {}
 
@@ -122,7 +122,7 @@ class Inputs:
     # Benchmarks -----------------------------------------------------------------------------------------
 
     def benchmark(self, name: str) -> dict[str, Any]:
-        """Return what decides a benchmark's questions: labels and chance levels do not."""
+        """Return the settings that determine a benchmark's questions; labels and chance levels do not."""
         benchmark = self._config["benchmarks"][name]
         if name in self.continuations():
             keys: tuple[str, ...] = ("context_tokens", "continuation_tokens", "source")
@@ -136,11 +136,11 @@ class Inputs:
         return settings
 
     def benchmark_data(self, name: str) -> list[str]:
-        """Return the files and folders that a benchmark's questions are read from."""
+        """Return the files and folders from which a benchmark's questions are read."""
         settings = self.benchmark(name)
         return [settings[key] for key in ("data", "dataset") if key in settings]
 
     def task_files(self, name: str) -> list[str]:
-        """Return this project's own task files that a benchmark uses, relative to `workflow`."""
+        """Return this project's task files that a benchmark uses, relative to `workflow`."""
         task = self._config["benchmarks"][name].get("task", "")
         return [f"tasks/{task}.yaml"] if (TASKS / f"{task}.yaml").exists() else []

@@ -1,6 +1,6 @@
-"""The settings of a judge: which of them decide its reply, which how the reply is read, and what it is called.
+"""The settings of a judge: those that determine its reply, those that determine how a reply is parsed, and its name.
 
-Read by the Snakefile on every node, so nothing heavy is imported here.
+Imported by the Snakefile on every node, so nothing heavy is imported here.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _OF_CHRF = ("kind", "char_order", "word_order")
 
 
 def request(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what decides the replies, without what is not given."""
+    """Return the settings that determine the replies; optional ones only if given."""
     if settings["kind"] == "reference":
         return {key: settings[key] for key in _OF_CHRF}
     chosen = {key: settings[key] for key in _OF_THE_REQUEST if settings.get(key) is not None}
@@ -24,18 +24,18 @@ def request(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def reading(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the parser of a reply needs to know."""
+    """Return the settings that the parser of a reply needs."""
     return {key: settings[key] for key in ("kind", "prompt", "output") if key in settings}
 
 
 def speed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return concurrency, time-out and pause, and the name of the variable that holds the key ("" for no key)."""
+    """Return concurrency, timeout and polling interval, and the name of the key's variable ("" for no key)."""
     chosen = {key: settings.get(key, default) for key, default in _DEFAULT_SPEED.items()}
     return {**chosen, "key_variable": settings.get("key_variable", KEY_VARIABLE) or ""}
 
 
 def describe(settings: Mapping[str, Any]) -> str:
-    """Return how tables and figures call a judge: its label, and what it is."""
+    """Return the name of a judge in tables and figures: its label, and what it is."""
     if settings["kind"] == "reference":
         return f"{settings['label']} (1-10 from chrF against a reference answer; not an LLM)"
     return f"{settings['label']} ({settings['model']}, prompt {settings['prompt']})"
@@ -59,41 +59,41 @@ class Judges:
 
     @property
     def first(self) -> str | None:
-        """The judge whose scores the tables and figures show."""
+        """The judge whose scores are shown in tables and figures."""
         return next(iter(self._judges), None)
 
     @property
     def paid(self) -> list[str]:
-        """The judges that are asked over the network."""
+        """The judges behind endpoints."""
         return [name for name, settings in self._judges.items() if settings["kind"] != "reference"]
 
     def request(self, judge: str) -> dict[str, Any]:
-        """Return the settings that decide what a judge replies."""
+        """Return the settings that determine a judge's replies."""
         return key_sorted(request(self._judges[judge]))
 
     def languages(self, judge: str) -> dict[str, str]:
-        """Return the names of the languages where a judge's prompt mentions them."""
+        """Return the names of the languages if a judge's prompt mentions them."""
         languages = self._languages if judge in self.paid else {}
         return {code: languages[code]["name"] for code in sorted(languages)}
 
     def reading(self, judge: str) -> dict[str, Any]:
-        """Return the settings that decide how a reply is read."""
+        """Return the settings that determine how a reply is parsed."""
         return key_sorted(reading(self._judges[judge]))
 
     def speed(self, judge: str) -> dict[str, Any]:
-        """Return the settings that change no reply: speed, and where the key is found."""
+        """Return the settings that change no reply: speed, and the variable of the key."""
         return speed(self._judges[judge])
 
     def files(self, judge: str) -> list[str]:
-        """Return the prompt that a judge is asked with, relative to `workflow`."""
+        """Return the file of a judge's prompt, relative to `workflow`."""
         prompt = self._judges[judge].get("prompt")
         return [f"prompts/{prompt}.yaml"] if prompt else []
 
     def labels(self, judges: list[str] | None = None) -> dict[str, str]:
-        """Return what tables call the judges; all of them by default."""
+        """Return the names of judges in tables; all of them by default."""
         return {name: describe(self._judges[name]) for name in (self.names if judges is None else judges)}
 
     def prices(self) -> dict[str, dict[str, float]]:
-        """Return the prices of the judges for which they are given."""
+        """Return the prices of the judges that have one."""
         priced = [name for name in self.paid if "price" in self._judges[name]]
         return {name: key_sorted(self._judges[name]["price"]) for name in priced}

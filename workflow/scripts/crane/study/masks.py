@@ -1,4 +1,4 @@
-"""The mask sets of a study: seeds and sweeps expanded, and what decides the neurons of each.
+"""The mask sets of a study, with seeds and sweeps expanded, and the settings that determine their neurons.
 
 Imported by the Snakefile on every node, so nothing heavy is imported here.
 """
@@ -12,7 +12,7 @@ from crane.study.ordering import key_sorted
 from crane.study.sweeps import SELECTION_FREE, Sweeps
 
 RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype")
-"""Settings of a relevance run that decide its result."""
+"""Settings of a relevance run that determine its result."""
 
 
 class MaskSets:
@@ -29,7 +29,7 @@ class MaskSets:
 
     @cached_property
     def shown(self) -> dict[str, dict[str, Any]]:
-        """Settings of every mask set of the tables; `random` expanded to one set per seed; each knows its `group`."""
+        """Settings of every mask set in the tables, with its `group`; `random` is expanded to one set per seed."""
         expanded = {}
         for name, settings in self._config["mask_sets"].items():
             if settings["method"] == "random":
@@ -46,7 +46,7 @@ class MaskSets:
 
     @cached_property
     def every(self) -> dict[str, dict[str, Any]]:
-        """Settings of the mask sets of the tables and, behind them, of those that only sweeps use."""
+        """Settings of the mask sets in the tables, followed by those that only sweeps use."""
         return {**self.shown, **self.sweeps.sets}
 
     def by_method(self, *methods: str) -> list[str]:
@@ -54,7 +54,7 @@ class MaskSets:
         return [name for name, settings in self.shown.items() if settings["method"] in methods]
 
     def chosen_by(self, *methods: str) -> list[str]:
-        """Return the names of all sets, those of the sweeps included, whose neurons some methods choose."""
+        """Return the names of all sets, including those of sweeps, whose neurons are selected by some methods."""
         return [
             name
             for name, settings in self.every.items()
@@ -62,7 +62,7 @@ class MaskSets:
         ]
 
     def drawn(self) -> list[tuple[str, dict[str, int]]]:
-        """Return the random sets that one job draws: a name, and mask set -> seed, all matched to the same set."""
+        """Return the random sets of each job: its name, and mask set -> seed, all matched to the same set."""
         groups: dict[str, dict[str, int]] = {}
         for name in self.chosen_by("random"):
             group = self.every[name]["group"] if name in self.shown else name
@@ -70,11 +70,11 @@ class MaskSets:
         return list(groups.items())
 
     def with_neurons(self) -> list[str]:
-        """Return the names of the sets that the sweeps add and that have a file of neurons."""
+        """Return the names of the sets that the sweeps add and that have their own file of neurons."""
         return [name for name, settings in self.sweeps.sets.items() if "neurons" not in settings]
 
     def selection(self, mask_set: str) -> dict[str, Any]:
-        """Return the settings that decide a mask set's neurons: its label decides nothing."""
+        """Return the settings that determine a mask set's neurons, without its label."""
         settings = self.every[mask_set]
         kept = {key: settings[key] for key in settings.keys() - set(SELECTION_FREE)}
         if "file" in kept:
@@ -83,53 +83,53 @@ class MaskSets:
 
     @property
     def reference(self) -> str | None:
-        """The mask set with which the others' LangSpec-F1 is compared: the first CRANE set, if there are others."""
+        """The mask set with which the LangSpec-F1 of the others is compared: the first CRANE set, or None."""
         return next(iter(self.by_method("crane")), None) if len(self.shown) > 1 else None
 
     def neurons_of(self, mask_set: str) -> str:
-        """Return the mask set whose file holds a set's neurons: itself, but for an intervention of a sweep."""
+        """Return the mask set whose file holds a set's neurons: the set itself, except for interventions of a sweep."""
         return self.every[mask_set].get("neurons", mask_set)
 
     def matched_by(self, mask_set: str) -> str | None:
-        """Return the mask set whose counts a set takes over, if it takes over any."""
+        """Return the mask set whose counts a set takes over, or None."""
         settings = self.every[mask_set]
         return settings.get("match") or settings.get("budget", {}).get("match")
 
     def intervention(self, mask_set: str) -> dict[str, Any]:
-        """Return what is done to a set's neurons: `{"scale": a}`, `{"mean": True}`; nothing for a mask."""
+        """Return the intervention on a set's neurons: `{"scale": a}`, `{"mean": True}`, or empty for a mask."""
         if mask_set == ORIGINAL:
             return {}
         settings = self.every[mask_set].get("intervention", {})
         return {key: value for key, value in settings.items() if value}
 
-    # Relevance runs that sets are chosen from -----------------------------------------------------------
+    # Relevance runs from which sets are selected --------------------------------------------------------
 
     def relevance(self, variant: str) -> dict[str, Any]:
-        """Return the settings of a relevance run, for `params`; the variant is "" or the name behind a hyphen."""
+        """Return the settings of a relevance run, for `params`; the variant is "" or a hyphen and its name."""
         replaced = self._config["relevance_variants"][variant.removeprefix("-")] if variant else {}
         settings = {**self._config["relevance"], **replaced}
         return {f"relevance.{key}": settings[key] for key in sorted(RELEVANCE)}
 
     def variant(self, mask_set: str) -> str:
-        """Return the ending of the relevance run that a mask set is chosen from."""
+        """Return the folder suffix of the relevance run from which a mask set is selected."""
         name = self.every[mask_set].get("relevance")
         return f"-{name}" if name else ""
 
     @property
     def variants(self) -> list[str]:
-        """Endings of the folders of the relevance runs: none for the study's own, then a hyphen and the name."""
+        """Folder suffixes of the relevance runs: "" for the study's own, a hyphen and the name for variants."""
         return ["", *(f"-{name}" for name in self._config.get("relevance_variants", {}))]
 
     @property
     def used_variants(self) -> list[str]:
-        """Endings of the variants of relevance that some mask set is chosen from."""
+        """Folder suffixes of the relevance variants from which some mask set is selected."""
         return sorted({self.variant(name) for name in self.every} - {""})
 
     # For tables and figures -----------------------------------------------------------------------------
 
     @property
     def contrast(self) -> str | None:
-        """The mask set of the kurtosis figure: the first that a threshold on the layer's z chose, if any."""
+        """The mask set of the kurtosis figure: the first one selected by a threshold on the z-score, or None."""
         for name in self.by_method("crane"):
             settings = self.shown[name]
             if settings["normalise"] == "layer" and settings["rule"] in ("contrast", "target_only"):
@@ -138,7 +138,7 @@ class MaskSets:
 
     @property
     def halved(self) -> list[str]:
-        """The sets that are chosen again on halves of the texts: those from the study's own relevance."""
+        """The sets that are selected again on halves of the texts: those from the study's own relevance."""
         chosen = self.by_method("crane", "dispersion", "lape", "lape_matched")
         return [name for name in chosen if not self.variant(name)]
 

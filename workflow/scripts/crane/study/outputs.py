@@ -1,4 +1,4 @@
-"""What a study makes: the tables, figures and records of `all`, in one place.
+"""The final outputs of a study: the tables, figures and records of `all`.
 
 Imported by the Snakefile on every node, so nothing heavy is imported here.
 """
@@ -13,7 +13,7 @@ RECORDS = ("provenance.json", "provenance.html", "CITATION.bib")
 
 
 def score_tables(study: Study) -> dict[str, dict[str, Any]]:
-    """Return the settings of the paper's Tables 1-4; of further suites, under their names behind an underscore."""
+    """Return the settings of the paper's Tables 1-4; tables of further suites are named `table1_<suite>`."""
     transfer = study.config["transfer_models"]
     shown: dict[str, tuple[str, list[str]]] = {}
     for number, suite in enumerate(study.suites):
@@ -33,7 +33,7 @@ def score_tables(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def published(study: Study) -> list[tuple[str, str]]:
-    """Return the models and suites that the paper has numbers for, as far as the study says what stands for what."""
+    """Return the models and suites for which the study names counterparts in the paper."""
     mapping: Mapping[str, Any] = study.config.get("published", {})
     suites = dict.fromkeys(study.benchmarks[name]["suite"] for name in mapping.get("benchmarks", ()))
     return [(model, suite) for model in mapping.get("models", ()) for suite in suites]
@@ -89,5 +89,5 @@ def figure_files(study: Study) -> list[str]:
 
 
 def record_files(study: Study) -> list[str]:
-    """Return the paths of what says how the results were made and what to cite."""
+    """Return the paths of the provenance record and of the citations."""
     return [f"{study.results}/{name}" for name in RECORDS]

@@ -24,8 +24,8 @@ class Study:
     Attributes:
         config: what the user wrote. `params` of rules come from it, so that a new optional key reruns nothing.
         masks: the mask sets.
-        inputs: the files that the study starts from.
-        judges: who scores the open answers.
+        inputs: the input files.
+        judges: the judges of the open answers.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -54,12 +54,12 @@ class Study:
 
     @property
     def asked(self) -> list[str]:
-        """All suites, the one of the open questions included, as far as the study has them."""
+        """All suites of the study, including that of the open questions."""
         return [*self.suites, *([OPEN_SUITE] if "open_questions" in self.config else [])]
 
     @cached_property
     def benchmarks(self) -> dict[str, dict[str, Any]]:
-        """What scores need to know of every benchmark, the open-ended ones included."""
+        """Facts about every benchmark that scores need, including the open questions."""
         suite_of = {name: suite for suite, names in self.config.get("suites", {}).items() for name in names}
         known = {
             name: {
@@ -76,7 +76,7 @@ class Study:
         return known
 
     def scored_benchmarks(self, *suites: str) -> dict[str, dict[str, Any]]:
-        """Return what the scores of some suites need to know of their benchmarks: no labels."""
+        """Return the facts about the benchmarks of some suites that scores need, without labels."""
         keys = ("chance", "highest", "kind", "language", "suite")
         return {
             name: {key: settings[key] for key in keys}
@@ -101,7 +101,7 @@ class Study:
     # Settings for params --------------------------------------------------------------------------------
 
     def labels(self) -> dict[str, Any]:
-        """Return what tables and figures call things."""
+        """Return the names of models, languages, mask sets, benchmarks and the judge in tables and figures."""
         return {
             **self.mask_labels(),
             "benchmarks": {
@@ -113,7 +113,7 @@ class Study:
         }
 
     def mask_labels(self) -> dict[str, dict[str, str]]:
-        """Return what is called how where only masks are shown: languages and mask sets."""
+        """Return the names of languages and mask sets, for tables and figures that show only masks."""
         return {
             "languages": {code: settings["name"] for code, settings in self.config["languages"].items()},
             "mask_sets": {name: settings["label"] for name, settings in self.config["mask_sets"].items()},
@@ -123,8 +123,8 @@ class Study:
         """Return the settings at a dotted path; several leaves as one key-sorted dict, for a rule's `params`.
 
         `pick("relevance.rules")` returns the value; `pick("relevance.rules", "relevance.objective")` returns
-        `{"relevance.objective": ..., "relevance.rules": ...}`. Snakemake compares params without their names, so
-        that two swapped values would go unnoticed; the dict keeps name and value together.
+        `{"relevance.objective": ..., "relevance.rules": ...}`. Snakemake compares params without their names and would
+        miss two swapped values; the dict keeps name and value together.
         """
         values = {}
         for dotted in sorted(path):

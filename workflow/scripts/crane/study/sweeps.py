@@ -1,8 +1,8 @@
-"""Sweeps: one setting of a mask set varied and all else kept, expanded to further mask sets.
+"""Sweeps: one setting of a mask set varied and all others kept, expanded to further mask sets.
 
-Imported by the Snakefile on every node, so nothing heavy is imported here. A point of a sweep that is a mask set of the
-study, or a point of another sweep, is that set: nothing is computed twice. The name of any other says all that decides
-its neurons, so that a point keeps its results whatever stands before or behind it in the configuration.
+Imported by the Snakefile on every node, so nothing heavy is imported here. A point of a sweep that equals a mask set of
+the study, or a point of another sweep, is that set: nothing is computed twice. The name of any other point contains
+everything that determines its neurons, so that a point keeps its results when other points are added or removed.
 """
 
 import json
@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 RELEVANCE = ("crane", "dispersion")
-"""Methods that rank all neurons by relevance, and so can be cut to any budget."""
+"""Methods that rank all neurons by relevance, so that any budget can be applied."""
 THRESHOLD = 1
-"""Of the rule `contrast` where the mask set has none (paper, Fig. 3)."""
+"""Threshold of the rule `contrast` if the mask set has none (paper, Fig. 3)."""
 Z_SCORES = ("layer", "global")
-"""Normalisations for which that threshold means something."""
+"""Normalisations for which that threshold is meaningful."""
 SELECTION_FREE = ("label", "group", "seeds", "intervention", "neurons")
-"""Settings of a mask set that decide none of its neurons."""
+"""Settings of a mask set that do not affect its neurons."""
 
 Point = dict[str, Any]
-"""One mask set at one place of a sweep: mask_set, group (the configured set), varied, setting, value (None where it is
-no number) and configured (it is the set as the study has it)."""
+"""One mask set at one position of a sweep: mask_set, group (the configured set), varied, setting, value (None if it is
+not a number) and configured (whether it is the configured set itself)."""
 
 
 def text(number: float) -> str:
@@ -36,7 +36,7 @@ def _plain(value: Any) -> Any:
 
 
 def _identity(settings: Mapping[str, Any]) -> str:
-    """Return what tells two mask sets apart: the choice of neurons and what is done to them."""
+    """Return what distinguishes two mask sets: the selection of neurons and the intervention."""
     deciding = {key: value for key, value in settings.items() if key not in SELECTION_FREE}
     how = settings.get("intervention", {})
     deciding["intervention"] = how if how.get("mean") or how.get("scale") else {}
@@ -44,7 +44,7 @@ def _identity(settings: Mapping[str, Any]) -> str:
 
 
 def _name(settings: Mapping[str, Any]) -> str:
-    """Return a name that says everything that decides a set; never one that a configuration can give."""
+    """Return a name with everything that determines a set; a configuration cannot give such a name."""
     how = settings.get("intervention", {})
     if how:
         return f"{settings['neurons']}-{'mean' if how.get('mean') else 'x' + text(how['scale'])}"
@@ -92,7 +92,7 @@ class Sweeps:
         }
 
     def evaluated(self) -> list[str]:
-        """Return the added sets that are evaluated; the others only lend their counts."""
+        """Return the added sets that are evaluated; the others only provide their counts."""
         asked = {point["mask_set"] for points in self.points.values() for point in points}
         return [name for name in self.sets if name in asked]
 
@@ -109,9 +109,9 @@ class Sweeps:
         return self._names[identity]
 
     def _at_budget(self, name: str, fraction: float, seed: int | None = None) -> dict[str, Any]:
-        """Return a configured set's settings at a budget: the neurons of highest margin, or as many as they are."""
+        """Return a configured set's settings at a budget: the neurons of highest margin, or a set of the same size."""
         settings = {**self._configured[name], "group": name}
-        settings.pop("intervention", None)  # lends its counts only: sweeps of interventions are refused
+        settings.pop("intervention", None)  # only its counts are used; sweeps of interventions are refused
         if settings["method"] in RELEVANCE:
             settings.pop("threshold", None)
             return settings | {"rule": "margin", "budget": {"fraction": fraction}}
@@ -168,7 +168,7 @@ class Sweeps:
                 }  # fmt: skip
 
     def _contrast(self, name: str, reference: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the paper's rule in place of a reference's: it yields a number of neurons of its own, no budget."""
+        """Return a reference with the paper's rule, which determines the number of neurons itself, without a budget."""
         kept = {key: value for key, value in reference.items() if key != "budget"}
         return kept | {"rule": "contrast", "threshold": self._configured[name].get("threshold", THRESHOLD)}
 

@@ -58,7 +58,7 @@ class Benchmark(Section):
 
 
 class ContinuationBenchmark(Section):
-    """Four-choice questions made from held-out texts of the corpora: which passage goes on like this?"""
+    """Four-choice questions made from held-out texts of the corpora: which passage continues this beginning?"""
 
     label: str = Field(description="Column head in tables and figures.")
     language: str = Field(description="Language of the questions.")

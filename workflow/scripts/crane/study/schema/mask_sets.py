@@ -116,7 +116,7 @@ class DispersionMaskSet(_RankedMaskSet):
     )
 
     def problems(self) -> Iterator[Problem]:
-        """Yield a ratio of what has none."""
+        """Yield a log ratio of a statistic that has none."""
         yield from super().problems()
         if self.contrast == "log_ratio" and self.statistic in ("mean", "skewness"):
             yield Problem("contrast", f"a {self.statistic} can be negative and has no ratio; set difference")

@@ -31,11 +31,11 @@ class Place(NamedTuple):
     tag: str = ""
     """Value of that section's discriminator, "" if it has none."""
     alternatives: dict[str, type[Section]] = {}  # noqa: RUF012
-    """All sections that could stand in its place, by the value of the discriminator."""
+    """All sections allowed in its place, by the value of the discriminator."""
 
 
 def locate(root: type[Section], location: Sequence[str | int]) -> Place:
-    """Return the place that pydantic's location of an error stands for, without the tags of unions.
+    """Return the place of an error from pydantic's location, without the tags of unions.
 
     Args:
         root: the model that was validated.
@@ -105,6 +105,6 @@ def _tags(member: Any) -> list[str]:
 
 
 def _description(expected: Any) -> str:
-    """Return the description that stands in a type's annotations."""
+    """Return the description in a type's annotations."""
     fields = [item for item in getattr(expected, "__metadata__", ()) if isinstance(item, FieldInfo)]
     return next((field.description for field in fields if field.description), "")

