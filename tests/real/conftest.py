@@ -4,15 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from crane.models.gguf_files import dequantise
 from crane.models.loading import load_model, load_tokenizer
 from support.smollm2 import GGUF, INTERMEDIATE, LAYERS, SENTENCES
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _all_threads() -> None:
-    torch.set_num_threads(2)
 
 
 @pytest.fixture(scope="session")

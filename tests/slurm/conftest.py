@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from support.cluster import Cluster, obstacle
-from support.slurm_study import LANGUAGES, SHARDS, SlurmWorkspace, Study, small, wait_for
+from support.killing import wait_for
+from support.slurm_study import LANGUAGES, SHARDS, SlurmWorkspace, Study, small
 from support.workspace import Workspace
 
 
@@ -36,7 +37,7 @@ def study(
 
         def relevance_runs() -> bool:
             assert driver.poll() is None, log.read_text(errors="replace")[-6000:]
-            states = [job["JobState"] for job in workspace.jobs_of("rule_attribute_relevance")]
+            states = [job["JobState"] for job in workspace.jobs_of("attribute_relevance")]
             return len(states) == SHARDS * len(LANGUAGES) and "RUNNING" in states
 
         try:

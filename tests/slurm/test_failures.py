@@ -8,14 +8,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from crane.artefacts import read_jsonl, read_table
-from support.slurm_study import Study, tensors, wait_for, wildcards_of
+from support.killing import wait_for
+from support.slurm_study import Study, tensors, wildcards_of
 
 pytestmark = pytest.mark.slow
-RELEVANCE = "rule_attribute_relevance"
+# One minute for the first attempt at the second shards, eight for the second attempt.
+QUICK = """
+  attribute_relevance_1:
+    <<: *gpu
+    runtime: attempt ** 3
+"""
 
 
 class Failed:
-    """Four jobs made anew with one retry: three shards that fare badly once, and answers that cannot be had."""
+    """Four jobs made anew with one retry: three shards that fare badly once, and prompts that cannot be made."""
 
     def __init__(self, study: Study) -> None:
         self.workspace, cluster = study.workspace, study.workspace.cluster
@@ -24,9 +30,9 @@ class Failed:
             fate: results / "relevance" / "base" / f"{shard}.safetensors"
             for fate, shard in {"cancelled": "en/0", "timeout": "en/1", "killed": "vi/0"}.items()
         }
-        self.answers = results / "benchmarks" / "base" / "original" / "quiz.parquet"
+        self.prompts = results / "prompts" / "base" / "quiz_en.parquet"
         self.undisturbed = {path: path.read_bytes() for path in self.shards.values()}
-        self.undisturbed_answers = read_table(self.answers)
+        self.undisturbed_prompts = read_table(self.prompts)
         self.questions = results / "generated" / "en" / "benchmark.jsonl"
         self.whole_questions, self.when = self.questions.read_bytes(), self.questions.stat().st_mtime_ns
         self.left_by_kill: set[str] | None = None
@@ -36,18 +42,15 @@ class Failed:
         questions[3]["answer"] = 4
         self.questions.write_text("".join(json.dumps(q) + "\n" for q in questions), encoding="utf-8")
         os.utime(self.questions, ns=(self.when, self.when))
-        for path in [*self.shards.values(), self.answers]:
+        made = [*self.shards.values(), self.prompts]
+        for path in [*made, *results.glob("parts/*/*.safetensors")]:  # nor in the store
             path.unlink()
-        self.targets = [
-            str(path.relative_to(self.workspace.folder)) for path in [*self.shards.values(), self.answers]
-        ]
+        self.targets = [str(path.relative_to(self.workspace.folder)) for path in made]
         self.log = self.workspace.folder / "failures.log"
-        # One minute for the first attempt at en/1, eight for the second; two hours, and four, for the others.
         # In the profile's copy, as a user would: `--set-resources` would replace the profile's whole block.
         profile = self.workspace.folder / "profiles" / "slurm" / "config.yaml"
         whole_profile = profile.read_text(encoding="utf-8")
-        runtime = "attempt ** 3 if wildcards.lang + wildcards.shard in 'en1' else attempt * 120"
-        profile.write_text(whole_profile.replace("runtime: attempt * 120", f'runtime: "{runtime}"', 1))
+        profile.write_text(whole_profile + QUICK, encoding="utf-8")
         with self.workspace.start(*self.targets, "--retries", "1", log=self.log) as driver:
             try:
                 self._treat()
@@ -69,7 +72,7 @@ class Failed:
     def attempts(self, fate: str) -> list[dict[str, str]]:
         """Return the attempts at the shard of one fate."""
         shard = self.shards[fate]
-        return self.jobs(RELEVANCE, f"base_{shard.parent.name}_{shard.stem}")
+        return self.jobs(f"attribute_relevance_{shard.stem}", f"base_{shard.parent.name}")
 
     def _treat(self) -> None:
         """Let each first attempt have its fate as soon as its script runs."""
@@ -168,11 +171,11 @@ def test_a_killed_job_leaves_nothing_under_the_final_name(failed: Failed) -> Non
 
 
 def test_a_job_with_an_error_of_its_own_is_reported_after_its_last_attempt(failed: Failed) -> None:
-    attempts = failed.jobs("rule_run_benchmarks", "base_original_quiz")
+    attempts = failed.jobs("render_prompts", "base_quiz_en")
     assert [job["JobState"] for job in attempts] == ["FAILED"] * 2
     assert failed.returncode != 0
     assert "question 3" in failed.output and "label 4" in failed.output
-    assert not failed.answers.exists()
+    assert not failed.prompts.exists()
 
 
 def test_only_what_is_missing_is_submitted_after_the_error_is_mended(failed: Failed) -> None:
@@ -181,5 +184,5 @@ def test_only_what_is_missing_is_submitted_after_the_error_is_mended(failed: Fai
     os.utime(failed.questions, ns=(failed.when, failed.when))
     failed.workspace.run(*failed.targets)
     new = [job for job in failed.workspace.cluster.jobs().values() if job["JobId"] not in before]
-    assert [wildcards_of(job) for job in new] == ["base_original_quiz"]
-    pd.testing.assert_frame_equal(read_table(failed.answers), failed.undisturbed_answers, check_exact=True)
+    assert [wildcards_of(job) for job in new] == ["base_quiz_en"]
+    pd.testing.assert_frame_equal(read_table(failed.prompts), failed.undisturbed_prompts, check_exact=True)

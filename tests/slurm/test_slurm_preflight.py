@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from support.cluster import Cluster
-from support.slurm_study import SlurmWorkspace, small, wait_for
+from support.killing import wait_for
+from support.slurm_study import SlurmWorkspace, small
 
-CHECKS = {"disk", "partitions", "environment relevance", "environment evaluation", "environment analysis"}
+CHECKS = {
+    "disk", "partitions", "models.base", "environment relevance", "environment evaluation", "environment analysis"
+}  # fmt: skip
 
 
 @pytest.fixture

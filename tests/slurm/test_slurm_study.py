@@ -3,47 +3,50 @@
 import pandas as pd
 import pytest
 from crane.artefacts import read_table
-from support.slurm_study import SHARDS, Study, rule_of, tensors
+from support.slurm_study import LANGUAGES, SHARDS, Study, rule_of, tensors
 from support.workspace import Workspace
 
 pytestmark = pytest.mark.slow
-GPU_RULES = {"rule_attribute_relevance", "rule_run_benchmarks", "rule_generate_answers"}
+LIMITS = {
+    **{f"attribute_relevance_{shard}": "02:00:00" for shard in range(SHARDS)},
+    "evaluate_masks_base_0": "06:00:00",  # original and crane
+    "evaluate_masks_base_1": "06:00:00",  # dispersion
+}
+"""Time of the rules that need a GPU."""
 
 
 def test_an_interrupted_driver_takes_its_jobs_with_it(study: Study) -> None:
     assert study.interrupted == set()
     assert study.partial == []
     cancelled = [job for job in study.jobs if job["JobState"] == "CANCELLED"]
-    assert "rule_attribute_relevance" in {rule_of(job) for job in cancelled}
+    assert {rule_of(job) for job in cancelled} & LIMITS.keys()
 
 
 def test_the_second_driver_submits_only_what_is_missing(study: Study) -> None:
     completed = [rule_of(job) for job in study.jobs if job["JobState"] == "COMPLETED"]
-    assert completed.count("rule_train_demo_model") == 1
-    assert completed.count("rule_sample_corpus") == 2
+    assert completed.count("sample_corpus") == len(LANGUAGES)
+    assert [completed.count(rule) for rule in LIMITS] == [*[len(LANGUAGES)] * SHARDS, 1, 1]
     assert "Nothing to be done" in study.third_run
 
 
 def test_rules_of_seconds_are_not_submitted(study: Study) -> None:
-    assert {rule_of(job) for job in study.jobs} == GPU_RULES | {
-        "rule_train_demo_model",
-        "rule_sample_corpus",
-        "group_kurtosis_reduce_kurtosis",
-        "rule_reduce_half",
-        "rule_measure_stability",
-        "rule_score_masks",
+    assert {rule_of(job) for job in study.jobs} == LIMITS.keys() | {
+        "sample_corpus",
+        "reduce_kurtosis",
+        "reduce_half",
+        "measure_stability",
+        "render_prompts",
+        "render_open_questions",
+        "score_masks",
     }
-    assert [rule_of(job) for job in study.jobs].count("group_kurtosis_reduce_kurtosis") == 1  # four layers
+    assert [rule_of(job) for job in study.jobs].count("reduce_kurtosis") == 1  # all layers
 
 
 def test_gpu_rules_run_in_the_gpu_partition_with_one_gpu_each(study: Study) -> None:
     for job in study.jobs:
-        if rule_of(job) in GPU_RULES:
+        if rule_of(job) in LIMITS:
             assert (job["Partition"], job["TresPerJob"]) == ("gpu", "gres:gpu:1"), job
-            assert (job["TimeLimit"], job["MinMemoryNode"]) in [
-                ("02:00:00", "32000M"),
-                ("04:00:00", "32000M"),
-            ]
+            assert (job["TimeLimit"], job["MinMemoryNode"]) == (LIMITS[rule_of(job)], "32000M"), job
         else:
             assert job["Partition"] == "cpu" and "TresPerJob" not in job, job
 

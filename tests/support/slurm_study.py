@@ -1,34 +1,29 @@
 """The small study of these tests, and copies of the workflow that run on their cluster."""
 
-import copy
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors.numpy import load
 
 from support.cluster import Cluster
-from support.workspace import SNAKEMAKE, Workspace
+from support.workspace import SNAKEMAKE, Workspace, plain
 
 LANGUAGES = ["en", "vi"]
 SHARDS = 2
 
 
 def small(demo: dict[str, Any]) -> dict[str, Any]:
-    """The demo in its smallest form that has every stage: two languages, four relevance shards, one model."""
-    config = copy.deepcopy(demo)
+    """The demo in its smallest form that has every stage: two languages, one model; several jobs of each kind."""
+    config = plain(demo)
     config["study"] = "small"
     config["languages"] = {code: config["languages"][code] for code in LANGUAGES}
     config["models"] = {"base": config["models"]["base"]}
     config["transfer_models"] = []
-    for section in ("relevance_variants", "sweeps", "perplexity", "published"):
-        del config[section]
     config["demo"]["data"].update(documents=600, identification=120, benchmark=12, questions=2)
-    config["demo"]["pretraining"].update(steps=40, batch_size=8)
     config["corpora"].update(documents=80, shards=SHARDS)
-    config["relevance"].update(batch_size=2)
+    config["relevance"].update(batch_size=2, shards_per_job=1)
+    config["evaluation"].update(sets_per_job=2)
     config["mask_sets"] = {name: config["mask_sets"][name] for name in ("crane", "dispersion")}
     config["benchmarks"] = {
         name: settings for name, settings in config["benchmarks"].items() if settings["language"] in LANGUAGES
@@ -38,14 +33,6 @@ def small(demo: dict[str, Any]) -> dict[str, Any]:
     config["open_questions"].update(max_new_tokens=8)
     config["scores"]["resamples"] = 200
     return config
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> None:
-    """Return as soon as the condition holds; fail with what was waited for."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.02)
 
 
 class SlurmWorkspace(Workspace):
@@ -72,13 +59,14 @@ class SlurmWorkspace(Workspace):
             )
 
     def jobs_of(self, rule: str) -> list[dict[str, str]]:
-        """Return the SLURM jobs of a rule, or group, in the order of submission."""
-        return [job for job in self.cluster.jobs().values() if rule_of(job) == rule]
+        """Return the SLURM jobs of a rule, or of all rules whose names begin so, in the order of submission."""
+        return [job for job in self.cluster.jobs().values() if rule_of(job).startswith(rule)]
 
 
 def rule_of(job: dict[str, str]) -> str:
-    """Return the rule, or group, of a SLURM job, from the folder that the plugin gives its output."""
-    return Path(job["StdOut"]).relative_to(Path(job["WorkDir"]) / ".snakemake" / "slurm_logs").parts[0]
+    """Return the rule of a SLURM job, from the folder that the plugin gives its output."""
+    folder = Path(job["StdOut"]).relative_to(Path(job["WorkDir"]) / ".snakemake" / "slurm_logs").parts[0]
+    return folder.removeprefix("rule_")
 
 
 def wildcards_of(job: dict[str, str]) -> str:

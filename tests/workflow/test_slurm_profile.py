@@ -1,16 +1,24 @@
 """The SLURM profile against the rules: what it names, what it leaves to them, and its site settings."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 import yte
 from support.places import ROOT
-from support.workspace import SNAKEMAKE, Workspace
+from support.planner import plan
+from support.study_config import whole_demo
+from support.workspace import Workspace
 
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
+# A dry run does not tell which jobs would be local.
+NAME_SUBMITTED = """
+import sys
+print("submitted:", *(each.name for each in workflow.rules if each.name not in workflow._localrules), file=sys.stderr)
+"""
+GPU_RULES = {"attribute_relevance", "evaluate_masks", "check_gpu"}
 
 
 def rendered(**site: str) -> dict[str, Any]:
@@ -21,51 +29,73 @@ def rendered(**site: str) -> dict[str, Any]:
     return yte.process_yaml(yaml.safe_dump(text, sort_keys=False), require_use_yte=True)
 
 
-def submitted_rules() -> dict[str, str]:
-    """Return the text of every rule that is not local."""
-    rules = {}
-    for path in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]:
-        blocks = re.split(r"^rule (\w+):$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        rules.update(zip(blocks[1::2], blocks[2::2], strict=True))
-    assert len(rules) > 20
-    return {name: text for name, text in rules.items() if "\n    localrule: True\n" not in text}
+@pytest.fixture(scope="module")
+def submitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """Return the resources of a job of every rule that is submitted, as a dry run with the profile has them."""
+    config = whole_demo()
+    del config["published"]  # which says nothing of other benchmarks
+    for code in config["languages"]:
+        config["benchmarks"][f"goes_on_{code}"] = {
+            "label": f"Continuation ({code})", "language": code, "source": "continuation", "questions": 20,
+            "context_tokens": 12, "continuation_tokens": 6,
+        }  # fmt: skip
+    config["suites"]["goes_on"] = [f"goes_on_{code}" for code in config["languages"]]
+    config["evaluation"]["sets_per_job"] = 7
+    config["relevance"]["shards_per_job"] = 1
+    workspace = Workspace(tmp_path_factory.mktemp("profile"), config)
+    with (workspace.folder / "Snakefile").open("a", encoding="utf-8") as snakefile:
+        snakefile.write(NAME_SUBMITTED)
+    targets = ["all", "preflight_gpu", f"results/{config['study']}/exports/base/crane/en"]
+    arguments = ["--dry-run", "--profile", "profiles/slurm", "--configfile", "study.yaml", "--"]
+    done = plan([*arguments, *targets], workspace.folder, workspace.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    output = done.stdout + done.stderr
+    jobs = dict(re.findall(r"^rule (\w+):\n((?: +.*\n)+)", output, flags=re.MULTILINE))
+    submitted = re.search(r"^submitted: (.*)$", output, re.MULTILINE)[1].split()
+    assert len(jobs) > len(submitted) > 20
+    listed = {rule: re.search(r"^ +resources: (.*)$", jobs[rule], re.MULTILINE)[1] for rule in submitted}
+    return {rule: dict(pair.split("=", 1) for pair in line.split(", ")) for rule, line in listed.items()}
 
 
-def test_every_submitted_rule_has_its_memory_and_time() -> None:
+def key_of(rule: str) -> str:
+    """Return the profile's name of a rule; those made in loops have a model and a number behind it."""
+    return re.sub(r"^(evaluate_masks|attribute_relevance)_.*", r"\1", rule)
+
+
+def test_every_submitted_rule_has_its_memory_and_time(submitted: dict[str, dict[str, str]]) -> None:
     resources = rendered()["set-resources"]
-    assert submitted_rules().keys() == resources.keys()
+    assert {key_of(rule) for rule in submitted} == resources.keys()
     for rule, settings in resources.items():
         for key in ("mem_mb", "runtime"):
             assert "attempt" in settings[key], rule
 
 
-def test_snakemake_reads_the_profile(demo_config: dict[str, Any], tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path, demo_config)
-    done = subprocess.run(
-        [SNAKEMAKE, "--dry-run", "--profile", "profiles/slurm", "--configfile", "study.yaml"],
-        cwd=workspace.folder, env=workspace.environment(), text=True, capture_output=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    job = (done.stdout + done.stderr).split("\nrule attribute_relevance:\n")[1].split("\n\n")[0]
-    resources = dict(pair.split("=") for pair in re.search(r"resources: (.*)", job)[1].split(", "))
-    wanted = {"slurm_partition": "gpu", "gpu": "1", "nodes": "1", "mem_mb": "32000", "runtime": "120",
-              "cpus_per_task": "4"}  # fmt: skip
-    assert wanted.items() <= resources.items()
+def test_the_settings_reach_the_rules_made_in_loops(submitted: dict[str, dict[str, str]]) -> None:
+    assert {"attribute_relevance_0", "attribute_relevance_1"} <= submitted.keys()
+    evaluating = [rule for rule in submitted if key_of(rule) == "evaluate_masks"]
+    assert len(evaluating) > 4 and {rule.split("_")[2] for rule in evaluating} == {"base", "chat"}
+    resources = rendered()["set-resources"]
+    for rule, wanted in submitted.items():
+        settings = resources[key_of(rule)]
+        for key in ("mem_mb", "runtime"):
+            assert int(wanted[key]) == eval(settings[key], {"attempt": 1}), rule
+        for key in ("nodes", "cpus_per_task"):
+            assert wanted.get(key) == (str(settings[key]) if key in settings else None), rule
 
 
-def test_gpus_are_left_to_the_rules() -> None:
+def test_gpus_are_left_to_the_rules(submitted: dict[str, dict[str, str]]) -> None:
     profile = rendered()
     for rule, resources in [("default", profile["default-resources"]), *profile["set-resources"].items()]:
         assert not resources.keys() & {"gpu", "gpus", "gres", "nvidia_gpu"}, rule
-        needs_gpu = rule != "default" and "        gpu=" in submitted_rules()[rule]
-        assert (resources.get("slurm_partition") == "'gpu'") == needs_gpu, rule
+    for rule, resources in submitted.items():
+        assert resources["slurm_partition"] == ("gpu" if "gpu" in resources else "cpu"), rule
 
 
-def test_the_gpus_of_a_job_are_of_one_node() -> None:
+def test_the_gpus_of_a_job_are_of_one_node(submitted: dict[str, dict[str, str]]) -> None:
     """The plugin asks for GPUs alone (--gpus=2 --ntasks-per-gpu=1), which SLURM may take from two nodes."""
+    assert {key_of(rule) for rule, resources in submitted.items() if "gpu" in resources} == GPU_RULES
     for rule, resources in rendered()["set-resources"].items():
-        needs_gpu = "        gpu=" in submitted_rules()[rule]
-        assert resources.get("nodes") == (1 if needs_gpu else None), rule
+        assert resources.get("nodes") == (1 if rule in GPU_RULES else None), rule
 
 
 def test_site_settings_reach_the_jobs_that_they_are_meant_for() -> None:
@@ -80,7 +110,7 @@ def test_site_settings_reach_the_jobs_that_they_are_meant_for() -> None:
     for rule, resources in profile["set-resources"].items():
         wanted = (
             {"slurm_partition": "'gpu-long'", "gpu_model": "'a100'", "constraint": "'a100&gpu80gb'"}
-            if "        gpu=" in submitted_rules()[rule]
+            if rule in GPU_RULES
             else {}
         )
         keys = ("slurm_partition", "gpu_model", "constraint")

@@ -186,13 +186,17 @@ def drawn_by(function):
 
 
 def share_resources(of, name):
-    """Give a rule made in a loop the resources that a profile sets for the rule `of`; return its name."""
+    """Give a rule made in a loop the resources that a profile sets for `of`; return the rule's name.
+
+    What the profile sets for the rule itself counts more.
+    """
+    # Snakemake has parsed the settings before the first rule and looks into these tables.
     for settings in [
-        workflow.resource_settings.overwrite_resources,
-        workflow.resource_settings.overwrite_threads,
+        workflow.resource_settings._parsed_overwrite_resources,
+        workflow.resource_settings._parsed_overwrite_threads,
     ]:
         if of in settings:
-            settings[name] = settings[of]
+            settings.setdefault(name, settings[of])
     return name
 
 

@@ -199,3 +199,9 @@ use rule plot_transfer as plot_published with:
     params:
         **drawn_by("published.published_figure"),
         published=config.get("published", {}),
+
+
+# `use rule` does not take over that a rule is local.
+workflow.localrules(
+    *(each.name for each in workflow.rules if each.name.startswith("plot_"))
+)

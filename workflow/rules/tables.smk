@@ -259,3 +259,9 @@ use rule tabulate_answer_language as tabulate_published with:
     params:
         **tabulated_by("published.published_table"),
         published=config.get("published", {}),
+
+
+# `use rule` does not take over that a rule is local.
+workflow.localrules(
+    *(each.name for each in workflow.rules if each.name.startswith("tabulate_"))
+)

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
 
 from crane.errors import CraneError
 
@@ -142,6 +141,9 @@ def write_weights(down: nn.Module, site: Site) -> list[Tensor]:
     Setting row n to zero in every view masks neuron n: the column of the weight at site `intermediate`; the row of the
     weight and the bias entry at `residual_write`.
     """
+    # Imported here: it takes a second, and what only handles sets of neurons does without.
+    from transformers.pytorch_utils import Conv1D
+
     weight = _down_weight(down)
     per_input = weight if isinstance(down, Conv1D) else weight.T  # [I, H], the layout of GPT-2's Conv1D
     if site == "intermediate":

@@ -101,7 +101,9 @@ def _check_tensors(source: Path, reader: Any, model: Any, report: Mapping[str, A
     """
     tied = set(getattr(model, "all_tied_weights_keys", None) or ())
     missing = sorted(set(report["missing_keys"]) - tied)
-    mismatched = sorted(str(key) for key in report.get("mismatched_keys", ()))
+    with torch.device("meta"):
+        expected = {key: value.shape for key, value in type(model)(model.config).state_dict().items()}
+    mismatched = sorted(key for key, value in model.state_dict().items() if value.shape != expected[key])
     weights = sum(1 for key in model.state_dict() if key not in tied)
     tensors = [tensor.name for tensor in reader.tensors if tensor.name not in IGNORED]
     surplus = len(tensors) - (weights - len(missing))
