@@ -355,7 +355,7 @@ class DrawnStudy:
                 more = {"methods": study.masks.methods(), "layers": self.layers}
                 return {"masks": self.neurons, **masks, **more}
             case "mask_counts":
-                return {"masks": self.neurons, **masks, "layers": self.layers}
+                return {"masks": self.neurons, "summaries": {}, **masks, "layers": self.layers}
             case "kurtosis_contrast":
                 contrast = str(study.masks.contrast)
                 labels = Labels(self.labels.languages, models=self.labels.models)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from crane.artefacts import read_jsonl, read_table
+from crane.artefacts import read_json, read_jsonl, read_table
 from crane.results.labels import Labels
 
 NOT_HANDED_OVER = ("function", "code", "settings")
@@ -25,10 +25,12 @@ def named(function: str) -> Callable[..., Any]:
 
 
 def read(paths: Any) -> Any:
-    """Read one table (.parquet, .csv), several as a dict by the stem of their name, or the records of JSONL files."""
+    """Read one file (.parquet, .csv, .json), several as a dict by the stem of their name, or records of JSONL files."""
     if isinstance(paths, str):
         if paths.endswith(".csv"):
             return pd.read_csv(paths, keep_default_na=False)
+        if paths.endswith(".json"):
+            return read_json(paths)
         return read_table(paths)
     if paths and all(path.endswith(".jsonl") for path in paths):
         return [record for path in paths for record in read_jsonl(path)]
