@@ -3,11 +3,7 @@
 import copy
 import hashlib
 import json
-import os
 import re
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -375,83 +371,6 @@ def test_the_figures_regenerate_alone(study: Workspace) -> None:
 # Faults -------------------------------------------------------------------------------------------------
 
 
-def _wait_for(condition: Any, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the job never reached the point where it was to be killed"
-        time.sleep(0.005)
-
-
-def _script_processes(script: str, driver: int) -> Iterator[int]:
-    """Yield the interpreters that run a script under one Snakemake process."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes().decode().split("\0")
-        except OSError:
-            continue
-        if (
-            words[-2:-1]
-            and words[-2].endswith(script)
-            and "python" in words[0]
-            and _descends(int(entry.name), driver)
-        ):
-            yield int(entry.name)
-
-
-def _descends(pid: int, ancestor: int) -> bool:
-    while pid > 1:
-        if pid == ancestor:
-            return True
-        try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            return False
-    return False
-
-
-def _killed(study: Workspace, target: Path, log: Path, mark: str, script: str) -> None:
-    """Make `target` anew and kill its job, and Snakemake, once the log contains `mark`."""
-    target.unlink()
-    log.unlink()
-    arguments = study.command(str(target.relative_to(study.folder)), "--cores", "1")
-    with subprocess.Popen(
-        arguments,
-        cwd=study.folder,
-        env=study.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as driver:
-        _wait_for(lambda: log.exists() and mark in log.read_text(errors="replace"), 120)
-        jobs = list(_script_processes(script, driver.pid))
-        assert jobs, "the job had ended before it was killed"
-        driver.send_signal(signal.SIGKILL)
-        for pid in jobs:
-            os.kill(pid, signal.SIGKILL)
-    assert not target.exists()
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the job's process through /proc")
-def test_a_killed_relevance_job_is_made_again_bit_by_bit(study: Workspace) -> None:
-    shard = study.results / "relevance" / "base" / "zh" / "0.safetensors"
-    undisturbed = shard.read_bytes()
-    log = study.results / "logs" / "attribute_relevance" / "base" / "zh" / "0.log"
-    _killed(study, shard, log, "token/s", "attribute_relevance.py")
-    study.run("--unlock")
-    study.run(str(shard.relative_to(study.folder)))
-    assert shard.read_bytes() == undisturbed
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the job's process through /proc")
-def test_a_killed_benchmark_job_is_made_again_with_equal_answers(study: Workspace) -> None:
-    answers = study.results / "benchmarks" / "base" / "crane" / "quiz.parquet"
-    undisturbed = read_table(answers)
-    log = study.results / "logs" / "run_benchmarks" / "base" / "crane" / "quiz.log"
-    _killed(study, answers, log, "mask en: quiz_en", "run_benchmarks.py")
-    study.run("--unlock")
-    study.run(str(answers.relative_to(study.folder)))
-    pd.testing.assert_frame_equal(read_table(answers), undisturbed)
-
-
 def _error_of(study: Workspace, *arguments: str) -> str:
     done = study.run(*arguments, check=False)
     assert done.returncode != 0
@@ -510,7 +429,7 @@ def test_a_corpus_with_too_few_documents_is_refused(
     config["corpora"]["files"]["vi"] = str(tmp_path / "few.txt")
     workspace.configure(config)
     message = _error_of(workspace, "results/broken/corpora/base/vi.parquet")
-    assert "corpus of 'vi': 2 usable documents, 20 are configured" in message
+    assert "corpus of 'vi': 2 documents give 0 samples of 24 tokens" in message
 
 
 def test_a_model_without_tokenizer_is_refused(local_study: tuple[Workspace, dict[str, Any]]) -> None:
@@ -543,7 +462,7 @@ def test_a_question_with_a_wrong_label_is_refused(
     wrong.write_text("".join(json.dumps(q) + "\n" for q in questions), encoding="utf-8")
     config["benchmarks"]["quiz_en"]["data"] = str(wrong)
     workspace.configure(config)
-    message = _error_of(workspace, "results/broken/benchmarks/base/original/quiz.parquet")
+    message = _error_of(workspace, "results/broken/prompts/base/quiz_en.parquet")
     assert "question 3" in message and "label 4" in message
 
 

@@ -25,7 +25,7 @@ rule export_masked_model:
     """Export a model with one language's neurons masked, as a checkpoint that transformers and vLLM load."""
     input:
         model=f"{RESULTS}/models/{{model}}",
-        neurons=lambda wildcards: neuron_files([wildcards.mask_set]),
+        neurons=lambda wildcards: neuron_files([wildcards.mask_set])[0],
     output:
         model=directory(f"{RESULTS}/exports/{{model}}/{{mask_set}}/{{lang}}"),
     log:
