@@ -38,10 +38,12 @@ def samples(*lengths: int) -> pd.DataFrame:
 
 def test_samples_are_counted_once_there_is_a_corpus(paper: dict[str, Any]) -> None:
     study = Study(paper)
-    assert sample_tokens(study, "vi", ASSUMED) == pytest.approx(5000 * 2048 * 0.3)
+    assert sample_tokens(study, "vi", ASSUMED) == 5000 * 512
     write_table(samples(3, 10, 7), f"{study.results}/corpora/base/vi.parquet", {})
     assert sample_tokens(study, "vi", ASSUMED) == 20
-    assert sample_tokens(study, "en", ASSUMED) == pytest.approx(5000 * 2048 * 0.3)
+    assert sample_tokens(study, "en", ASSUMED) == 5000 * 512
+    paper["corpora"].update(sample="document", max_tokens=2048)
+    assert sample_tokens(Study(paper), "en", ASSUMED) == pytest.approx(5000 * 2048 * 0.3)
 
 
 def test_held_out_texts_are_counted_once_they_are_drawn(paper: dict[str, Any]) -> None:
@@ -105,9 +107,9 @@ CONTEXT_EACH = [([[5, 6], [5, 7, 8]], [[1], [2, 3]])]
     [
         ("hf", ONE_TOKEN, (3 * BLOCK + 3) + (3 * BLOCK + 2)),  # one forward pass for all letters
         ("vllm", ONE_TOKEN, (3 * BLOCK + 2) + 3),  # the second finds three blocks in the cache
-        ("hf", LONG_CHOICES, (3 + 2) + (3 + 3)),
+        ("hf", LONG_CHOICES, 3 + 1 + 2),  # the context once, and no choice's last token
         ("vllm", LONG_CHOICES, (3 + 2) + (3 + 3)),
-        ("hf", CONTEXT_EACH, (2 + 1) + (3 + 2)),
+        ("hf", CONTEXT_EACH, (2 + 0) + (3 + 1)),
         ("vllm", [*ONE_TOKEN, *CONTEXT_EACH], (3 * BLOCK + 2) + 3 + (2 + 1) + (3 + 2)),
     ],
 )

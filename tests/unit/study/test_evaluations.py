@@ -165,9 +165,13 @@ def test_a_job_asks_each_part_once_and_each_set_its_own(config: dict[str, Any]) 
     settings = evaluations.job_settings(study, "base", sets)
     quiz = [f"quiz_{code}" for code in ("en", "vi", "zh")]
     texts = [f"perplexity_{code}" for code in ("en", "zh", "vi")]
-    assert {name: one["asked"] for name, one in settings["mask_sets"].items()} == {
-        ORIGINAL: [*quiz, "open", *texts], "lape": [*quiz, "open"], POINT: quiz, "dispersion-x0.5": quiz,
-    }  # fmt: skip
+    asked = {"quiz": quiz, "open": ["open"], PERPLEXITY: texts}
+    assert {name: one["parts"] for name, one in settings["mask_sets"].items()} == {
+        ORIGINAL: asked,
+        "lape": {part: asked[part] for part in ("quiz", "open")},
+        POINT: {"quiz": quiz},
+        "dispersion-x0.5": {"quiz": quiz},
+    }
     neurons = {name: one["neurons"] for name, one in settings["mask_sets"].items()}
     assert neurons == {ORIGINAL: "", "lape": "lape", POINT: POINT, "dispersion-x0.5": "dispersion"}
     assert settings["mask_sets"]["dispersion-x0.5"]["intervention"] == {"scale": 0.5}

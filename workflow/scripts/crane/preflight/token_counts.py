@@ -1,7 +1,8 @@
 """Tokens that a study reads: counted in files that exist, estimated for those that do not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from crane.artefacts import read_table
 from crane.preflight.assumptions import Assumptions
@@ -49,17 +50,15 @@ def question_count(study: Study, name: str) -> int:
 def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) -> float:
     """Return the tokens computed for all questions of a benchmark under one mask.
 
-    Choices share the question's context; vLLM takes the solved examples from the prefix cache, `hf` computes them.
+    vLLM takes the solved examples of questions with single-token choices from its prefix cache; `hf` computes them, but
+    every context once for all its choices.
     """
     cached = study.config["engine"] == "vllm"
     path = Path(f"{study.results}/prompts/{model}/{name}.parquet")
     if path.exists():
         prompts = read_table(path, ["contexts", "choices"])
-        contexts, tokens = [], 0
-        for question, choices in zip(prompts["contexts"], prompts["choices"], strict=True):
-            contexts += [context.tolist() for context in question]
-            tokens += sum(len(choice) - 1 for choice in choices)
-        return float(tokens + (computed_tokens(contexts) if cached else sum(map(len, contexts))))
+        count = _sent_to_vllm if cached else _computed_by_hf
+        return float(count(list(zip(prompts["contexts"], prompts["choices"], strict=True))))
     benchmark = study.config["benchmarks"][name]
     if name in study.inputs.continuations():
         each = benchmark["context_tokens"] + CHOICES * benchmark["continuation_tokens"]
@@ -67,6 +66,26 @@ def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) 
     fewshot = benchmark["fewshot"]
     each = 1 if cached else 1 + fewshot
     return question_count(study, name) * each * assumed.tokens_per_question
+
+
+def _computed_by_hf(questions: Iterable[tuple[Any, Any]]) -> int:
+    """Count as `crane.evaluation.hf_scoring`: contexts once, choices without their last token."""
+    return sum(
+        sum(map(len, contexts)) + sum(len(choice) - 1 for choice in choices)
+        for contexts, choices in questions
+    )
+
+
+def _sent_to_vllm(questions: Iterable[tuple[Any, Any]]) -> int:
+    """Count as `crane.evaluation.vllm`: a prompt per longer choice, which vLLM computes without its prefix cache."""
+    shared, tokens = [], 0
+    for contexts, choices in questions:
+        if len(contexts) == 1 and all(len(choice) == 1 for choice in choices):
+            shared.append(contexts[0].tolist())
+        else:
+            each = contexts if len(contexts) == len(choices) else [contexts[0]] * len(choices)
+            tokens += sum(map(len, each)) + sum(map(len, choices))
+    return tokens + computed_tokens(shared)
 
 
 def computed_tokens(contexts: Sequence[Sequence[int]]) -> int:
