@@ -1,5 +1,6 @@
 """The rules against LXT's own and against relevance that is shared out by hand, and what they leave of the model."""
 
+import json
 import math
 
 import crane.relevance.attribution
@@ -8,6 +9,7 @@ import torch
 from crane.models.architectures import UnsupportedModelError, mlps
 from crane.relevance.attribution import attribution
 from crane.relevance.lrp import RULES, lrp_rules
+from support import stock_lxt
 from support.lxt_patches import lxt_rules
 from support.models import FAMILIES
 from support.relevance import LENGTHS, Captured, close, own_attributes
@@ -317,3 +319,17 @@ def test_rules_within_rules_are_refused_and_the_outer_ones_survive(llama, make_b
         with pytest.raises(RuntimeError, match="under LRP rules already"), lrp_rules(llama, "attnlrp"):
             pass
         assert torch.equal(attribute(*make_batch([5])), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("family", stock_lxt.FAMILIES)
+def test_relevance_equals_that_recorded_of_stock_lxt(family, dtype):
+    """As LXT installs its rules itself, under the transformers that it was made for."""
+    recorded = json.loads(stock_lxt.RECORDED.read_text())[family]
+    model, ids = stock_lxt.build(family, dtype), torch.tensor(stock_lxt.IDS)
+    with torch.no_grad():
+        logits = model(input_ids=ids).logits.flatten()[: len(recorded["logits"])]
+    assert close(logits.double(), torch.tensor(recorded["logits"], dtype=torch.float64), 1e-6)
+    with attribution(model) as attribute:
+        relevance = attribute(ids, torch.ones_like(ids))[0]
+    assert close(relevance, torch.tensor(recorded["relevance"]), 1e-6)
