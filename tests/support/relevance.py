@@ -1,7 +1,6 @@
 """Values and gradients by hooks of the tests' own, and what the rules replace."""
 
 import torch
-import transformers.models.llama.modeling_llama as modeling_llama
 
 LENGTHS = [9, 2, 5, 12]
 
@@ -34,12 +33,6 @@ class Captured:
         return torch.stack([v.detach() * v.grad for v in self.values], 2)  # [B, T, K, n]
 
 
-def patched_places():
-    """Return everything that LXT replaces for LLaMA."""
-    return {
-        "mlp": modeling_llama.LlamaMLP.__dict__["forward"],
-        "norm": modeling_llama.LlamaRMSNorm.__dict__["forward"],
-        "dropout": torch.nn.Dropout.__dict__["forward"],
-        "attention": modeling_llama.ALL_ATTENTION_FUNCTIONS,
-        "eager": modeling_llama.eager_attention_forward,
-    }
+def own_attributes(model):
+    """Return what the rules may set on a model's modules: a forward pass and a configuration of their own."""
+    return [{name: vars(m).get(name) for name in ("forward", "config")} for m in model.modules()]

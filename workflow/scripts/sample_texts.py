@@ -1,31 +1,29 @@
 """Sample texts of one language, cut into samples of tokens for one model."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from crane.artefacts import read_metadata, read_table, write_table
 from crane.corpora.chunks import draw_chunks
-from crane.corpora.documents import CorpusError, read_documents
-from crane.models.loading import context_limit, load_tokenizer
+from crane.corpora.documents import read_documents
+from crane.models.folders import check_positions, read_config
+from crane.models.loading import load_tokenizer
 from joblog import job_log, provenance
 
 
 def main(snakemake: Any) -> None:
     """Run the rule `sample_corpus`, `sample_held_out` or `sample_passages`."""
     wanted, files = snakemake.params.wanted, snakemake.params.files
-    limit = context_limit(snakemake.input.model)
-    if limit is not None and wanted["tokens"] > limit:
-        raise CorpusError(
-            f"samples of {wanted['tokens']} tokens ({wanted['key']}): model {snakemake.wildcards.model!r} has "
-            f"positions for {limit}; lower it"
-        )
+    model = snakemake.input.model
+    check_positions(read_config(Path(model)), snakemake.wildcards.model, wanted["tokens"], wanted["key"])
     used: set[str] = set()
     for path in snakemake.input.get("used", []):
         used |= {digest for row in read_table(path, ["documents"])["documents"] for digest in row}
     chunks = draw_chunks(
         partial(read_documents, files, snakemake.params.column),
-        load_tokenizer(snakemake.input.model),
+        load_tokenizer(model),
         mode=wanted["sample"],
         tokens=wanted["tokens"],
         count=wanted["count"],

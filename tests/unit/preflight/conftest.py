@@ -24,6 +24,7 @@ def local(tmp_path: Path, model_folder: Path, demo_config: dict[str, Any]) -> di
         for name in (f"{language}.txt", f"{language}.jsonl"):
             (tmp_path / name).write_text("text\n", encoding="utf-8")
     files = {language: str(tmp_path / f"{language}.txt") for language in config["languages"]}
+    config["perplexity"]["max_tokens"] = 96  # the positions of the model
     config["corpora"] |= {"source": "local", "files": files, "column": "text"}
     config["open_questions"] |= {"source": "local", "files": copy.deepcopy(files)}
     for benchmark in config["benchmarks"].values():

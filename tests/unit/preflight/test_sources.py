@@ -41,6 +41,20 @@ def test_a_model_of_another_shape_fails(local: dict[str, Any]) -> None:
     assert "has 3 layers of 48 neurons" in _failed(local)["models.base"]
 
 
+@pytest.mark.parametrize("section", ["corpora", "perplexity"])
+def test_samples_beyond_a_models_positions_fail(local: dict[str, Any], section: str) -> None:
+    local.setdefault(
+        "perplexity", {"documents": 5, "max_tokens": 20, "mask_sets": ["crane"], "transfer": False}
+    )
+    local[section]["max_tokens"] = 97
+    failed = _failed(local)
+    assert set(failed) == {"models.base"}  # the other model reads no texts
+    wanted = f"samples of 97 tokens ({section}.max_tokens): model 'base' has positions for 96; lower it"
+    assert failed["models.base"] == wanted
+    local[section]["max_tokens"] = 96
+    assert _failed(local) == {}
+
+
 def test_a_model_whose_configuration_is_damaged_fails(
     local: dict[str, Any], model_folder: Path, tmp_path: Path
 ) -> None:

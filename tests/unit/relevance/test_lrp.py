@@ -1,15 +1,41 @@
-"""The rules against relevance that is shared out by hand, and what they leave of the classes that they patch."""
+"""The rules against LXT's own and against relevance that is shared out by hand, and what they leave of the model."""
 
+import json
 import math
-import sys
 
+import crane.relevance.attribution
 import pytest
 import torch
-import transformers.models.llama.modeling_llama as modeling_llama
 from crane.models.architectures import UnsupportedModelError, mlps
 from crane.relevance.attribution import attribution
 from crane.relevance.lrp import RULES, lrp_rules
-from support.relevance import LENGTHS, Captured, close, patched_places
+from support import stock_lxt
+from support.lxt_patches import lxt_rules
+from support.models import FAMILIES
+from support.relevance import LENGTHS, Captured, close, own_attributes
+
+
+@pytest.mark.parametrize(
+    ("rules", "dtype", "tolerance"),
+    [
+        # LXT's RMSNorm computes in float32 even here; nothing else differs.
+        ("attnlrp", torch.float64, 2e-7),
+        # Here LXT differs from itself in float64 by up to 1e-6.
+        ("attnlrp", torch.float32, 1e-6),
+        ("cp_lrp", torch.float32, 1e-6),
+    ],
+)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_relevance_equals_that_under_lxts_patches(
+    make_model, make_batch, monkeypatch, family, rules, dtype, tolerance
+):
+    model = make_model(family).to(dtype)
+    found = []
+    for installed in (lrp_rules, lxt_rules):
+        monkeypatch.setattr(crane.relevance.attribution, "lrp_rules", installed)
+        with attribution(model, rules=rules) as attribute:
+            found.append(attribute(*make_batch(LENGTHS)))
+    assert close(*found, tolerance)
 
 
 def test_gate_and_up_carry_half_of_the_intermediate_each(any_model, make_batch):
@@ -118,30 +144,33 @@ def attention_by_hand(query, key, value, cap, scaling, given):
 
 @pytest.mark.parametrize("cap", [None, 2.0])
 def test_attention_equals_the_rules_written_by_hand(make_model, cap):
-    model = make_model("gemma2", attn_logit_softcapping=cap)
+    model = make_model("gemma2", attn_logit_softcapping=cap, sliding_window=None).double()
+    attention = model.model.layers[0].self_attn
+    torch.nn.init.eye_(attention.o_proj.weight)
     generator = torch.Generator().manual_seed(0)
-    query, key, value, given = (
-        torch.randn(1, heads, 6, 8, generator=generator, dtype=torch.float64) for heads in (4, 2, 2, 4)
-    )
+    hidden, given = (torch.randn(1, 6, 32, generator=generator, dtype=torch.float64) for _ in range(2))
     mask = torch.full((6, 6), -torch.inf, dtype=torch.float64).triu(1)[None, None]
-    inputs = [x.requires_grad_() for x in (query * 3, key, value)]
+    unrotated = torch.ones(1, 6, 8, dtype=torch.float64), torch.zeros(1, 6, 8, dtype=torch.float64)
+    captured = [
+        Captured([projection], "output")
+        for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+    ]
     with lrp_rules(model, "attnlrp"):
-        attend = sys.modules[type(model).__module__].eager_attention_forward
-        output, _ = attend(model.model.layers[0].self_attn, *inputs, mask, scaling=0.5, softcap=cap)
-    output.backward((given / output.transpose(1, 2)).transpose(1, 2))  # relevance `given` at the output
-    found = [x.detach() * x.grad for x in inputs]
-    wanted = [torch.zeros_like(x) for x in inputs]
+        output, _ = attention(hidden, position_embeddings=unrotated, attention_mask=mask)
+    output.backward(given / output)  # relevance `given` at the output
+    heads = [
+        (one.values[0].detach()[0].unflatten(1, (-1, 8)), one.products()[0, :, 0].unflatten(1, (-1, 8)))
+        for one in captured
+    ]
+    wanted = [torch.zeros_like(found) for _, found in heads]
     for head in range(4):  # two query heads share a key and a value
-        own = [x.detach()[0, at] for x, at in zip(inputs, (head, head // 2, head // 2), strict=True)]
-        for total, at, part in zip(
-            wanted,
-            (head, head // 2, head // 2),
-            attention_by_hand(*own, cap, 0.5, given[0, head]),
-            strict=True,
-        ):
-            total[0, at] += part
+        places = (head, head // 2, head // 2)
+        own = [values[:, at] for (values, _), at in zip(heads, places, strict=True)]
+        shares = attention_by_hand(*own, cap, attention.scaling, given[0].unflatten(1, (4, 8))[:, head])
+        for total, at, part in zip(wanted, places, shares, strict=True):
+            total[:, at] += part
     # The softmax here is float32, as in transformers.
-    assert all(close(one, two, 1e-4) for one, two in zip(found, wanted, strict=True))
+    assert all(close(found, two, 1e-4) for (_, found), two in zip(heads, wanted, strict=True))
 
 
 @pytest.mark.parametrize("rules", RULES)
@@ -156,7 +185,7 @@ def test_capped_attention_predicts_as_before_whatever_is_padded(make_model, make
         for layer in model.model.layers:
             layer.self_attn.attn_logit_softcapping = None
         uncapped = model(input_ids=ids, attention_mask=mask).logits[mask.bool()]
-    assert close(patched, plain)
+    assert torch.equal(patched, plain)
     assert not close(uncapped, plain, 0.1)
 
 
@@ -187,14 +216,15 @@ def test_attention_that_leaves_out_soft_capping_is_refused(make_model, make_batc
         assert attribute(*make_batch([5])).shape == (1, 3, 48)
 
 
-def test_the_patched_model_predicts_what_the_plain_one_does(any_model, make_batch):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_no_rule_changes_a_bit_of_the_logits(any_model, make_batch, dtype):
+    any_model.to(dtype)
     ids, mask = make_batch(LENGTHS)
     with torch.no_grad():
-        plain = any_model(input_ids=ids, attention_mask=mask).logits[mask.bool()]
+        plain = any_model(input_ids=ids, attention_mask=mask).logits
         for rules in RULES:
             with lrp_rules(any_model, rules):
-                patched = any_model(input_ids=ids, attention_mask=mask).logits[mask.bool()]
-            assert close(patched, plain), rules
+                assert torch.equal(any_model(input_ids=ids, attention_mask=mask).logits, plain), rules
 
 
 def test_the_rule_sets_differ(llama, make_batch):
@@ -229,52 +259,77 @@ def test_relevance_is_conserved_between_the_sites(llama, make_batch, rules):
     assert close(totals["intermediate"], totals["residual_write"])
 
 
-@pytest.mark.parametrize("rules", ["attnlrp", "cp_lrp"])
-def test_every_familys_classes_are_restored(any_model, rules):
-    modeling = sys.modules[type(any_model).__module__]
-
-    def state():
-        classes = [value for value in vars(modeling).values() if isinstance(value, type)]
-        return [dict(vars(one)) for one in (*classes, torch.nn.LayerNorm, torch.nn.Dropout)] + [
-            modeling.ALL_ATTENTION_FUNCTIONS,
-            modeling.eager_attention_forward,
-        ]
-
-    before = state()
-    with lrp_rules(any_model, rules):
-        assert state() != before
-    assert state() == before
+def test_models_of_one_family_are_independent(make_model, make_batch):
+    """Rules of one model neither change another model of its family nor end with another's."""
+    ids, mask = make_batch(LENGTHS)
+    first, second = make_model("llama"), make_model("llama", seed=1)
+    alone = {}
+    for name, model, rules in (("first", first, "attnlrp"), ("second", second, "cp_lrp")):
+        with attribution(model, rules=rules) as attribute:
+            alone[name] = attribute(ids, mask)
+    with attribution(second, rules="input_x_gradient") as attribute:
+        plain = attribute(ids, mask)
+    with attribution(first) as one:
+        with attribution(second, rules="input_x_gradient") as attribute:
+            assert torch.equal(attribute(ids, mask), plain)
+        with attribution(second, rules="cp_lrp") as two:
+            found = {"first": one(ids, mask), "second": two(ids, mask)}
+        again = one(ids, mask)
+    assert torch.equal(again, found["first"])
+    assert all(torch.equal(found[name], alone[name]) for name in alone)
 
 
 @pytest.mark.parametrize("rules", ["attnlrp", "cp_lrp"])
 @pytest.mark.parametrize("fails", [False, True])
-def test_classes_are_restored(llama, make_batch, rules, fails):
-    before = patched_places()
-    classes = {
-        c: set(vars(c)) for c in (modeling_llama.LlamaMLP, modeling_llama.LlamaRMSNorm, torch.nn.Dropout)
-    }
-    modules = {name: sys.modules.get(name) for name in ("lxt.efficient", "lxt.efficient.models")}
+def test_the_modules_are_restored(any_model, rules, fails):
+    before = own_attributes(any_model)
+    hooks = [len(m._forward_hooks) for m in any_model.modules()]
     try:
-        with attribution(llama, rules=rules) as attribute:
-            inside = patched_places()
-            assert all(inside[name] is not before[name] for name in before)
-            attribute(*make_batch([4]))
+        with lrp_rules(any_model, rules):
+            assert own_attributes(any_model) != before
             if fails:
                 raise KeyboardInterrupt
     except KeyboardInterrupt:
         assert fails
-    after = patched_places()
-    assert all(after[name] is before[name] for name in before)
-    assert {c: set(vars(c)) for c in classes} == classes
-    assert {name: sys.modules.get(name) for name in modules} == modules
-    assert not any(m in sys.modules and not hasattr(sys.modules[m], "__file__") for m in modules)
+    assert own_attributes(any_model) == before
+    assert [len(m._forward_hooks) for m in any_model.modules()] == hooks
+    with lrp_rules(any_model, rules):  # and may be entered again
+        pass
 
 
-def test_rules_within_rules_are_refused_and_the_outer_ones_survive(llama):
-    before = patched_places()
-    with lrp_rules(llama, "attnlrp"):
-        inside = patched_places()
-        with pytest.raises(UnsupportedModelError, match="could not patch"), lrp_rules(llama, "attnlrp"):
+def test_a_forward_of_the_modules_own_is_used_and_restored(llama, make_batch):
+    """Libraries that move weights (accelerate) put a forward pass on the instance."""
+    norm = llama.model.norm
+    calls, original = [], norm.forward
+
+    def counting(x):
+        calls.append(x.shape)
+        return original(x)
+
+    norm.forward = counting
+    with attribution(llama) as attribute:
+        attribute(*make_batch([5]))
+    assert len(calls) == 1
+    assert vars(norm)["forward"] is counting
+
+
+def test_rules_within_rules_are_refused_and_the_outer_ones_survive(llama, make_batch):
+    with attribution(llama) as attribute:
+        before = attribute(*make_batch([5]))
+        with pytest.raises(RuntimeError, match="under LRP rules already"), lrp_rules(llama, "attnlrp"):
             pass
-        assert patched_places() == inside
-    assert patched_places() == before
+        assert torch.equal(attribute(*make_batch([5])), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("family", stock_lxt.FAMILIES)
+def test_relevance_equals_that_recorded_of_stock_lxt(family, dtype):
+    """As LXT installs its rules itself, under the transformers that it was made for."""
+    recorded = json.loads(stock_lxt.RECORDED.read_text())[family]
+    model, ids = stock_lxt.build(family, dtype), torch.tensor(stock_lxt.IDS)
+    with torch.no_grad():
+        logits = model(input_ids=ids).logits.flatten()[: len(recorded["logits"])]
+    assert close(logits.double(), torch.tensor(recorded["logits"], dtype=torch.float64), 1e-6)
+    with attribution(model) as attribute:
+        relevance = attribute(ids, torch.ones_like(ids))[0]
+    assert close(relevance, torch.tensor(recorded["relevance"]), 1e-6)

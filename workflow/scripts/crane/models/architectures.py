@@ -1,10 +1,11 @@
-"""Where the MLP neurons of each model family are; no other module knows module names.
+"""Where the neurons, norms and projections of each model family are; no other module knows module names.
 
 A neuron (method: site `intermediate`) is one coordinate of the input of the MLP's second linear layer; in a
 gated MLP that is act(gate) * up. At site `residual_write` it is one coordinate of that layer's output.
 """
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from crane.errors import CraneError
 
 Site = Literal["intermediate", "residual_write"]
 SITES: tuple[Site, ...] = ("intermediate", "residual_write")
+NormKind = Literal["rms", "rms_offset", "layer"]
+"""x / rms(x) times the weight, times 1 + weight (Gemma), or LayerNorm."""
 
 
 class Family(NamedTuple):
@@ -26,6 +29,10 @@ class Family(NamedTuple):
     gate: str | None
     """The gate projection, or None for an MLP without a gate."""
     up: str
+    norm: NormKind = "rms"
+    attention: str = "self_attn"
+    query_key_value: tuple[str, ...] = ("q_proj", "k_proj", "v_proj")
+    """The attention's projections: three, or one whose output is [query; key; value]."""
     text: str | None = None
     """Attribute of the text decoder within a multimodal base model."""
     attention_cap: str | None = None
@@ -35,18 +42,23 @@ class Family(NamedTuple):
 
 
 _GATED = Family(mlp="mlp", down="down_proj", activation="act_fn", gate="gate_proj", up="up_proj")
+_GEMMA = _GATED._replace(norm="rms_offset")
 FAMILIES: dict[str, Family] = {
     "llama": _GATED,
     "mistral": _GATED,
     "qwen2": _GATED,
     "qwen3": _GATED,
-    "gemma": _GATED,
-    "gemma2": _GATED._replace(attention_cap="attn_logit_softcapping", logit_cap="final_logit_softcapping"),
+    "gemma": _GEMMA,
+    "gemma2": _GEMMA._replace(attention_cap="attn_logit_softcapping", logit_cap="final_logit_softcapping"),
     # transformers applies Gemma 3's caps (null in the published models) to the logits of the text model alone.
-    "gemma3_text": _GATED._replace(logit_cap="final_logit_softcapping"),
-    "gemma3": _GATED._replace(text="language_model"),
-    "gpt2": Family(mlp="mlp", down="c_proj", activation="act", gate=None, up="c_fc"),
-}
+    "gemma3_text": _GEMMA._replace(logit_cap="final_logit_softcapping"),
+    "gemma3": _GEMMA._replace(text="language_model"),
+    "gpt2": Family(
+        mlp="mlp", down="c_proj", activation="act", gate=None, up="c_fc",
+        norm="layer", attention="attn", query_key_value=("c_attn",),
+    ),
+}  # fmt: skip
+_ATTENTIONS = {"full_attention", "sliding_attention"}
 _LAYER_LISTS = ("layers", "h")
 
 
@@ -66,18 +78,53 @@ class MLP(NamedTuple):
     up: nn.Module
 
 
+class Attention(NamedTuple):
+    """The attention of one decoder layer."""
+
+    module: nn.Module
+    projections: tuple[nn.Module, ...]
+    """Of query, key and value; or one for all three."""
+
+
+class Norm(NamedTuple):
+    """A normalisation y = (x - mean, in a LayerNorm) * factor / sigma (+ bias)."""
+
+    module: nn.Module
+    kind: NormKind
+    epsilon: float
+
+    def factor(self) -> Tensor:
+        """Return what the normalised values are multiplied by, of the weight's shape and dtype."""
+        weight = cast(Tensor, self.module.weight)
+        return weight + 1 if self.kind == "rms_offset" else weight
+
+
 def family_of(config: Any) -> Family:
     """Return the family of a model's configuration.
 
     Raises:
-        UnsupportedModelError: it is not in `FAMILIES`.
+        UnsupportedModelError: it is not in `FAMILIES`, or the model's attention is not causal softmax attention.
     """
     kind = config.model_type
     if kind not in FAMILIES:
         raise UnsupportedModelError(
             f"model type {kind!r} is not supported; supported: {', '.join(sorted(FAMILIES))}"
         )
+    text = config.get_text_config()
+    if getattr(text, "use_bidirectional_attention", None):
+        raise UnsupportedModelError(
+            f"this {kind!r} has bidirectional attention, so that it does not predict the next token"
+        )
+    if others := set(getattr(text, "layer_types", None) or ()) - _ATTENTIONS:
+        raise UnsupportedModelError(
+            f"this {kind!r} has layers of {', '.join(sorted(others))}; relevance needs full or sliding attention"
+        )
     return FAMILIES[kind]
+
+
+def positions(config: Any) -> int | None:
+    """Return the number of positions that a model's configuration provides for, or None if it has no limit."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def attention_cap(config: Any) -> float | None:
@@ -90,6 +137,17 @@ def logit_cap(config: Any) -> float | None:
     """Return the soft-cap of a model's logits, or None; raises as `family_of`."""
     name = family_of(config).logit_cap
     return getattr(config, name) if name else None
+
+
+def decoder(model: Any) -> nn.Module:
+    """Return the text decoder of a model; raises as `family_of`."""
+    text = family_of(model.config).text
+    return model.base_model if text is None else getattr(model.base_model, text)
+
+
+def _layers(model: Any) -> Iterable[nn.Module]:
+    below = decoder(model)
+    return next(getattr(below, name) for name in _LAYER_LISTS if hasattr(below, name))
 
 
 def mlps(model: Any) -> list[MLP]:
@@ -105,12 +163,8 @@ def mlps(model: Any) -> list[MLP]:
             f"{attention!r} attention does not soft-cap the scores of {model.config.model_type!r}, so that it computes "
             "another model; load it with attn_implementation='eager'"
         )
-    decoder = model.base_model
-    if family.text is not None:
-        decoder = getattr(decoder, family.text)
-    layers = next(getattr(decoder, name) for name in _LAYER_LISTS if hasattr(decoder, name))
     blocks = []
-    for layer in layers:
+    for layer in _layers(model):
         mlp = getattr(layer, family.mlp)
         blocks.append(
             MLP(
@@ -123,6 +177,36 @@ def mlps(model: Any) -> list[MLP]:
             )
         )
     return blocks
+
+
+def attentions(model: Any) -> list[Attention]:
+    """Return the attentions of a model in layer order; raises as `family_of`."""
+    family = family_of(model.config)
+    found = []
+    for layer in _layers(model):
+        module = getattr(layer, family.attention)
+        found.append(Attention(module, tuple(getattr(module, name) for name in family.query_key_value)))
+    return found
+
+
+def query_key_value_columns(model: Any) -> Tensor:
+    """Return what each output of a model's joint projection belongs to, int64: 0 query, 1 key, 2 value."""
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads
+    shared = getattr(config, "num_key_value_heads", None) or heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return torch.tensor([0, 1, 2]).repeat_interleave(torch.tensor([heads, shared, shared]) * size)
+
+
+def norms(model: Any) -> list[Norm]:
+    """Return all normalisations of a model's text decoder, wherever they are; raises as `family_of`."""
+    kind = family_of(model.config).norm
+    found = []
+    for module in decoder(model).modules():
+        if type(module).__name__.endswith("Norm"):
+            epsilon = module.eps if hasattr(module, "eps") else module.variance_epsilon
+            found.append(Norm(module, kind, cast(float, epsilon)))
+    return found
 
 
 def _down_weight(down: nn.Module) -> Tensor:

@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 from crane.artefacts import atomic_folder, read_json, sha256, write_json
 from crane.errors import CraneError
-from crane.models.architectures import family_of
+from crane.models.architectures import family_of, positions
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
@@ -27,19 +27,48 @@ def check_tokenizer(folder: Path) -> None:
         raise ModelError(f"{folder}: no tokenizer ({', '.join(TOKENIZERS)}); save it beside the weights")
 
 
-def check_config(folder: Path, name: str, layers: int, intermediate_size: int) -> None:
-    """Compare a folder's config.json with what the study says of the model.
+def read_config(folder: Path) -> Any:
+    """Return the configuration of a model folder.
+
+    Raises:
+        ModelError: config.json cannot be read.
+    """
+    try:
+        return AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: no readable config.json ({error})") from error
+
+
+def check_config(folder: Path, name: str, layers: int, intermediate_size: int) -> Any:
+    """Compare a folder's config.json with what the study says of the model, and return it.
 
     Raises:
         ModelError: they differ, says what to write; or config.json cannot be read.
         UnsupportedModelError: the model's family is unknown.
     """
-    try:
-        config = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: no readable config.json ({error})") from error
+    config = read_config(folder)
     family_of(config)
     check_shape(config, name, layers, intermediate_size)
+    return config
+
+
+def check_positions(config: Any, name: str, tokens: int, key: str) -> None:
+    """Compare the length of samples with the positions of a model that is to read them.
+
+    Args:
+        config: the model's configuration.
+        name: of the model in the study.
+        tokens: length of the samples.
+        key: the setting that determines it.
+
+    Raises:
+        ModelError: the model has fewer positions.
+    """
+    limit = positions(config)
+    if limit is not None and tokens > limit:
+        raise ModelError(
+            f"samples of {tokens} tokens ({key}): model {name!r} has positions for {limit}; lower it"
+        )
 
 
 def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> None:
@@ -60,8 +89,8 @@ def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> 
         )
 
 
-def check_folder(source: Path, name: str, layers: int, intermediate_size: int) -> None:
-    """Check that a folder holds a whole model of the shape that the study says.
+def check_folder(source: Path, name: str, layers: int, intermediate_size: int) -> Any:
+    """Check that a folder holds a whole model of the shape that the study says, and return its configuration.
 
     Raises:
         ModelError: the folder is missing, has no readable config.json, no weights or tokenizer, or the model has
@@ -75,7 +104,7 @@ def check_folder(source: Path, name: str, layers: int, intermediate_size: int) -
     if not any(list(source.glob(pattern)) for pattern in WEIGHTS):
         raise ModelError(f"{source}: no weights ({' or '.join(WEIGHTS)})")
     check_tokenizer(source)
-    check_config(source, name, layers, intermediate_size)
+    return check_config(source, name, layers, intermediate_size)
 
 
 def link_folder(source: Path, target: Path, name: str, layers: int, intermediate_size: int) -> dict[str, Any]:

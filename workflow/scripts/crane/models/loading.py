@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from crane.models.architectures import UnsupportedModelError, attention_cap
+from crane.models.architectures import UnsupportedModelError, attention_cap, positions
 from crane.models.folders import ModelError, check_tokenizer
 
 
@@ -78,5 +78,4 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
 
 def context_limit(folder: str | Path) -> int | None:
     """Return the context length of a folder's model in tokens, or None if it has no limit."""
-    config = AutoConfig.from_pretrained(folder).get_text_config()
-    return getattr(config, "max_position_embeddings", None)
+    return positions(AutoConfig.from_pretrained(folder))

@@ -32,12 +32,14 @@ def _models(study: Study) -> Iterator[Named]:
 
 def _local_model(study: Study, name: str) -> str:
     # Imported here, because only a local model needs transformers, whose import takes seconds.
-    from crane.models.folders import check_folder
+    from crane.models.folders import check_folder, check_positions
     from crane.models.gguf_files import check_gguf
 
     settings = study.config["models"][name]
     check = check_gguf if settings["path"].endswith(".gguf") else check_folder
-    check(Path(settings["path"]), name, settings["layers"], settings["intermediate_size"])
+    config = check(Path(settings["path"]), name, settings["layers"], settings["intermediate_size"])
+    for sample in study.samples(name):
+        check_positions(config, name, sample["tokens"], sample["key"])
     return settings["path"]
 
 

@@ -9,77 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from crane.errors import CraneError
-from crane.models.architectures import MLP, SITES, Site, logit_cap, mlps, width
-from crane.relevance.lrp import Rules, lrp_rules, soft_cap
+from crane.models.architectures import MLP, SITES, Site, mlps, positions, width
+from crane.relevance.lrp import Rules, lrp_rules
+from crane.relevance.objectives import OBJECTIVES, Head, Objective
 
-Objective = Literal[
-    "next_token_logit", "next_token_logprob", "last_token_max_logit", "next_token_logit_plus_last_max"
-]
 Aggregate = Literal["sum", "mean", "sum_abs", "max_abs"]
 
 
 class RelevanceError(CraneError, RuntimeError):
     """The relevance of a model is invalid: NaN, infinity, or a failed self-test."""
-
-
-# Objectives -------------------------------------------------------------------------------------------
-
-
-class _Head:
-    """The map from the last hidden states to the logits."""
-
-    def __init__(self, model: Any, rules: Rules) -> None:
-        self._projection = model.get_output_embeddings()
-        self._cap = logit_cap(model.config)
-        self._rules = rules
-
-    def _capped(self, logits: Tensor) -> Tensor:
-        return logits if self._cap is None else soft_cap(logits, self._cap, self._rules)
-
-    def selected(self, hidden: Tensor, tokens: Tensor) -> Tensor:
-        """Return the logits `[B, T]` of one token per position without computing the other logits."""
-        weight, bias = self._projection.weight, getattr(self._projection, "bias", None)
-        logits = (hidden.float() * weight[tokens].float()).sum(-1)
-        if bias is not None:
-            logits = logits + bias[tokens]
-        return self._capped(logits)
-
-    def all(self, hidden: Tensor) -> Tensor:
-        """Return all logits, float32 `[..., V]`."""
-        return self._capped(self._projection(hidden).float())
-
-
-def _mean_over_positions(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of `values` `[B, T-1]` over the positions whose next token is real -> `[B]`."""
-    real = mask[:, 1:]
-    return (values * real).sum(1) / real.sum(1)
-
-
-def _next_token_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
-    return _mean_over_positions(head.selected(hidden[:, :-1], ids[:, 1:]), mask)
-
-
-def _next_token_logprob(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
-    logprobs = head.all(hidden[:, :-1]).log_softmax(-1)
-    return _mean_over_positions(logprobs.gather(2, ids[:, 1:, None]).squeeze(2), mask)
-
-
-def _last_max_logit(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
-    last = mask.sum(1) - 1
-    row = torch.arange(len(ids), device=ids.device)
-    return head.all(hidden[row, last]).amax(-1)
-
-
-def _logit_plus_last_max(hidden: Tensor, ids: Tensor, mask: Tensor, head: _Head) -> Tensor:
-    return _next_token_logit(hidden, ids, mask, head) + _last_max_logit(hidden, ids, mask, head)
-
-
-OBJECTIVES: dict[Objective, Callable[..., Tensor]] = {
-    "next_token_logit": _next_token_logit,
-    "next_token_logprob": _next_token_logprob,
-    "last_token_max_logit": _last_max_logit,
-    "next_token_logit_plus_last_max": _logit_plus_last_max,
-}
 
 
 # Aggregation over tokens ------------------------------------------------------------------------------
@@ -128,7 +66,7 @@ class Attribution:
         self._reduce = AGGREGATES[aggregate]
         self._skip_first = skip_first
         self._mlps = mlps(model)
-        self._head = _Head(model, rules)
+        self._head = Head(model, rules)
         self._mask: Tensor | None = None
         self._counted: Tensor | None = None
         self._relevance: list[Tensor | None] = [None] * len(self._mlps)
@@ -150,25 +88,22 @@ class Attribution:
 
         Args:
             input_ids: int64 `[B, T]`, padded on the right.
-            attention_mask: `[B, T]`, 1 for real tokens; every row has at least two.
+            attention_mask: `[B, T]`, 1 for real tokens; every row has at least two. On the host it costs a GPU no
+                synchronisation.
 
         Raises:
             RelevanceError: a value is NaN or infinite.
-            ValueError: a sample has fewer than two tokens, or padding is not on the right.
+            ValueError: a sample has fewer than two tokens, or padding is not on the right; or T exceeds the positions
+                of the model.
         """
-        mask = attention_mask.bool()
-        if mask.sum(1).min() < 2:
-            raise ValueError(
-                "a sample needs at least 2 tokens: the objective predicts token t+1 from token t"
-            )
-        if (mask[:, 1:] & ~mask[:, :-1]).any():
-            raise ValueError("padding must be on the right")
+        lengths = self._lengths(input_ids, attention_mask)
+        mask = torch.arange(input_ids.shape[1]) < lengths[:, None]
         counted = mask.clone()
         if self._skip_first:
             counted[:, 0] = False
-        self._mask, self._counted = mask, counted
+        self._mask, self._counted = mask.to(input_ids.device), counted.to(input_ids.device)
         with torch.enable_grad():
-            self.objective(input_ids, mask).sum().backward()
+            self._value(input_ids, lengths).sum().backward()
         relevance = torch.stack([r for r in self._relevance if r is not None], 1)
         self._relevance = [None] * len(self._mlps)
         self._mask = self._counted = None
@@ -179,18 +114,33 @@ class Attribution:
             raise RelevanceError(
                 f"relevance is NaN or infinite in layers {layers}; use bfloat16 or float32 (float16 underflows)"
             )
-        self.tokens += int(mask.sum())
+        self.tokens += int(lengths.sum())
         self.counted += int(counted.sum())
         return relevance
 
-    def objective(self, input_ids: Tensor, mask: Tensor) -> Tensor:
-        """Return the objective f(x) of each sample, float32 `[B]`."""
-        # Without padding no mask is passed, so that attention takes its fast causal path.
-        padded = None if bool(mask.all()) else mask.long()
-        hidden = self.model.base_model(
-            input_ids=input_ids, attention_mask=padded, use_cache=False
-        ).last_hidden_state
-        return self._objective(hidden, input_ids, mask, self._head)
+    def objective(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return the objective f(x) of each sample, float32 `[B]`; arguments and `ValueError` as of a call."""
+        return self._value(input_ids, self._lengths(input_ids, attention_mask))
+
+    def _lengths(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Check a batch and return the lengths of its samples, int64 `[B]`, on the host."""
+        limit, mask = positions(self.model.config), attention_mask.bool().cpu()
+        if limit is not None and input_ids.shape[1] > limit:
+            raise ValueError(f"samples of {input_ids.shape[1]} tokens: the model has positions for {limit}")
+        lengths = mask.sum(1)
+        if lengths.min() < 2:
+            raise ValueError(
+                "a sample needs at least 2 tokens: the objective predicts token t+1 from token t"
+            )
+        if (mask[:, 1:] & ~mask[:, :-1]).any():
+            raise ValueError("padding must be on the right")
+        return lengths
+
+    def _value(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
+        # Attention is causal and padding on the right, so no real token sees it. With a mask, attention would leave its
+        # fast causal path, and rows without a visible token would be NaN under sliding windows.
+        hidden = self.model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
+        return self._objective(hidden, input_ids, lengths, self._head)
 
     # Hooks ------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ class Batch(NamedTuple):
     input_ids: Tensor
     """int64 `[B, T]`"""
     attention_mask: Tensor
-    """int64 `[B, T]`, 1 for real tokens."""
+    """int64 `[B, T]`, 1 for real tokens; on the host."""
 
 
 def batches(samples: Sequence[Tensor], batch_size: int, device: Any) -> Iterator[Batch]:
@@ -28,7 +28,7 @@ def batches(samples: Sequence[Tensor], batch_size: int, device: Any) -> Iterator
     for start in range(0, len(order), batch_size):
         chosen = [samples[i] for i in order[start : start + batch_size]]
         mask = pad_sequence([torch.ones_like(s) for s in chosen], batch_first=True)
-        yield Batch(pad_sequence(chosen, batch_first=True).to(device), mask.to(device))
+        yield Batch(pad_sequence(chosen, batch_first=True).to(device), mask)
 
 
 def collect(attribute: Attribution, samples: Sequence[Tensor], batch_size: int) -> Statistics:

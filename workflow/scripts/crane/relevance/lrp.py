@@ -1,84 +1,143 @@
-"""LRP rule sets from LXT (Achtibat et al. 2024; efficient form Arras et al. 2025) as context managers.
+"""LRP rule sets (AttnLRP, Achtibat et al. 2024; CP-LRP, Ali et al. 2022) on the modules of one model.
 
-LXT 2.1 implements the rules by replacing methods of transformers' classes for the whole process. This module adds two
-things: it restores everything that was replaced, and it imports LXT's modules without the `__init__` of its packages,
-which fails under transformers 5 (it imports the BERT and torchvision maps, which this project does not use).
+The rules are installed on module instances, so other models of the family are unaffected and may run meanwhile.
+
+| module | AttnLRP | CP-LRP |
+|---|---|---|
+| norm | scale constant | scale constant |
+| activation of an MLP without gate | identity rule | identity rule |
+| gated MLP | identity rule and uniform rule | activated gate constant |
+| outputs of the query, key and value projections | gradient / 4, / 4, / 2 | query and key constant |
+| soft-cap of attention scores | identity rule | |
+
+Both products of the attention follow the uniform rule: each factor receives half, and what reaches the softmax is
+halved between query and key again. From there to the projections everything is linear (rotary embedding, norms of
+query and key with constant scale), so dividing at the projections equals dividing at the attention's inputs.
 """
 
-import importlib
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from functools import partial
 from typing import Any, Literal
+from weakref import WeakSet
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_utils import AttentionInterface
 
-from crane.models.architectures import UnsupportedModelError, attention_cap
+from crane.models.architectures import (
+    MLP,
+    attention_cap,
+    attentions,
+    decoder,
+    mlps,
+    norms,
+    query_key_value_columns,
+)
+from crane.relevance.rules import frozen_scale, gated_product, identity, stop, uniform
 
 Rules = Literal["attnlrp", "cp_lrp", "input_x_gradient"]
 RULES: tuple[Rules, ...] = ("attnlrp", "cp_lrp", "input_x_gradient")
+PARTS = (4, 4, 2)
+"""AttnLRP: divisors of the gradients of query, key and value."""
 
-# LXT's module of patches for each model type, and how its class names change for families without one: Mistral equals
-# Llama, and all Gemmas have the gated MLP and the norm of Gemma 3.
-_LXT_MODULE = {
-    "llama": "llama",
-    "mistral": "llama",
-    "qwen2": "qwen2",
-    "qwen3": "qwen3",
-    "gemma": "gemma3",
-    "gemma2": "gemma3",
-    "gemma3_text": "gemma3",
-    "gemma3": "gemma3",
-    "gpt2": "gpt2",
-}
-_RENAMED = {"mistral": ("Llama", "Mistral"), "gemma": ("Gemma3", "Gemma"), "gemma2": ("Gemma3", "Gemma2")}
+_active: WeakSet[nn.Module] = WeakSet()
 
 
-@cache
-def _lxt(name: str) -> ModuleType:
-    """Import `lxt.efficient.<name>` without running the `__init__` of its packages."""
-    spec = find_spec("lxt")
-    if spec is None or spec.submodule_search_locations is None:
-        raise ModuleNotFoundError("lxt is not installed; run `make install`")
-    root = Path(next(iter(spec.submodule_search_locations)))
-    packages = {"lxt.efficient": root / "efficient", "lxt.efficient.models": root / "efficient" / "models"}
-    before = {package: sys.modules.get(package) for package in packages}
-    try:
-        for package, folder in packages.items():
-            bare = ModuleType(package)
-            bare.__path__ = [str(folder)]
-            sys.modules[package] = bare
-        return importlib.import_module(f"lxt.efficient.{name}")
-    finally:
-        for package, module in before.items():
-            if module is None:
-                del sys.modules[package]
-            else:
-                sys.modules[package] = module
+@contextmanager
+def lrp_rules(model: Any, rules: Rules) -> Iterator[None]:
+    """Make gradient x activation of `model` follow a rule set within the context.
+
+    The model's outputs do not change by a bit. Only its module instances are changed, until the context exits.
+
+    Raises:
+        UnsupportedModelError: an unknown model family.
+        ValueError: unknown rule set.
+        RuntimeError: the model is under rules already.
+    """
+    if rules not in RULES:
+        raise ValueError(f"unknown LRP rules {rules!r}; known: {', '.join(RULES)}")
+    if rules == "input_x_gradient":
+        yield
+        return
+    root = decoder(model)
+    if root in _active:
+        raise RuntimeError("this model is under LRP rules already; leave that context first")
+    with ExitStack() as undo:
+        _active.add(root)
+        undo.callback(_active.discard, root)
+        for norm in norms(model):
+            _replace(
+                undo, norm.module, "forward", partial(frozen_scale, original=norm.module.forward, norm=norm)
+            )
+        for mlp in mlps(model):
+            _install_in_mlp(undo, mlp, rules)
+        _install_in_attentions(undo, model, rules)
+        yield
 
 
-def _patch_map(modeling: ModuleType, family: str, rules: Rules) -> dict[Any, Any]:
-    """Return LXT's map {class: patch} of a family, without its attention entry."""
-    attribute = {"attnlrp": "attnLRP", "cp_lrp": "cp_LRP"}[rules]
-    full = getattr(_lxt(f"models.{_LXT_MODULE[family]}"), attribute)
-    patches = {target: patch for target, patch in full.items() if not isinstance(target, ModuleType)}
-    if family not in _RENAMED:
-        return patches
-    old, new = _RENAMED[family]
-    return {
-        getattr(modeling, target.__name__.replace(old, new))
-        if target.__name__.startswith(old)
-        else target: patch
-        for target, patch in patches.items()
-    }
+def _replace(undo: ExitStack, module: nn.Module, name: str, value: Any) -> None:
+    """Give a module an attribute of its own, until `undo` is closed."""
+    if name in vars(module):
+        undo.callback(setattr, module, name, vars(module)[name])
+    else:
+        undo.callback(delattr, module, name)
+    setattr(module, name, value)
+
+
+def _change_output(undo: ExitStack, module: nn.Module, rule: Callable[[Tensor], Tensor]) -> None:
+    handle = module.register_forward_hook(lambda _, inputs, output: rule(output))
+    undo.callback(handle.remove)
+
+
+# MLP --------------------------------------------------------------------------------------------------
+
+
+def _install_in_mlp(undo: ExitStack, mlp: MLP, rules: Rules) -> None:
+    if mlp.gate is None:
+        _replace(undo, mlp.activation, "forward", partial(identity, mlp.activation.forward))
+    elif rules == "attnlrp":
+        _replace(undo, mlp.module, "forward", partial(_gated_mlp, mlp))
+    else:
+        _change_output(undo, mlp.gate, stop)
+
+
+def _gated_mlp(mlp: MLP, x: Tensor) -> Tensor:
+    """Return the output of a gated MLP; neurons are read behind the uniform rule, with all of their relevance."""
+    assert mlp.gate is not None
+    return mlp.down(gated_product(mlp.gate(x), mlp.up(x), mlp.activation))
+
+
+# Attention --------------------------------------------------------------------------------------------
+
+
+def _install_in_attentions(undo: ExitStack, model: Any, rules: Rules) -> None:
+    columns = query_key_value_columns(model)
+    capped = attention_cap(model.config) is not None
+    for attention in attentions(model):
+        if len(attention.projections) == 1:
+            _change_output(undo, attention.projections[0], _joint_rule(columns.to(model.device), rules))
+        elif rules == "attnlrp":
+            for projection, parts in zip(attention.projections, PARTS, strict=True):
+                _change_output(undo, projection, partial(uniform, parts=parts))
+        else:
+            for projection in attention.projections[:2]:
+                _change_output(undo, projection, stop)
+        if capped and rules == "attnlrp":
+            # The module alone gets another configuration: the model's also decides how masks are made.
+            config: Any = copy(attention.module.config)
+            config._attn_implementation = _SOFT_CAPPED
+            _replace(undo, attention.module, "config", config)
+
+
+def _joint_rule(columns: Tensor, rules: Rules) -> Callable[[Tensor], Tensor]:
+    """Return the rule for a projection of query, key and value together; `columns` as of `query_key_value_columns`."""
+    if rules == "attnlrp":
+        parts = torch.tensor(PARTS, device=columns.device)[columns]
+        return lambda output: uniform(output, parts)
+    return lambda output: torch.where(columns == 2, output, stop(output))
 
 
 def soft_cap(values: Tensor, cap: float, rules: Rules) -> Tensor:
@@ -92,12 +151,10 @@ def soft_cap(values: Tensor, cap: float, rules: Rules) -> Tensor:
     def capped(x: Tensor) -> Tensor:
         return torch.tanh(x / cap) * cap
 
-    if rules == "input_x_gradient":
-        return capped(values)
-    return _lxt("rules").identity_rule_implicit(capped, values)
+    return capped(values) if rules == "input_x_gradient" else identity(capped, values)
 
 
-def _capped_attention(
+def _soft_capped_attention(
     module: Any,
     query: Tensor,
     key: Tensor,
@@ -108,14 +165,15 @@ def _capped_attention(
     softcap: float,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Eager attention with soft-capped scores, for LXT's wrapper; arguments and first result as in transformers.
+    """Eager attention with soft-capped scores under the identity rule, which LXT does not have.
 
-    The scores are recomputed in the backward pass: storing them would take 3 T^2 numbers per head and layer.
+    Arguments and first result as in transformers. The scores are recomputed in the backward pass: storing them would
+    take 3 T^2 numbers per head and layer.
     """
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         key, value = (x.repeat_interleave(module.num_key_value_groups, 1) for x in (key, value))
-        scores = soft_cap(query @ key.transpose(2, 3) * scaling, softcap, "attnlrp")
+        scores = soft_cap(torch.matmul(query, key.transpose(2, 3)) * scaling, softcap, "attnlrp")
         if attention_mask is not None:
             scores = scores + attention_mask
         weights = scores.softmax(-1, dtype=torch.float32).to(query.dtype)
@@ -124,53 +182,5 @@ def _capped_attention(
     return checkpoint(attend, query, key, value, use_reentrant=False), None
 
 
-def _wrapped_attention(modeling: Any, rules: Rules, *, capped: bool) -> dict[str, Any]:
-    """Return the modeling module's attention entries, each wrapped in LXT's rule.
-
-    LXT itself replaces the registry by a plain dict, which lacks the `get_interface` of transformers 5, and has no rule
-    for soft-capped scores (CP-LRP needs none: no relevance reaches them).
-    """
-    patches = _lxt("patches")
-    wrap = {"attnlrp": patches.wrap_attention_forward, "cp_lrp": patches.cp_wrap_attention_forward}[rules]
-    registry = AttentionInterface()
-    for name, function in modeling.ALL_ATTENTION_FUNCTIONS.items():
-        registry[name] = wrap(function)
-    eager = _capped_attention if capped and rules == "attnlrp" else modeling.eager_attention_forward
-    return {"ALL_ATTENTION_FUNCTIONS": registry, "eager_attention_forward": wrap(eager)}
-
-
-@contextmanager
-def lrp_rules(model: Any, rules: Rules) -> Iterator[None]:
-    """Make gradient x activation of `model` follow a rule set within the context.
-
-    The classes of the model's family are patched for the whole process and restored on exit, so no other model of that
-    family may run in this process meanwhile.
-
-    Raises:
-        UnsupportedModelError: no rules are known for the family, or a class could not be patched.
-        ValueError: unknown rule set.
-    """
-    if rules not in RULES:
-        raise ValueError(f"unknown LRP rules {rules!r}; known: {', '.join(RULES)}")
-    if rules == "input_x_gradient":
-        yield
-        return
-    family = model.config.model_type
-    if family not in _LXT_MODULE:
-        raise UnsupportedModelError(f"LXT {version('lxt')} has no {rules} rules for model type {family!r}")
-    modeling = sys.modules[type(model).__module__]
-    patch_map = _patch_map(modeling, family, rules)
-    attention = _wrapped_attention(modeling, rules, capped=attention_cap(model.config) is not None)
-    methods = {target: patch.keywords.get("method_name", "forward") for target, patch in patch_map.items()}
-    saved = [(target, name, target.__dict__[name]) for target, name in methods.items()]
-    saved += [(modeling, name, getattr(modeling, name)) for name in attention]
-    try:
-        for target, patch in patch_map.items():
-            if not patch(target):
-                raise UnsupportedModelError(f"LXT could not patch {target.__name__} for {rules}")
-        for name, replacement in attention.items():
-            setattr(modeling, name, replacement)
-        yield
-    finally:
-        for target, name, original in saved:
-            setattr(target, name, original)
+_SOFT_CAPPED = "crane_soft_capped"
+AttentionInterface.register(_SOFT_CAPPED, _soft_capped_attention)

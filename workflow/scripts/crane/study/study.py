@@ -92,6 +92,17 @@ class Study:
             return []
         return self.evaluated_models if asked["transfer"] else [self.identification_model]
 
+    def samples(self, model: str) -> list[dict[str, Any]]:
+        """Return how the samples of texts that a model reads are drawn."""
+        drawn = []
+        if model == self.identification_model:
+            drawn.append(self.inputs.relevance_sample())
+        if model in self.perplexity_models:
+            drawn.append(self.inputs.held_out_sample())
+        if model in self.evaluated_models:
+            drawn += [self.inputs.passage_sample(name) for name in self.inputs.continuations()]
+        return drawn
+
     @property
     def perplexity_sets(self) -> list[str]:
         """The mask sets under which perplexity is measured, seeds expanded."""

@@ -1,0 +1,152 @@
+"""LRP rules as functions whose backward pass is not the derivative of their forward pass.
+
+With modified gradients, relevance is value x gradient at every tensor (efficient form of Arras et al. 2025). No rule
+changes a value. The rules of LXT are used as they are; the two written here need less memory, and the one for gated
+MLPs does not divide by the gate.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import activations
+
+from crane.models.architectures import Norm
+
+
+@cache
+def _lxt() -> ModuleType:
+    """Return LXT's module of rules by its file: the packages around it need other versions of transformers."""
+    lxt = find_spec("lxt")
+    if lxt is None or lxt.submodule_search_locations is None:
+        raise ModuleNotFoundError("lxt is not installed; run `make install`")
+    file = Path(next(iter(lxt.submodule_search_locations))) / "efficient" / "rules.py"
+    spec = spec_from_file_location("lxt.efficient.rules", file)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def identity(function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+    """Return `function(values)`, element by element; relevance passes unchanged (eq. 9 of Achtibat et al. 2024).
+
+    LXT 2.1, `identity_rule_implicit`: the gradient is output / (input + 1e-10).
+    """
+    return _lxt().identity_rule_implicit(function, values)
+
+
+def uniform(values: Tensor, parts: int | Tensor) -> Tensor:
+    """Return `values`; their gradient is divided by `parts` (uniform rule, eq. 7 of Achtibat et al. 2024).
+
+    LXT 2.1, `divide_gradient`.
+
+    Args:
+        values: floating point, any shape.
+        parts: into how many parts the relevance is shared; a tensor is broadcast against `values`.
+    """
+    return _lxt().divide_gradient(values, parts)
+
+
+def stop(values: Tensor) -> Tensor:
+    """Return `values` without relevance: constants of CP-LRP (Ali et al. 2022). LXT 2.1, `stop_gradient`."""
+    return _lxt().stop_gradient(values)
+
+
+# Normalisation ----------------------------------------------------------------------------------------
+
+
+class _FrozenScale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, original: Callable[[Tensor], Tensor], norm: Norm) -> Tensor:
+        if ctx.needs_input_grad[0]:
+            centred = x if x.dtype == torch.float64 else x.float()
+            if norm.kind == "layer":
+                centred = centred - centred.mean(-1, keepdim=True)
+            scale = torch.rsqrt(centred.square().mean(-1, keepdim=True) + norm.epsilon)
+            ctx.save_for_backward(scale, norm.factor())
+            ctx.kind = norm.kind
+        return original(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        scale, factor = ctx.saved_tensors
+        given = gradient.to(scale.dtype) * factor * scale
+        if ctx.kind == "layer":
+            given = given - given.mean(-1, keepdim=True)
+        return given.to(gradient.dtype), None, None
+
+
+def frozen_scale(x: Tensor, original: Callable[[Tensor], Tensor], norm: Norm) -> Tensor:
+    """Return `original(x)`, a normalisation; for relevance its scale 1 / sigma is a constant.
+
+    So the norm is linear, and relevance passes it as the identity rule demands (Achtibat et al. 2024, section 3.3.2;
+    LXT 2.1 `rms_norm_forward`, `layer_norm_forward`). A bias keeps the share bias x gradient. One number per position
+    is kept for the backward pass.
+
+    Args:
+        x: `[..., H]`.
+        original: the norm's forward pass.
+        norm: which norm it is.
+    """
+    return _FrozenScale.apply(x, original, norm)
+
+
+# Gated MLP --------------------------------------------------------------------------------------------
+
+
+def _tanh_gelu(x: Tensor) -> Tensor:
+    return 0.5 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x.pow(3))))
+
+
+def _erf_gelu(x: Tensor) -> Tensor:
+    return 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
+_QUOTIENTS: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.SiLU: torch.sigmoid,
+    activations.SiLUActivation: torch.sigmoid,
+    activations.GELUTanh: _tanh_gelu,
+    activations.NewGELUActivation: _tanh_gelu,
+    activations.FastGELUActivation: _tanh_gelu,
+    activations.GELUActivation: _erf_gelu,
+    nn.ReLU: lambda x: (x > 0).to(x.dtype),
+}
+"""activation(x) / x in closed form, which is finite everywhere."""
+
+
+class _GatedProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, up: Tensor, activation: nn.Module) -> Tensor:
+        ctx.save_for_backward(gate, up)
+        ctx.quotient = _QUOTIENTS[type(activation)]
+        return activation(gate) * up
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        gate, up = ctx.saved_tensors
+        half = ctx.quotient(gate) * gradient / 2
+        return half * up, half * gate, None
+
+
+def gated_product(gate: Tensor, up: Tensor, activation: nn.Module) -> Tensor:
+    """Return activation(gate) * up; gate and up receive half of the product's relevance each.
+
+    The uniform rule for the product (eq. 7 of Achtibat et al. 2024) and the identity rule for the activation (eq. 9) as
+    one: with q(g) = activation(g) / g, which is sigmoid(g) for SiLU, the gradient of gate is q(gate) up / 2 and that of
+    up q(gate) gate / 2. LXT computes q as activation(g) / (g + 1e-10), which is wrong near 0 and infinite at -1e-10.
+
+    Args:
+        gate: `[..., I]`, before the activation.
+        up: `[..., I]`.
+        activation: the MLP's; for one whose quotient is not known, LXT's rules are applied one after the other.
+    """
+    if type(activation) in _QUOTIENTS:
+        return _GatedProduct.apply(gate, up, activation)
+    return uniform(identity(activation, gate) * up, 2)
