@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 import sample_texts
-from crane.corpora.documents import CorpusError
 from crane.models.loading import context_limit
 
 
@@ -21,7 +20,7 @@ def test_samples_that_the_model_has_no_positions_for_are_refused(model_folder: P
         wildcards=SimpleNamespace(model="base"),
     )
     with pytest.raises(
-        CorpusError,
+        ModelError,
         match=rf"{limit + 1} tokens \(corpora\.max_tokens\): model 'base' has positions for {limit};",
     ):
         sample_texts.main(snakemake)
