@@ -43,15 +43,15 @@ def perplexity_heatmap(
             axes.remove()
         for place, label in enumerate(sets):
             axes = panels.flat[place]
-            own = rows[rows["label"] == label]
-            ratios = own["log_ratio"].to_numpy().reshape(count, count)
+            of_set = rows[rows["label"] == label]
+            ratios = of_set["log_ratio"].to_numpy().reshape(count, count)
             image = axes.imshow(ratios, cmap=DIVERGING, norm=Normalize(-extreme, extreme), aspect="auto")
             for row, column in np.ndindex(ratios.shape):
                 axes.text(column, row, _times(float(np.exp(ratios[row, column])), style), ha="center", va="center",
                           fontsize=style.small, color=legible_on(image.to_rgba(ratios[row, column])))  # fmt: skip
                 if row == column:
                     axes.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, lw=0.9))
-            axes.set_title(labels.name(label, own["seeds"].max()))
+            axes.set_title(labels.name(label, of_set["seeds"].max()))
             axes.set_xticks(range(count), list(labels.languages))
             axes.set_yticks(range(count), list(labels.languages) if place % columns == 0 else [""] * count)
             axes.tick_params(length=0)

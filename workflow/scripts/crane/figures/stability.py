@@ -54,8 +54,8 @@ def stability_figure(
             axes.barh(places, rows[value].fillna(0), height=0.8, color=colours, lw=0)
             axes.vlines(rows[against], places - 0.45, places + 0.45, color=BLACK, lw=1.2)
             for place, number, stroke in zip(places, rows[value], rows[against], strict=True):
-                there = pd.notna(number)
-                text = "none" if not there else f"{number:.2f}" if axes is left else f"{number:.0%}"
+                is_known = pd.notna(number)
+                text = "none" if not is_known else f"{number:.2f}" if axes is left else f"{number:.0%}"
                 axes.annotate(
                     text,
                     (np.nanmax([number, stroke, 0]), place),
@@ -63,7 +63,7 @@ def stability_figure(
                     textcoords="offset points",
                     va="center",
                     fontsize=style.small - 0.5,
-                    color=BLACK if there else GREY,
+                    color=BLACK if is_known else GREY,
                 )
         left.set(xlim=(0, 1.1), xlabel="Split-half\nJaccard index")
         if shards < 2:
@@ -195,11 +195,15 @@ def mask_layers(
         for (code, language), axes in zip(labels.languages.items(), panels, strict=True):
             axes.axhline(1 / layers, color=BLACK, lw=0.6, ls="--", label="even")
             for label in labels.mask_sets:
-                own = counts[(counts["label"] == label) & (counts["language"] == code)].sort_values("layer")
+                layers_of_set = counts[(counts["label"] == label) & (counts["language"] == code)].sort_values(
+                    "layer"
+                )
                 colour, marker = look[label]
-                share = own["neurons"] / own["neurons"].sum()
-                name = labels.name(label, int(own["seeds"].max()))
-                axes.plot(own["layer"], share, color=colour, marker=marker, ms=3.5, lw=1, label=name)
+                share = layers_of_set["neurons"] / layers_of_set["neurons"].sum()
+                name = labels.name(label, int(layers_of_set["seeds"].max()))
+                axes.plot(
+                    layers_of_set["layer"], share, color=colour, marker=marker, ms=3.5, lw=1, label=name
+                )
             axes.set_title(language)
             axes.set_xlabel("Layer")
             room = int(style.width / len(labels.languages) / 0.35) - 1

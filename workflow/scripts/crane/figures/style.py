@@ -146,8 +146,8 @@ def looks(labels: Labels, results: pd.DataFrame) -> dict[str, tuple[str, str]]:
             f"{len(named)} mask sets: the figures can tell {len(COLOURS) * len(MARKERS)} apart"
         )
     drawn = [label for label in labels.mask_sets if label in random]
-    found = {label: (GREY, OF_RANDOM[place % len(OF_RANDOM)]) for place, label in enumerate(drawn)}
+    looks = {label: (GREY, OF_RANDOM[place % len(OF_RANDOM)]) for place, label in enumerate(drawn)}
     for place, label in enumerate(named):
         turn, colour = divmod(place, len(COLOURS))
-        found[label] = (COLOURS[colour], MARKERS[(colour + turn) % len(MARKERS)])
-    return found
+        looks[label] = (COLOURS[colour], MARKERS[(colour + turn) % len(MARKERS)])
+    return looks

@@ -79,9 +79,9 @@ def sweep_figure(
         for axes in panels[-1]:
             axes.set_xticks([places[setting] for setting in settings], names, rotation=90 if turned else 0)
             axes.xaxis.set_minor_locator(NullLocator())
-        about = f"{labels.title_of(suite)}, n = {questions_by_language(points)}"
+        subtitle = f"{labels.title_of(suite)}, n = {questions_by_language(points)}"
         figure.supxlabel(
-            style.wrapped(f"{AXES[sweep]} ({about}; drops in {labels.measure_of(suite)})"),
+            style.wrapped(f"{AXES[sweep]} ({subtitle}; drops in {labels.measure_of(suite)})"),
             fontsize=style.font_size,
         )
         handles, names = panels[0, 0].get_legend_handles_labels()
@@ -139,21 +139,31 @@ def _curves(
     present = [label for label in labels.mask_sets if label in set(here["label"])]
     width = max(places.values()) - min(places.values()) or 1.0
     for number, label in enumerate(present):
-        own = here[here["label"] == label].sort_values("order")
+        points_of_set = here[here["label"] == label].sort_values("order")
         colour, marker = look[label]
-        numbered = own["value"].notna()
-        drawn = own["method"].iloc[0] == "random"
+        numbered = points_of_set["value"].notna()
+        drawn = points_of_set["method"].iloc[0] == "random"
         shift = 0.0 if drawn else (number - (len(present) - 1) / 2) * 0.02 * width
-        x = own["setting"].map(places).astype(float) + shift
-        name = labels.name(label, own["seeds"].max())
+        x = points_of_set["setting"].map(places).astype(float) + shift
+        name = labels.name(label, points_of_set["seeds"].max())
         if drawn and bounds:
-            axes.fill_between(x, own[bounds[0]], own[bounds[1]], color=GREY, alpha=0.25, lw=0)
+            axes.fill_between(
+                x, points_of_set[bounds[0]], points_of_set[bounds[1]], color=GREY, alpha=0.25, lw=0
+            )
         axes.plot(
-            x[numbered], own.loc[numbered, measure], color=colour, marker=marker, ms=3.5, lw=1, label=name
+            x[numbered],
+            points_of_set.loc[numbered, measure],
+            color=colour,
+            marker=marker,
+            ms=3.5,
+            lw=1,
+            label=name,
         )
-        axes.plot(x[~numbered], own.loc[~numbered, measure], color=colour, marker=marker, ms=3.5, ls="")
+        axes.plot(
+            x[~numbered], points_of_set.loc[~numbered, measure], color=colour, marker=marker, ms=3.5, ls=""
+        )
         if bounds and not drawn:
-            axes.vlines(x, own[bounds[0]], own[bounds[1]], color=colour, lw=0.8)
+            axes.vlines(x, points_of_set[bounds[0]], points_of_set[bounds[1]], color=colour, lw=0.8)
 
 
 def _ablation(points: pd.DataFrame, labels: Labels, suite: str, style: Style) -> Figure:
@@ -162,8 +172,8 @@ def _ablation(points: pd.DataFrame, labels: Labels, suite: str, style: Style) ->
     names: list[str] = []
     heights: dict[tuple[str, str, str], float] = {}
     ticks: list[float] = []
-    for label, own in points.groupby("label", sort=False):
-        for varied, setting in own[["varied", "setting"]].drop_duplicates().itertuples(index=False):
+    for label, points_of_set in points.groupby("label", sort=False):
+        for varied, setting in points_of_set[["varied", "setting"]].drop_duplicates().itertuples(index=False):
             heights[str(label), varied, setting] = len(names) + 0.6 * len(
                 {key[0] for key in heights} - {label}
             )
@@ -189,6 +199,6 @@ def _ablation(points: pd.DataFrame, labels: Labels, suite: str, style: Style) ->
         panels[0].set_yticks(ticks, names)
         panels[0].set_ylim(max(ticks) + 0.5, -0.5)
         panels[0].set_xlim(left=0)
-        about = f"{labels.title_of(suite)}, n = {questions_by_language(points)}"
-        figure.supxlabel(style.wrapped(f"LangSpec-F1 ({about})"), fontsize=style.font_size)
+        subtitle = f"{labels.title_of(suite)}, n = {questions_by_language(points)}"
+        figure.supxlabel(style.wrapped(f"LangSpec-F1 ({subtitle})"), fontsize=style.font_size)
     return figure

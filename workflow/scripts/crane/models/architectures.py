@@ -182,11 +182,13 @@ def mlps(model: Any) -> list[MLP]:
 def attentions(model: Any) -> list[Attention]:
     """Return the attentions of a model in layer order; raises as `family_of`."""
     family = family_of(model.config)
-    found = []
+    attentions_by_layer = []
     for layer in _layers(model):
         module = getattr(layer, family.attention)
-        found.append(Attention(module, tuple(getattr(module, name) for name in family.query_key_value)))
-    return found
+        attentions_by_layer.append(
+            Attention(module, tuple(getattr(module, name) for name in family.query_key_value))
+        )
+    return attentions_by_layer
 
 
 def query_key_value_columns(model: Any) -> Tensor:
@@ -201,12 +203,12 @@ def query_key_value_columns(model: Any) -> Tensor:
 def norms(model: Any) -> list[Norm]:
     """Return all normalisations of a model's text decoder, wherever they are; raises as `family_of`."""
     kind = family_of(model.config).norm
-    found = []
+    norms_of_decoder = []
     for module in decoder(model).modules():
         if type(module).__name__.endswith("Norm"):
             epsilon = module.eps if hasattr(module, "eps") else module.variance_epsilon
-            found.append(Norm(module, kind, cast(float, epsilon)))
-    return found
+            norms_of_decoder.append(Norm(module, kind, cast(float, epsilon)))
+    return norms_of_decoder
 
 
 def _down_weight(down: nn.Module) -> Tensor:

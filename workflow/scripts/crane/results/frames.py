@@ -114,7 +114,7 @@ def _in_order(
     if missing:
         named = ", ".join(f"{key} {value!r}" for key, value in zip(keys, missing[0], strict=True))
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        found = ", ".join(sorted(set(rows["label"]))) or "none"
-        raise ResultsError(f"{what}: no row for {named}{more}; mask sets with results: {found}")
+        labels_present = ", ".join(sorted(set(rows["label"]))) or "none"
+        raise ResultsError(f"{what}: no row for {named}{more}; mask sets with results: {labels_present}")
     index = pd.MultiIndex.from_tuples(grid, names=keys)
     return indexed.reindex(index).reset_index()

@@ -44,11 +44,11 @@ class Labels:
         Raises:
             ResultsError: the study has no such suite.
         """
-        found = [name for name, facts in self.benchmarks.items() if facts["suite"] == suite]
-        if not found:
+        names = [name for name, facts in self.benchmarks.items() if facts["suite"] == suite]
+        if not names:
             known = dict.fromkeys(facts["suite"] for facts in self.benchmarks.values())
             raise ResultsError(f"suite {suite!r}: not in the study, which has {', '.join(known)}")
-        return found
+        return names
 
     def kind_of(self, suite: str) -> str:
         """Return the kind of a suite's benchmarks: `nlu` or `open`."""

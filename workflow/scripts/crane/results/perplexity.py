@@ -19,13 +19,13 @@ def perplexity_rows(table: pd.DataFrame, labels: Labels, model: str) -> pd.DataF
     Raises:
         ResultsError: no results of that model, or a mask set that the study does not have.
     """
-    own = table[table["model"] == model]
-    unknown = set(own["label"]) - {ORIGINAL, *labels.mask_sets}
-    if own.empty or unknown:
+    of_model = table[table["model"] == model]
+    unknown = set(of_model["label"]) - {ORIGINAL, *labels.mask_sets}
+    if of_model.empty or unknown:
         raise ResultsError(
             f"perplexity on {model!r}: {f'no mask set {min(unknown)!r}' if unknown else 'no results'}"
         )
-    rows = seed_means(own)
+    rows = seed_means(of_model)
     # The mean over seeds is that of the logarithms; the perplexity beside it is made to agree.
     plain = rows.loc[rows["label"] == ORIGINAL].set_index("language")["perplexity"]
     rows["perplexity"] = rows["language"].map(plain) * np.exp(rows["log_ratio"])

@@ -81,10 +81,10 @@ def f1_differences(
     if reference not in set(measured["reference"]):
         raise ResultsError(f"LangSpec-F1: not compared with mask set {reference!r}; run score_masks again")
     rows = _f1_rows(langspec_f1, labels, suite)
-    own = rows[rows["label"] == reference].set_index(["model", "mask_language"])["f1"]
+    f1s = rows[rows["label"] == reference].set_index(["model", "mask_language"])["f1"]
     rows = rows[rows["label"] != reference].reset_index(drop=True)
     where = pd.MultiIndex.from_frame(rows[["model", "mask_language"]])
-    rows = rows.assign(reference=reference, reference_f1=own.reindex(where).to_numpy())
+    rows = rows.assign(reference=reference, reference_f1=f1s.reindex(where).to_numpy())
     clear = (rows["difference_low"] > 0) | (rows["difference_high"] < 0)
     clear &= rows["interval"] == "bootstrap"  # the range of a few seeds is no interval
     cells = _by_model(

@@ -29,11 +29,11 @@ def drop_matrix(scores: pd.DataFrame, labels: Labels, model: str, suite: str, re
         }
     )
     for benchmark in labels.benchmarks_of(suite):
-        own = rows[rows["benchmark"] == benchmark].to_dict("records")
+        of_benchmark = rows[rows["benchmark"] == benchmark].to_dict("records")
         cells["", labels.benchmarks[benchmark]["label"]] = [
             f"{row['drop']:+.4f}{UNCLEAR if row['drop_low'] <= 0 <= row['drop_high'] else ''} "
             + bounds(row["drop_low"], row["drop_high"], row["interval"])
-            for row in own
+            for row in of_benchmark
         ]
     asked = asked_questions(rows, labels)
     notes = [
@@ -64,13 +64,13 @@ def perplexity_matrix(perplexity: pd.DataFrame, labels: Labels, model: str, resa
         }
     )
     for code, name in labels.languages.items():
-        own = rows[rows["language"] == code].to_dict("records")
+        of_language = rows[rows["language"] == code].to_dict("records")
         cells["Texts", name] = [
             f"{row['perplexity']:.2f}"
             if row["label"] == ORIGINAL
             else f"× {np.exp(row['log_ratio']):.3f} "
             + bounds(np.exp(row["ratio_low"]), np.exp(row["ratio_high"]), row["interval"])
-            for row in own
+            for row in of_language
         ]
     sizes = rows.drop_duplicates("language").set_index("language")
     read = ", ".join(f"{labels.languages[c]} {sizes.loc[c, 'documents']:,.0f} documents, "

@@ -34,13 +34,13 @@ def _facts(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             if file == "weights" or file.endswith((".safetensors", ".bin")):
                 rows.append((f"model {name}", f"sha256 of {file}", str(digest)))
     versions: dict[str, set[str]] = {}
-    for found in record["rules"].values():
-        for one in found["versions"]:
+    for facts in record["rules"].values():
+        for one in facts["versions"]:
             for library, version in one.items():
                 versions.setdefault(library, set()).add(version)
     rows += [("library", library, ", ".join(sorted(versions[library]))) for library in sorted(versions)]
     rows += [
-        ("code of rule", rule, ", ".join(found["code"])) for rule, found in sorted(record["rules"].items())
+        ("code of rule", rule, ", ".join(facts["code"])) for rule, facts in sorted(record["rules"].items())
     ]
     size = sum(file["bytes"] for file in record["files"].values())
     rows.append(("files", "hashed in provenance.json", f"{len(record['files'])} ({size / 1e6:.1f} MB)"))
