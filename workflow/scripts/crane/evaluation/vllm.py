@@ -106,7 +106,7 @@ class VllmEngine:
                 **({"block_size": 32} if cpu else {}),
                 **({"hf_overrides": text_decoder} if sees else {}),
             )
-        except ValueError as error:
+        except (ValueError, KeyError) as error:
             raise EngineError(
                 f"vLLM cannot load {folder}, a {self._config.model_type}: {error}; use engine: hf"
             ) from error

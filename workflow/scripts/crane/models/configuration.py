@@ -62,7 +62,7 @@ def _check_stated(folder: Path, stated: dict[str, Any]) -> None:
         )
     for part in (stated, stated.get("text_config")):
         for key in _QUANTISED:
-            if isinstance(part, dict) and part.get(key):
+            if isinstance(part, dict) and part.get(key) is not None:
                 method = part[key].get("quant_method") if isinstance(part[key], dict) else None
                 raise _quantised(folder, f"{CONFIG} has a {key}{f' of {method}' if method else ''}")
     for name in _QUANTISED_FILES:

@@ -116,7 +116,7 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
                 for name, each in slices.items()
             }
     except (OSError, SafetensorError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path, reason(error)) from error
 
 
 def _pickled(path: Path) -> dict[str, torch.Tensor]:
@@ -129,14 +129,14 @@ def _pickled(path: Path) -> dict[str, torch.Tensor]:
             f"{path}: damaged, or it holds other Python objects than tensors, which are never loaded because they can "
             "run code; download it again, or save the model as safetensors"
         ) from error
-    except Exception as error:  # torch.load raises many kinds; each means the same to the user
-        raise _damaged(path, error) from error
+    except (
+        Exception
+    ) as error:  # torch.load raises many kinds, with the same advice; each means the same to the user
+        raise _damaged(path, "not a PyTorch file") from error
     if not isinstance(tensors, dict) or not all(isinstance(one, torch.Tensor) for one in tensors.values()):
         raise ModelError(f"{path}: not a state dict (name -> tensor); save the model with save_pretrained")
     return tensors
 
 
-def _damaged(path: Path, error: Exception) -> ModelError:
-    return ModelError(
-        f"{path}: cut or damaged, {path.stat().st_size:,} bytes ({reason(error)}); download it again"
-    )
+def _damaged(path: Path, why: str) -> ModelError:
+    return ModelError(f"{path}: cut or damaged, {path.stat().st_size:,} bytes ({why}); download it again")
