@@ -7,7 +7,8 @@ import torch
 from crane.artefacts import read_json, sha256
 from crane.evaluation.engine import Prompt
 from crane.evaluation.hf import HuggingFaceEngine
-from crane.models.folders import ModelError, check_folder
+from crane.models.errors import ModelError
+from crane.models.folders import check_folder
 from crane.models.gguf_files import check_gguf
 from support.smollm2 import INTERMEDIATE, LAYERS
 

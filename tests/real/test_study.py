@@ -66,7 +66,7 @@ def test_every_mask_was_measured_on_every_language(study):
 
 def test_the_model_goes_on_better_than_by_chance_in_english(study):
     scores = read_table(study.results / "scores.parquet").set_index(["mask_set", "benchmark"])["score"]
-    assert scores["original", "go_on_en"] > 0.5
+    assert scores["original", "go_on_en"].item() > 0.25
 
 
 def test_masks_of_dispersion_hurt_their_own_language_most(study):

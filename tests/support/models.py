@@ -32,7 +32,7 @@ from transformers import (
     SiglipVisionConfig,
 )
 
-VOCABULARY, LAYERS, HIDDEN, INTERMEDIATE = 120, 3, 32, 48
+VOCABULARY, LAYERS, HIDDEN, INTERMEDIATE = 140, 3, 32, 48
 _GATED = {
     "llama": (LlamaConfig, LlamaForCausalLM),
     "mistral": (MistralConfig, MistralForCausalLM),

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from crane.artefacts import atomic_file, read_table, sha256
 from crane.corpora.chunks import shard_rows
-from crane.models.folders import identity, weights_identity
 from crane.models.loading import load_model
+from crane.models.manifests import identity, weights_identity
 from crane.parts import PartStore, part_key
 from crane.relevance.attribution import attribution
 from crane.relevance.collect import batches, collect

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from crane.artefacts import ArtefactError, read_json, read_metadata, read_table, write_table
 from crane.evaluation import collect
-from crane.models.folders import identity
+from crane.models.manifests import identity
 from crane.parts import PartStore
 from joblog import job_log, provenance
 

@@ -1,10 +1,12 @@
 """Download the needed files of a hub repository at a pinned revision, with a manifest of their hashes."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from crane.downloads.repository import download, find_files
-from crane.models.folders import check_config, check_tokenizer
+from crane.models.folders import check_folder, check_settings
 from joblog import job_log
 
 
@@ -12,16 +14,15 @@ def main(snakemake: Any) -> None:
     """Run the rule `download_model` or `download_dataset`."""
     pin, (target,) = snakemake.params.pin, snakemake.output
     kind = snakemake.params.kind
-
-    def check_model(folder: Path) -> None:
-        check_tokenizer(folder)
-        check_config(folder, snakemake.wildcards.model, **snakemake.params.shape)
-
+    checks: list[Callable[[Path], None]] = []
+    if kind == "model":
+        asked = {"name": snakemake.wildcards.model, **snakemake.params.shape}
+        checks = [partial(check_settings, **asked), partial(check_folder, **asked)]
     snapshot = find_files(pin["repository"], pin["revision"], kind, pin.get("files", ()))
     print(
         f"{pin['repository']} at {snapshot.commit}: {len(snapshot.files)} files, {snapshot.size / 1e9:.3f} GB"
     )
-    manifest = download(snapshot, Path(target), check_model if kind == "model" else None)
+    manifest = download(snapshot, Path(target), *checks)
     for name, digest in manifest["sha256"].items():
         print(f"{digest}  {name}")
 

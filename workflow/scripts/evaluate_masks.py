@@ -9,7 +9,7 @@ from crane.artefacts import read_table, write_json, write_text
 from crane.evaluation.conditions import MaskSet, Prompts, evaluate
 from crane.evaluation.engine import Engine
 from crane.evaluation.loading import engine_facts, open_engine
-from crane.models.folders import weights_identity
+from crane.models.manifests import weights_identity
 from crane.neurons.mean_values import intervention
 from crane.neurons.neuron_set import NeuronSet
 from crane.parts import PartStore

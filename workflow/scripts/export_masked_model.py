@@ -3,7 +3,8 @@
 from typing import Any
 
 from crane.artefacts import read_metadata
-from crane.models.folders import ModelError, identity
+from crane.models.errors import ModelError
+from crane.models.manifests import identity
 from crane.neurons.masked_checkpoint import export_masked
 from crane.neurons.neuron_set import NeuronSet
 from joblog import job_log, provenance

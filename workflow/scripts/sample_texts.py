@@ -8,7 +8,7 @@ import numpy as np
 from crane.artefacts import read_metadata, read_table, write_table
 from crane.corpora.chunks import draw_chunks
 from crane.corpora.documents import read_documents
-from crane.models.folders import check_positions, read_config
+from crane.models.configuration import check_positions, read_config
 from crane.models.loading import load_tokenizer
 from joblog import job_log, provenance
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import sample_texts
-from crane.models.folders import ModelError
+from crane.models.errors import ModelError
 from crane.models.loading import context_limit
 
 

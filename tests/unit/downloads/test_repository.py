@@ -8,7 +8,8 @@ from crane.artefacts import read_json
 from crane.downloads.repository import check_access, download, find_files
 from crane.downloads.transfer import DownloadError, check_url
 from crane.evaluation import benchmarks
-from crane.models.folders import ModelError, check_config, check_tokenizer
+from crane.models.errors import ModelError
+from crane.models.folders import check_settings
 from huggingface_hub import constants
 from support import hub_datasets
 from support.hub_server import TOKEN
@@ -43,12 +44,18 @@ def test_bin_weights_where_there_are_no_safetensors(hub, model):
 def test_a_wrong_shape_is_told_before_the_weights_are_downloaded(hub, model, tmp_path):
     with pytest.raises(ModelError, match="has 3 layers of 48 neurons, the configuration says 7"):
         download(
-            find_files(MODEL, commit(), "model"), tmp_path / "mine", lambda f: check_config(f, "mine", 7, 48)
+            find_files(MODEL, commit(), "model"),
+            tmp_path / "mine",
+            lambda f: check_settings(f, "mine", 7, 48),
         )
     assert not hub.sent["model.safetensors"]
     (model / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match="no tokenizer"):
-        download(find_files(MODEL, commit(), "model"), tmp_path / "other", check_tokenizer)
+        download(
+            find_files(MODEL, commit(), "model"),
+            tmp_path / "other",
+            lambda f: check_settings(f, "mine", 3, 48),
+        )
     assert not (tmp_path / "mine").exists()
     assert not (tmp_path / "other").exists()
 

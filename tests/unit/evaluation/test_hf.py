@@ -10,7 +10,7 @@ from crane.evaluation.engine import EngineError, Generation, Prompt, Question
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.open_questions import render_questions
 from crane.models.architectures import FAMILIES
-from crane.models.folders import ModelError
+from crane.models.errors import ModelError
 from crane.neurons.neuron_set import NeuronSet
 from support import stock_tokenizers
 

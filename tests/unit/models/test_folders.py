@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 import torch
 from crane.models.architectures import UnsupportedModelError
-from crane.models.folders import ModelError, identity, link_folder
-from crane.models.loading import load_model, load_tokenizer
+from crane.models.errors import ModelError
+from crane.models.folders import link_folder
+from crane.models.loading import load_model
+from crane.models.manifests import identity
+from crane.models.tokenizers import load_tokenizer
 
 
 def test_a_folder_is_linked_with_its_hashes(model_folder: Path, tmp_path: Path):
@@ -86,7 +89,7 @@ def test_a_damaged_configuration_is_told(model_folder: Path, tmp_path: Path):
     source.mkdir()
     for path in model_folder.iterdir():
         (source / path.name).write_bytes(path.read_bytes())
-    for damage in ("{", '{"model_type": "unheard-of"}'):
+    for damage in ("{", "[]", "{}", '{"model_type": "llama", "hidden_size": "many"}'):
         (source / "config.json").write_text(damage)
         with pytest.raises(ModelError, match=r"model: no readable config\.json \("):
             link_folder(source, tmp_path / "linked", "mine", 3, 48)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from crane.artefacts import read_json, sha256
-from crane.models.folders import ModelError, check_folder
+from crane.models.errors import ModelError
+from crane.models.folders import check_folder
 from crane.models.gguf_files import check_gguf, dequantise
 from crane.models.loading import load_model, load_tokenizer
 from support import gguf_writer
@@ -34,6 +35,7 @@ def test_the_tokenizer_comes_with_it(original, tmp_path):
     tokenizer = load_tokenizer(tmp_path / "model")
     assert tokenizer.decode(tokenizer("Hà Nội", add_special_tokens=False).input_ids) == "Hà Nội"
     assert (tokenizer.bos_token_id, tokenizer.eos_token_id) == (0, 1)
+    assert len(tokenizer) == len(gguf_writer.TOKENS), "and none that the conversion invents"
 
 
 def test_a_missing_tensor_is_named(original, tmp_path):
@@ -66,9 +68,13 @@ def test_the_repeated_frequencies_of_rotary_positions_do_no_harm(original, tmp_p
 def test_what_is_no_gguf_file_is_told(tmp_path):
     with pytest.raises(ModelError, match=r"nothing\.gguf: no such GGUF file"):
         check_gguf(tmp_path / "nothing.gguf", "tiny", **SHAPE)
-    (tmp_path / "text.gguf").write_text("version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(ModelError, match=r"text\.gguf: not a readable GGUF file"):
-        check_gguf(tmp_path / "text.gguf", "tiny", **SHAPE)
+    for text, message in (
+        ("version https://git-lfs.github.com/spec/v1\n", r"git-LFS pointers instead of files: text\.gguf"),
+        ("GGML, an older form\n", r"text\.gguf: not a readable GGUF file"),
+    ):
+        (tmp_path / "text.gguf").write_text(text)
+        with pytest.raises(ModelError, match=message):
+            check_gguf(tmp_path / "text.gguf", "tiny", **SHAPE)
 
 
 def test_another_shape_names_the_keys_to_correct(original, tmp_path):

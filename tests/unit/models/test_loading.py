@@ -5,15 +5,22 @@ from typing import Any
 
 import pytest
 import torch
-from crane.models import loading
-from crane.models.folders import ModelError
+from crane.models import tokenizers
+from crane.models.errors import ModelError
 from crane.models.loading import load_model, load_tokenizer
 from support import stock_tokenizers
 from transformers import AutoTokenizer, GPT2Config, Qwen2Config
 
 
-@pytest.mark.parametrize("damage", ["none", "truncated", "config"])
-def test_a_folder_without_readable_weights_is_told(copied_model, damage):
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("none", "model: no weights"),
+        ("truncated", r"model\.safetensors: cut or damaged"),
+        ("config", r"no readable config\.json"),
+    ],
+)
+def test_a_folder_without_readable_weights_is_told(copied_model, damage, message):
     weights = copied_model / "model.safetensors"
     if damage == "none":
         weights.unlink()
@@ -21,7 +28,7 @@ def test_a_folder_without_readable_weights_is_told(copied_model, damage):
         weights.write_bytes(weights.read_bytes()[:-100])
     else:
         (copied_model / "config.json").write_text("{")
-    with pytest.raises(ModelError, match=r"model: no readable model \("):
+    with pytest.raises(ModelError, match=message):
         load_model(copied_model)
 
 
@@ -72,12 +79,12 @@ def test_a_tokenizer_without_bos_stays_without(tmp_path: Path):
 
 def test_a_tokenizer_that_cannot_add_its_bos_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     class Stubborn:
-        bos_token, bos_token_id, pad_token_id = "<s>", 0, 1
+        bos_token, bos_token_id, pad_token_id, unk_token_id = "<s>", 0, 1, 2
 
-        def __call__(self, text: str) -> Any:
+        def __call__(self, text: str, add_special_tokens: bool = True) -> Any:
             return type("Encoded", (), {"input_ids": [5]})
 
     stock_tokenizers.write("plain", tmp_path)
-    monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", lambda _: Stubborn())
+    monkeypatch.setattr(tokenizers.AutoTokenizer, "from_pretrained", lambda *_, **__: Stubborn())
     with pytest.raises(ModelError, match=r"does not put its BOS '<s>' before texts; save a tokenizer\.json"):
         load_tokenizer(tmp_path)

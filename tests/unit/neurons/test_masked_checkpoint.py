@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from crane.artefacts import read_json
-from crane.models.folders import ModelError, file_hashes
+from crane.models.errors import ModelError
 from crane.models.loading import load_model, load_tokenizer
+from crane.models.manifests import file_hashes
 from crane.neurons.interventions import masked
 from crane.neurons.masked_checkpoint import export_masked
 from crane.neurons.neuron_set import NeuronSet
@@ -89,4 +90,5 @@ def test_what_does_not_fit_is_told_and_leaves_nothing(model_folder: Path, tmp_pa
             export_masked(model_folder, tmp_path / "out", neurons, language, {})
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ModelError, match="no tokenizer"):
-        export_masked(tmp_path, tmp_path / "out", mask(3, 48), "en", {})
+        load_model(model_folder).save_pretrained(tmp_path / "without")
+        export_masked(tmp_path / "without", tmp_path / "out", mask(3, 48), "en", {})

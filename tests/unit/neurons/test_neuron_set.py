@@ -227,8 +227,23 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path):
     [
         ({"en": []}, ["en"], "expected a list per language"),
         ([torch.tensor([1])], ["en"], "expected a list per language"),
-        ([[[1, 2]]], ["en"], "index tensors"),
-        ([[torch.tensor([0.5])]], ["en"], "index tensors"),
+        ((torch.tensor([1]),), ["en"], "found a tuple of tensor of int64 and shape"),
+        (torch.zeros(1, 2, 3), ["en"], r"found a tensor of float32 and shape \[1, 2, 3\]"),
+        ([], ["en"], "expected a list per language"),
+        ([[[1, 2]]], ["en"], "en, layer 0: a list of int; expected a one-dimensional integer tensor"),
+        ([[torch.tensor([1]), torch.tensor([0.5])]], ["en"], "en, layer 1: a tensor of float32"),
+        ([[torch.tensor([])]], ["en"], r"a tensor of float32 and shape \[0\]"),
+        ([[torch.tensor([1j])]], ["en"], "a tensor of complex64"),
+        ([[torch.tensor([True, False])]], ["en"], r"a tensor of bool.*m\.nonzero\(\)"),
+        ([[torch.tensor([0, 1, 1], dtype=torch.uint8)]], ["en"], "a tensor of uint8"),
+        ([[torch.tensor([0, 1, 0, 0, 1])]], ["en"], "5 zeros and ones, which is a mask"),
+        ([[torch.tensor(3)]], ["en"], r"int64 and shape \[\]"),
+        ([[torch.tensor([[1, 2]])]], ["en"], r"int64 and shape \[1, 2\]"),
+        (
+            [[torch.tensor([2]), torch.tensor([5, -1])]],
+            ["en"],
+            "en, layer 1: neuron -1; indices .* begin with 0",
+        ),
         ([[torch.tensor([1])]], ["en", "vi"], r"holds 1 languages, 2 were named \(en, vi\)"),
         ([[torch.tensor([1])], []], ["en", "vi"], "different numbers of layers"),
     ],
@@ -238,6 +253,47 @@ def test_other_pth_files_are_refused(tmp_path, content, languages, message):
     with pytest.raises(ArtefactError, match=message) as caught:
         NeuronSet.read_lape(tmp_path / "set.pth", languages)
     assert "set.pth" in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.int32, torch.int64])
+def test_every_integer_type_holds_indices(tmp_path, dtype):
+    torch.save([[torch.tensor([7, 0], dtype=dtype), torch.tensor([], dtype=dtype)]], tmp_path / "set.pth")
+    read = NeuronSet.read_lape(tmp_path / "set.pth", ["en"])
+    assert read["en"][0].tolist() == [0, 7] and read["en"][0].dtype == np.int64
+
+
+def test_arrays_of_numpy_and_lfs_pointers_are_refused_without_dangerous_advice(tmp_path):
+    path = tmp_path / "set.pth"
+    torch.save([[np.array([1, 2])]], path)
+    with pytest.raises(
+        ArtefactError, match=r"set\.pth: not a PyTorch file of plain tensors \(it holds numpy"
+    ) as caught:
+        NeuronSet.read_lape(path, ["en"])
+    assert "weights_only" not in str(caught.value) and "\n" not in str(caught.value)
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:11\nsize 5\n")
+    with pytest.raises(
+        ArtefactError, match=r"set\.pth: a git-LFS pointer instead of the file; run `git lfs pull`"
+    ):
+        NeuronSet.read_lape(path, ["en"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"neuron": [0.5, 1.0]}, "layers and neurons must be integers"),
+        ({"neuron": [True, False]}, "layers and neurons must be integers"),
+        ({"neuron": [-1, 3]}, r"set\.parquet: en, layer 0: indices must be one row of numbers >= 0"),
+        ({"layer": [0, 9]}, r"set\.parquet: en: layer 9 is outside 0\.\.1"),
+        ({"neuron": [3, 3]}, "ascend without repetition"),
+    ],
+)
+def test_a_table_of_other_things_than_indices_is_refused(tmp_path, change, message):
+    neurons = NeuronSet({"en": {0: np.array([1, 3])}}, layers=2)
+    path = tmp_path / "set.parquet"
+    neurons.write_parquet(path)
+    write_table(neurons.to_frame().assign(**change), path, read_metadata(path))
+    with pytest.raises(ArtefactError, match=message):
+        NeuronSet.read_parquet(path)
 
 
 def test_a_truncated_or_missing_pth_is_refused(tmp_path):

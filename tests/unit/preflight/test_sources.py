@@ -1,6 +1,8 @@
 """Models, texts, data sets and judges before anything is submitted: what is missing is named."""
 
 import copy
+import re
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -8,10 +10,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from crane.artefacts import write_json, write_table
+from crane.models.errors import ModelError
 from crane.preflight.checks import make, render
 from crane.preflight.sources import judges, sources
 from crane.study.study import Study
+from safetensors.torch import load_file, save_file
 
 
 def _failed(config: dict[str, Any]) -> dict[str, str]:
@@ -84,8 +89,9 @@ def _text(config: dict[str, Any], name: str) -> str:
 
 
 def test_what_was_downloaded_is_believed_at_its_own_pin_only(
-    paper: dict[str, Any], offered: list[str]
+    paper: dict[str, Any], offered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("crane.models.folders.check_folder", lambda *_, **__: None)
     for section, name in (("models", "base"), ("datasets", "mmlu")):
         pin = paper[section][name]
         repository, revision = pin["repository"], pin["revision"]
@@ -106,6 +112,75 @@ def test_what_was_downloaded_is_believed_at_its_own_pin_only(
         assert _text(paper, f"{section}.{name}").startswith(
             f"another/one at {revision[:12]}, 2.50 GB to download anew"
         )
+
+
+def test_a_downloaded_model_is_checked_like_a_local_one(
+    local: dict[str, Any], offered: list[str], model_folder: Path
+) -> None:
+    pin = local["models"]["base"]
+    pin.update(source="hub", repository="maker/tiny", revision="0" * 40)
+    del pin["path"]
+    folder = Path(Study(local).results) / "models" / "base"
+    shutil.copytree(model_folder, folder)
+    write_json({"source": pin["repository"], "revision": pin["revision"]}, folder / "manifest.json")
+    assert _text(local, "models.base") == f"{folder}, downloaded"
+    (folder / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"model\.safetensors: cut or damaged, 0 bytes"):
+        _text(local, "models.base")
+
+
+@pytest.fixture
+def with_masks(local: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """The study with masks from a file, `masks.pth`, of lists for en and vi."""
+    languages = ["en", "vi"]
+    local["mask_sets"]["theirs"] = {
+        "label": "Theirs", "method": "import", "file": str(tmp_path / "masks.pth"),
+        "languages": [*languages, *(language for language in local["languages"] if language not in languages)],
+    }  # fmt: skip
+    return local
+
+
+def _write_masks(config: dict[str, Any], content: list[Any]) -> None:
+    masks = config["mask_sets"]["theirs"]
+    torch.save([content] * len(masks["languages"]), masks["file"])
+
+
+def test_masks_from_a_file_are_read_and_counted(with_masks: dict[str, Any]) -> None:
+    _write_masks(with_masks, [torch.tensor([1, 47]), torch.tensor([2]), torch.tensor([5])])
+    assert _text(with_masks, "mask_sets.theirs.file").endswith(
+        "masks.pth, 4 neurons of en, 4 neurons of zh, 4 neurons of vi"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([torch.tensor([1])] * 4, r"masks\.pth: the masks are for 4 layers, the model has 3"),
+        ([torch.tensor([48])] * 3, r"masks\.pth: en: neuron 48 does not exist, the model has 48 per layer"),
+        ([torch.zeros(48, dtype=torch.bool)] * 3, r"masks\.pth: en, layer 0: a tensor of bool"),
+    ],
+)
+def test_masks_that_do_not_fit_fail(with_masks: dict[str, Any], content: list[Any], message: str) -> None:
+    _write_masks(with_masks, content)
+    (failed,) = _failed(with_masks).items()
+    assert failed[0] == "mask_sets.theirs.file" and re.search(message, failed[1])
+
+
+def test_all_models_are_checked_whole_at_once(
+    local: dict[str, Any], tmp_path: Path, model_folder: Path
+) -> None:
+    for name, damage in (("base", "wte"), ("chat", "lfs")):
+        folder = shutil.copytree(model_folder, tmp_path / name)
+        local["models"][name]["path"] = str(folder)
+        weights = load_file(folder / "model.safetensors")
+        if damage == "wte":
+            save_file({f"wte.{key}": value for key, value in weights.items()}, folder / "model.safetensors")
+        else:
+            (folder / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\n")
+    failed = _failed(local)
+    assert failed.keys() == {"models.base", "models.chat"}
+    assert "remove the prefix 'wte.'" in failed["models.base"]
+    assert "git-LFS pointers instead of files: tokenizer.json" in failed["models.chat"]
 
 
 def test_a_local_model_that_becomes_one_of_the_hub_is_downloaded(

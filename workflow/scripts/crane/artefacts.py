@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from crane.errors import CraneError
 
 METADATA_KEY = b"crane"
+_LFS_MARK = b"version https://git-lfs.github.com/spec/v1"
 
 
 class ArtefactError(CraneError, ValueError):
@@ -29,6 +30,15 @@ def sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_lfs_pointer(path: str | Path) -> bool:
+    """Return whether a file is a git-LFS pointer: a few lines of text that stand for a large file.
+
+    The mark is the first line that the specification of git-LFS (version 1) prescribes.
+    """
+    with Path(path).open("rb") as file:
+        return file.read(len(_LFS_MARK)) == _LFS_MARK
 
 
 @contextmanager

@@ -251,9 +251,9 @@ def train_chat(
     """
     start = time.perf_counter()
     torch.set_num_threads(threads)
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     tokenizer.chat_template = CHAT_TEMPLATE
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, trust_remote_code=False)
     asked = [document["text"] for document in documents if document["kind"] == "questions"]
     told = [document["text"] for document in documents if document["kind"] == "statements"]
     replayed = min(len(told), round(len(asked) * settings.replay / (1 - settings.replay)))

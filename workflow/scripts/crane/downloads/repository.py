@@ -230,7 +230,12 @@ def _missing(folder: Path, file: RemoteFile) -> int:
     return 0 if (folder / file.path).exists() else file.size - partial_size(folder / file.path)
 
 
-def download(snapshot: Snapshot, target: Path, check: Callable[[Path], None] | None = None) -> dict[str, Any]:
+def download(
+    snapshot: Snapshot,
+    target: Path,
+    check: Callable[[Path], None] | None = None,
+    check_all: Callable[[Path], None] | None = None,
+) -> dict[str, Any]:
     """Download a snapshot to a folder with a `manifest.json`: source, revision, commit, SHA-256 of every file.
 
     Until all files are complete and verified they are in `.<name>.<commit>.download` next to the folder, from which the
@@ -240,6 +245,8 @@ def download(snapshot: Snapshot, target: Path, check: Callable[[Path], None] | N
         snapshot: from `find_files`.
         target: the folder, written atomically.
         check: as in `fetch_files`.
+        check_all: called with the folder when all files are there; if it raises, they stay where they are and are not
+            downloaded again.
 
     Returns:
         The manifest.
@@ -257,6 +264,8 @@ def download(snapshot: Snapshot, target: Path, check: Callable[[Path], None] | N
         "commit": snapshot.commit,
         "sha256": fetch_files(snapshot, work, check),
     }
+    if check_all is not None:
+        check_all(work)
     write_json(manifest, work / "manifest.json")
     shutil.rmtree(target, ignore_errors=True)
     work.replace(target)

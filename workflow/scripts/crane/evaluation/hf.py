@@ -37,14 +37,14 @@ class HuggingFaceEngine:
         batch_tokens: tokens of a batch, padding included.
 
     Raises:
-        ModelError: the folder has no readable model or tokenizer.
+        ModelError: the folder does not hold a whole model (`crane.models.folders.check_whole`).
     """
 
     def __init__(
         self, folder: str | Path, *, dtype: str = "auto", device: str | None = None, batch_tokens: int = 8192
     ) -> None:
-        self.tokenizer = load_tokenizer(folder)
         self.model = load_model(folder, dtype, device)
+        self.tokenizer = load_tokenizer(folder)
         self.budget = TokenBudget(batch_tokens)
         config = self.model.config.get_text_config()
         self.limit: int | None = getattr(config, "max_position_embeddings", None)

@@ -32,7 +32,7 @@ def open_engine(
 
     Raises:
         EngineError: unknown engine, or a model that cannot be masked in it.
-        ModelError: the folder has no readable model or tokenizer.
+        ModelError: the folder does not hold a whole model (`crane.models.folders.check_whole`).
     """
     if kind == "hf":
         return HuggingFaceEngine(folder, dtype=dtype, batch_tokens=batch_tokens)

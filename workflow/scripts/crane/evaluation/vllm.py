@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoConfig, GenerationConfig
+from transformers import GenerationConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from crane.evaluation.engine import (
@@ -23,7 +23,8 @@ from crane.evaluation.engine import (
 )
 from crane.evaluation.vllm_check import check_masks
 from crane.models.architectures import family_of
-from crane.models.loading import load_tokenizer
+from crane.models.folders import check_whole
+from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
 
 SCRIPTS = Path(__file__).parents[2]
@@ -56,7 +57,7 @@ class VllmEngine:
         gpu_memory: share of the GPU's memory that vLLM may use.
 
     Raises:
-        ModelError: the folder has no readable tokenizer.
+        ModelError: the folder does not hold a whole model (`crane.models.folders.check_whole`).
         UnsupportedModelError: the model's family is unknown.
         EngineError: vLLM cannot load the model, or cannot mask it.
     """
@@ -71,8 +72,8 @@ class VllmEngine:
         context: int | None = None,
         gpu_memory: float = 0.9,
     ) -> None:
+        self._config = check_whole(folder)
         self.tokenizer = load_tokenizer(folder)
-        self._config = AutoConfig.from_pretrained(folder)
         sees = family_of(self._config).text is not None
         cpu = not torch.cuda.is_available()
         _prepare_environment(cpu, tensor_parallel_size)
@@ -95,6 +96,7 @@ class VllmEngine:
                 enforce_eager=cpu,
                 gpu_memory_utilization=gpu_memory,
                 seed=0,
+                trust_remote_code=False,
                 worker_extension_cls=EXTENSION,
                 # The compile cache does not know the extension: without this key, a graph compiled without masks would
                 # be reused and every mask silently ignored.
@@ -104,7 +106,7 @@ class VllmEngine:
                 **({"block_size": 32} if cpu else {}),
                 **({"hf_overrides": text_decoder} if sees else {}),
             )
-        except ValueError as error:
+        except (ValueError, KeyError) as error:
             raise EngineError(
                 f"vLLM cannot load {folder}, a {self._config.model_type}: {error}; use engine: hf"
             ) from error

@@ -1,146 +1,100 @@
-"""Model folders: linked from the user's disk, checked, loaded."""
+"""Model folders: the one check that preflight, downloads, links and every loader make, and links to a user's folder."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig
+from crane.artefacts import atomic_folder, sha256, write_json
+from crane.models.configuration import check_shape, read_config
+from crane.models.errors import ModelError
+from crane.models.tensors import check_names, check_report, check_types, compare
+from crane.models.tokenizers import check_tokenizer
+from crane.models.weights import find_index, read_headers, read_index, weight_files
 
-from crane.artefacts import atomic_folder, read_json, sha256, write_json
-from crane.errors import CraneError
-from crane.models.architectures import family_of, positions
-
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
-
-
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
-
-
-class ModelError(CraneError, ValueError):
-    """A model folder cannot be used."""
+WEIGHTS = ("*.safetensors", "*.bin", "*.index.json")
+"""Files that an engine may take for weights."""
 
 
-def check_tokenizer(folder: Path) -> None:
-    """Raise `ModelError` if a model folder has no tokenizer; transformers would guess one."""
-    if not any((folder / name).exists() for name in TOKENIZERS):
-        raise ModelError(f"{folder}: no tokenizer ({', '.join(TOKENIZERS)}); save it beside the weights")
+def _check_kind(folder: Path) -> None:
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder (models.<name>.path)")
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(
+            f"{folder}: adapter_config.json: the folder holds an adapter; merge it into its model (peft: "
+            "merge_and_unload) and save the result, or remove the adapter's files"
+        )
 
 
-def read_config(folder: Path) -> Any:
-    """Return the configuration of a model folder.
+def check_whole(folder: str | Path) -> Any:
+    """Check that a folder holds a whole model that can be loaded, masked and asked; no weight is read.
 
-    Raises:
-        ModelError: config.json cannot be read.
-    """
-    try:
-        return AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: no readable config.json ({error})") from error
-
-
-def check_config(folder: Path, name: str, layers: int, intermediate_size: int) -> Any:
-    """Compare a folder's config.json with what the study says of the model, and return it.
+    Returns:
+        Its configuration.
 
     Raises:
-        ModelError: they differ, says what to write; or config.json cannot be read.
+        ModelError: config.json, weights or tokenizer are missing, cut, git-LFS pointers or not readable; the tensors
+            are not those of the architecture; the model is quantised, an adapter, or defined by code of the folder;
+            tokens have no row in the embedding; or the chat template cannot be rendered.
         UnsupportedModelError: the model's family is unknown.
     """
+    folder = Path(folder)
+    _check_kind(folder)
     config = read_config(folder)
-    family_of(config)
-    check_shape(config, name, layers, intermediate_size)
+    tensors = read_headers(weight_files(folder))
+    check_types(folder, tensors)
+    check_report(folder, config, compare(folder, config, tensors))
+    check_tokenizer(folder, config)
     return config
 
 
-def check_positions(config: Any, name: str, tokens: int, key: str) -> None:
-    """Compare the length of samples with the positions of a model that is to read them.
-
-    Args:
-        config: the model's configuration.
-        name: of the model in the study.
-        tokens: length of the samples.
-        key: the setting that determines it.
-
-    Raises:
-        ModelError: the model has fewer positions.
-    """
-    limit = positions(config)
-    if limit is not None and tokens > limit:
-        raise ModelError(
-            f"samples of {tokens} tokens ({key}): model {name!r} has positions for {limit}; lower it"
-        )
-
-
-def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> None:
-    """Compare a model's configuration with what the study says.
-
-    Raises:
-        ModelError: they differ, says what to write.
-    """
-    text = config.get_text_config()
-    shape = (
-        text.num_hidden_layers,
-        getattr(text, "intermediate_size", None) or text.n_inner or 4 * text.n_embd,
-    )
-    if shape != (layers, intermediate_size):
-        raise ModelError(
-            f"model {name!r} has {shape[0]} layers of {shape[1]} neurons, the configuration says {layers} of "
-            f"{intermediate_size}; correct models.{name}.layers and models.{name}.intermediate_size"
-        )
-
-
-def check_folder(source: Path, name: str, layers: int, intermediate_size: int) -> Any:
+def check_folder(folder: Path, name: str, layers: int, intermediate_size: int) -> Any:
     """Check that a folder holds a whole model of the shape that the study says, and return its configuration.
 
     Raises:
-        ModelError: the folder is missing, has no readable config.json, no weights or tokenizer, or the model has
-            another shape.
+        ModelError: as of `check_whole`, or the model has another shape.
         UnsupportedModelError: the model's family is unknown.
     """
-    if not source.is_dir():
-        raise ModelError(f"{source}: no such model folder (models.<name>.path)")
-    if not (source / "config.json").exists():
-        raise ModelError(f"{source}: no config.json; a Hugging Face model folder is needed")
-    if not any(list(source.glob(pattern)) for pattern in WEIGHTS):
-        raise ModelError(f"{source}: no weights ({' or '.join(WEIGHTS)})")
-    check_tokenizer(source)
-    return check_config(source, name, layers, intermediate_size)
+    _check_kind(folder)
+    check_shape(read_config(folder), name, layers, intermediate_size)
+    return check_whole(folder)
+
+
+def check_settings(folder: Path, name: str, layers: int, intermediate_size: int) -> None:
+    """Check what can be checked of a model before its weights are downloaded: all other files.
+
+    Raises:
+        ModelError: as of `check_folder`; of tensors only names are compared, and only if there is an index.
+        UnsupportedModelError: the model's family is unknown.
+    """
+    _check_kind(folder)
+    config = read_config(folder)
+    check_shape(config, name, layers, intermediate_size)
+    index = find_index(folder)
+    if index is not None:
+        check_names(folder, config, read_index(index))
+    check_tokenizer(folder, config)
 
 
 def link_folder(source: Path, target: Path, name: str, layers: int, intermediate_size: int) -> dict[str, Any]:
-    """Link every file of a Hugging Face model folder into `target` and write its `manifest.json`.
+    """Link the files of a Hugging Face model folder into `target` and write its `manifest.json`.
+
+    Weights in further forms are left out, so that every engine reads the ones that were checked.
 
     Raises:
         ModelError: as of `check_folder`.
+        UnsupportedModelError: likewise.
     """
     check_folder(source, name, layers, intermediate_size)
-    files = sorted(path for path in source.iterdir() if path.is_file() and path.name != "manifest.json")
+    weights = {*weight_files(source), find_index(source)}
+    files = sorted(
+        path
+        for path in source.iterdir()
+        if path.is_file()
+        and path.name != "manifest.json"
+        and (path in weights or not any(path.match(pattern) for pattern in WEIGHTS))
+    )
     manifest = {"source": str(source.resolve()), "sha256": {path.name: sha256(path) for path in files}}
     with atomic_folder(target) as partial:
         for path in files:
             (partial / path.name).symlink_to(path.resolve())
         write_json(manifest, partial / "manifest.json")
     return manifest
-
-
-def identity(folder: str | Path) -> dict[str, Any]:
-    """Return what identifies a model in the metadata of results: its manifest without the training's course."""
-    manifest = read_json(Path(folder) / "manifest.json")
-    keys = ("source", "revision", "commit", "sha256", "settings")
-    return {key: manifest[key] for key in keys if key in manifest}
-
-
-def file_hashes(folder: Path) -> dict[str, str]:
-    """Return name -> sha256 of the files of a folder; its manifest and hidden files are left out."""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return {
-        path.name: sha256(path)
-        for path in files
-        if path.name != "manifest.json" and not path.name.startswith(".")
-    }
-
-
-def weights_identity(folder: str | Path) -> str:
-    """Return a hash of what a model computes: of its configuration, weights and tokenizer, by the manifest's hashes."""
-    hashes = read_json(Path(folder) / "manifest.json")["sha256"]
-    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()

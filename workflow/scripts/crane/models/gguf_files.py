@@ -1,5 +1,6 @@
 """Models given as one GGUF file: dequantised once into a Hugging Face folder."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from crane.artefacts import atomic_folder, sha256, write_json
 from crane.models.architectures import family_of
-from crane.models.folders import ModelError, check_shape, file_hashes
+from crane.models.configuration import check_shape
+from crane.models.errors import ModelError, reason
+from crane.models.fetched import check_fetched
+from crane.models.manifests import file_hashes
 
 IGNORED = ("rope_freqs.weight",)
 """Tensors of a GGUF file that repeat what its metadata says."""
@@ -23,13 +27,14 @@ def check_gguf(source: Path, name: str, layers: int, intermediate_size: int) -> 
     """Check what a GGUF file says of its model, and return it as a configuration of transformers.
 
     Raises:
-        ModelError: the file is missing or no readable GGUF file, or its model has another shape.
+        ModelError: the file is missing, a git-LFS pointer or no readable GGUF file, or its model has another shape.
         UnsupportedModelError: the model's family is unknown.
     """
     if not source.is_file():
         raise ModelError(f"{source}: no such GGUF file (models.<name>.path)")
+    check_fetched(source.parent, [source])
     try:
-        config = AutoConfig.from_pretrained(source.parent, gguf_file=source.name)
+        config = AutoConfig.from_pretrained(source.parent, gguf_file=source.name, trust_remote_code=False)
     except UNREADABLE as error:
         raise _unreadable(source, error) from error
     family_of(config)
@@ -38,7 +43,7 @@ def check_gguf(source: Path, name: str, layers: int, intermediate_size: int) -> 
 
 
 def _unreadable(source: Path, error: Exception) -> ModelError:
-    return ModelError(f"{source}: not a readable GGUF file of a supported model ({error})")
+    return ModelError(f"{source}: not a readable GGUF file of a supported model ({reason(error)})")
 
 
 def dequantise(source: Path, target: Path, name: str, layers: int, intermediate_size: int) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def dequantise(source: Path, target: Path, name: str, layers: int, intermediate_
     from gguf import GGUFReader
 
     config = check_gguf(source, name, layers, intermediate_size)
-    where: dict[str, Any] = {"gguf_file": source.name}
+    where: dict[str, Any] = {"gguf_file": source.name, "trust_remote_code": False}
     try:
         reader = GGUFReader(source)
         quantised, report = AutoModelForCausalLM.from_pretrained(
@@ -84,6 +89,7 @@ def dequantise(source: Path, target: Path, name: str, layers: int, intermediate_
     with atomic_folder(target) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
+        _drop_invented(partial / "tokenizer.json", config.get_text_config().vocab_size)
         manifest = {
             "source": str(source.resolve()),
             "dequantised": {"from": kinds, "to": "float32", "sha256": sha256(source)},
@@ -91,6 +97,16 @@ def dequantise(source: Path, target: Path, name: str, layers: int, intermediate_
         }
         write_json(manifest, partial / "manifest.json")
     return manifest
+
+
+def _drop_invented(path: Path, rows: int) -> None:
+    """Remove the tokens that the conversion appends to a vocabulary: the model's embedding has no rows for them.
+
+    transformers 5.19 gives every tokenizer of GPT-2's kind an `<|endoftext|>`, also one that has none.
+    """
+    stated = json.loads(path.read_text(encoding="utf-8"))
+    stated["added_tokens"] = [token for token in stated["added_tokens"] if token["id"] < rows]
+    path.write_text(json.dumps(stated, ensure_ascii=False, indent=2), encoding="utf-8")
 
 
 def _check_tensors(source: Path, reader: Any, model: Any, report: Mapping[str, Any]) -> None:

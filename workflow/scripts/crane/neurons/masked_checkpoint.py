@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM
-
 from crane.artefacts import atomic_folder, write_json
-from crane.models.folders import WEIGHTS, ModelError, check_tokenizer, file_hashes
+from crane.models.errors import ModelError
+from crane.models.folders import WEIGHTS
+from crane.models.loading import load_model
+from crane.models.manifests import file_hashes
 from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
 
-NOT_COPIED = (".*", "manifest.json", "config.json", "generation_config.json", "*.index.json", *WEIGHTS)
+NOT_COPIED = (".*", "manifest.json", "config.json", "generation_config.json", *WEIGHTS)
 """Files written with the weights, and the source's manifest."""
 
 
@@ -43,14 +43,12 @@ def export_masked(
         The manifest.
 
     Raises:
-        ModelError: the source has no readable model or no tokenizer, or the masks do not fit it.
+        ModelError: the source does not hold a whole model (`crane.models.folders.check_whole`), or the masks do not fit
+            it.
+        UnsupportedModelError: its family is unknown.
     """
     source, target = Path(source), Path(target)
-    check_tokenizer(source)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype="auto")
-    except (OSError, ValueError, SafetensorError) as error:
-        raise ModelError(f"{source}: no readable model ({error})") from error
+    model = load_model(source, "stored", "cpu")
     with atomic_folder(target) as partial:
         try:
             with masked(model, neurons, language, scale=scale):

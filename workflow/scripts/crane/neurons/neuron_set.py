@@ -1,15 +1,17 @@
 """Sets of neurons per language, and the files that carry them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
 
-from crane.artefacts import ArtefactError, atomic_file, read_metadata, read_table, write_table
+from crane.artefacts import ArtefactError, atomic_file, is_lfs_pointer, read_metadata, read_table, write_table
 from crane.models.architectures import SITES, Site
 
 Indices = np.ndarray
@@ -159,12 +161,14 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         """Read a file written by `write_parquet`.
 
         Raises:
-            ArtefactError: the file is damaged or not a neuron set.
+            ArtefactError: the file is damaged or not a neuron set, or its neurons are no indices within its layers.
         """
         frame = read_table(path)
         shape = read_metadata(path).get("neuron_set")
         if shape is None:
             raise ArtefactError(f"{path}: not a neuron set (no 'neuron_set' in its metadata)")
+        if not all(frame[column].dtype.kind in "iu" for column in ("layer", "neuron")):
+            raise ArtefactError(f"{path}: layers and neurons must be integers")
         neurons: dict[str, dict[int, np.ndarray]] = {language: {} for language in shape["languages"]}
         scores: dict[str, dict[int, np.ndarray]] = {language: {} for language in shape["languages"]}
         for language in neurons:
@@ -173,7 +177,10 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
                 rows = mask[mask["layer"] == layer]
                 neurons[language][layer] = rows["neuron"].to_numpy(np.int64)
                 scores[language][layer] = rows["score"].to_numpy(np.float64)
-        return cls(neurons, layers=shape["layers"], site=shape["site"], scores=scores)
+        try:
+            return cls(neurons, layers=shape["layers"], site=shape["site"], scores=scores)
+        except ValueError as error:
+            raise ArtefactError(f"{path}: {error}") from error
 
     # LAPE's published format: List[language][layer] -> LongTensor ---------------------------------------
 
@@ -182,21 +189,10 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         """Read a `.pth` as published with LAPE (Tang et al. 2024); `languages` names its lists in order.
 
         Raises:
-            ArtefactError: the file has another format or a different number of languages.
+            ArtefactError: the file is missing, damaged or a git-LFS pointer, has another format or a different number
+                of languages, or a tensor holds anything but integer indices >= 0.
         """
-        try:
-            lists = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch.load raises many kinds; each means the same to the user
-            raise ArtefactError(f"{path}: not a PyTorch file of plain tensors ({error})") from error
-        if not isinstance(lists, list) or not all(isinstance(row, list) for row in lists):
-            raise ArtefactError(f"{path}: expected a list per language of a list per layer of index tensors")
-        tensors = [index for row in lists for index in row]
-        if not all(
-            isinstance(t, torch.Tensor) and t.ndim == 1 and not t.is_floating_point() for t in tensors
-        ):
-            raise ArtefactError(
-                f"{path}: the lists per layer must hold one-dimensional integer index tensors"
-            )
+        lists = _load_lists(Path(path))
         if len(lists) != len(languages):
             raise ArtefactError(
                 f"{path}: holds {len(lists)} languages, {len(languages)} were named ({', '.join(languages)})"
@@ -204,7 +200,7 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         if len({len(row) for row in lists}) != 1:
             raise ArtefactError(f"{path}: languages with different numbers of layers")
         neurons = {
-            language: {k: np.unique(index.numpy().astype(np.int64)) for k, index in enumerate(row)}
+            language: {k: _indices(index, f"{path}: {language}, layer {k}") for k, index in enumerate(row)}
             for language, row in zip(languages, lists, strict=True)
         }
         return cls(neurons, layers=len(lists[0]))
@@ -224,3 +220,58 @@ class NeuronSet(Mapping[str, Mapping[int, Indices]]):
         ]
         with atomic_file(path) as partial:
             torch.save(lists, partial)
+
+
+def _load_lists(path: Path) -> list[list[Any]]:
+    if not path.is_file():
+        raise ArtefactError(f"{path}: no such file of masks")
+    if is_lfs_pointer(path):
+        raise ArtefactError(
+            f"{path}: a git-LFS pointer instead of the file; run `git lfs pull` or download it again"
+        )
+    try:
+        lists = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        # The library's own message advises to load the file with weights_only=False, which would run its code.
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        holds = f" (it holds {found[1]})" if found else ""
+        raise ArtefactError(
+            f"{path}: not a PyTorch file of plain tensors{holds}; other objects are never "
+            "loaded, because they can run code: save a list per language of a list per layer of int64 tensors"
+        ) from error
+    except Exception as error:  # torch.load raises many kinds; each means the same to the user
+        raise ArtefactError(
+            f"{path}: not a PyTorch file of plain tensors, or cut or damaged; download or save it again"
+        ) from error
+    if not isinstance(lists, list) or not lists or not all(isinstance(row, list) for row in lists):
+        raise ArtefactError(
+            f"{path}: expected a list per language of a list per layer of index tensors, found {_kind(lists)}"
+        )
+    return lists
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of {str(value.dtype).removeprefix('torch.')} and shape {list(value.shape)}"
+    inner = f" of {_kind(value[0]).removeprefix('a ')}" if isinstance(value, (list, tuple)) and value else ""
+    return f"a {type(value).__name__}{inner}"
+
+
+def _indices(index: Any, where: str) -> Indices:
+    """Return an index tensor as int64 `[n]`, ascending; raise `ArtefactError` if it is none."""
+    integer = isinstance(index, torch.Tensor) and not index.is_floating_point() and not index.is_complex()
+    # uint8 is the type of masks of older versions of PyTorch.
+    if not integer or index.ndim != 1 or index.dtype in (torch.bool, torch.uint8):
+        raise ArtefactError(
+            f"{where}: {_kind(index)}; expected a one-dimensional integer tensor of neurons' indices (a boolean mask "
+            "m becomes one by m.nonzero().flatten())"
+        )
+    values = index.numpy().astype(np.int64)
+    if len(values) and values.min() < 0:
+        raise ArtefactError(f"{where}: neuron {values.min()}; indices of neurons begin with 0")
+    if len(values) > 2 and values.max() <= 1:
+        raise ArtefactError(
+            f"{where}: {len(values)} zeros and ones, which is a mask and not the indices of neurons; save "
+            "m.nonzero().flatten() of a mask m"
+        )
+    return np.unique(values)

@@ -19,7 +19,7 @@ PATIENCE = 5
 
 def sources(study: Study) -> list[Named]:
     """Return the checks that every model, data set, text and imported mask exists or can be downloaded."""
-    return [*_models(study), *_datasets(study), *_corpora(study), *_files(study)]
+    return [*_models(study), *_datasets(study), *_corpora(study), *_files(study), *_masks(study)]
 
 
 def _models(study: Study) -> Iterator[Named]:
@@ -27,27 +27,50 @@ def _models(study: Study) -> Iterator[Named]:
         if model["source"] == "local":
             yield f"models.{name}", partial(_local_model, study, name)
         elif model["source"] == "hub":
-            yield f"models.{name}", partial(_hub, f"{study.results}/models/{name}", model, "model")
+            yield f"models.{name}", partial(_hub_model, study, name)
+
+
+def _shape(study: Study, model: str) -> dict[str, int]:
+    return {key: study.config["models"][model][key] for key in ("layers", "intermediate_size")}
 
 
 def _local_model(study: Study, name: str) -> str:
-    # Imported here, because only a local model needs transformers, whose import takes seconds.
-    from crane.models.folders import check_folder, check_positions
+    # Imported here, because only a model that is there needs transformers, whose import takes seconds.
+    from crane.models.folders import check_folder
     from crane.models.gguf_files import check_gguf
 
-    settings = study.config["models"][name]
-    check = check_gguf if settings["path"].endswith(".gguf") else check_folder
-    config = check(Path(settings["path"]), name, settings["layers"], settings["intermediate_size"])
+    path = study.config["models"][name]["path"]
+    check = check_gguf if path.endswith(".gguf") else check_folder
+    _check_samples(study, name, check(Path(path), name, **_shape(study, name)))
+    return path
+
+
+def _check_samples(study: Study, name: str, config: Any) -> None:
+    from crane.models.configuration import check_positions
+
     for sample in study.samples(name):
         check_positions(config, name, sample["tokens"], sample["key"])
-    return settings["path"]
+
+
+def _hub_model(study: Study, name: str) -> str:
+    target = f"{study.results}/models/{name}"
+    found = _hub(target, study.config["models"][name], "model")
+    if found == _downloaded(target):
+        from crane.models.folders import check_folder
+
+        _check_samples(study, name, check_folder(Path(target), name, **_shape(study, name)))
+    return found
+
+
+def _downloaded(target: str | Path) -> str:
+    return f"{target}, downloaded"
 
 
 def _hub(target: str, source: Mapping[str, Any], kind: str) -> str:
     path = Path(target) / "manifest.json"
     manifest = read_json(path) if path.exists() else {}
     if (manifest.get("source"), manifest.get("revision")) == (source["repository"], source["revision"]):
-        return f"{target}, downloaded"
+        return _downloaded(target)
     size = check_access(source["repository"], source["revision"], kind, source.get("files", ()))
     download = f"{source['repository']} at {source['revision'][:12]}, {size / 1e9:.2f} GB to download"
     if not manifest:
@@ -94,18 +117,34 @@ def _local_files(pattern: str) -> str:
 
 
 def _files(study: Study) -> Iterator[Named]:
-    """Return the checks of the files that a study names: questions, benchmark data, imported masks."""
+    """Return the checks of the files that a study names: questions, benchmark data."""
     named: dict[str, str] = {}
     if study.config.get("open_questions", {}).get("source") == "local":
         named |= {f"open_questions.files.{lang}": study.inputs.questions(lang) for lang in study.languages}
     for name, benchmark in study.config.get("benchmarks", {}).items():
         if benchmark.get("data", "generated") != "generated":
             named[f"benchmarks.{name}.data"] = benchmark["data"]
-    for name in study.masks.by_method("import"):
-        named[f"mask_sets.{name}.file"] = study.inputs.file(study.masks.shown[name]["file"])
     for name, path in named.items():
         download = study.inputs.downloads.get(Path(path).name)
         yield name, partial(_download, path, download["url"]) if download else partial(_local_files, path)
+
+
+def _masks(study: Study) -> Iterator[Named]:
+    for name in study.masks.by_method("import"):
+        yield f"mask_sets.{name}.file", partial(_mask_file, study, name)
+
+
+def _mask_file(study: Study, name: str) -> str:
+    settings = study.masks.shown[name]
+    path = study.inputs.file(settings["file"])
+    download = study.inputs.downloads.get(Path(path).name)
+    if download and not Path(path).exists():
+        return _download(path, download["url"])
+    from crane.neurons.imported import import_masks
+
+    model = study.identification_model
+    masks = import_masks(path, settings.get("languages"), study.languages, **_shape(study, model))
+    return f"{path}, {', '.join(f'{masks.total(language)} neurons of {language}' for language in masks)}"
 
 
 def _download(path: str, url: str) -> str:

@@ -1,0 +1,114 @@
+"""The configuration of a model folder: read without running code of the folder, and compared with the study."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig
+
+from crane.models.architectures import FAMILIES, UnsupportedModelError, family_of, positions
+from crane.models.errors import ModelError, reason
+from crane.models.fetched import check_fetched
+
+CONFIG = "config.json"
+_QUANTISED = ("quantization_config", "compression_config")
+_QUANTISED_FILES = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
+"""Written beside the weights by tools that do not mention it in config.json: ModelOpt, AutoGPTQ, AutoAWQ."""
+
+
+def read_config(folder: str | Path) -> Any:
+    """Return the configuration of a model folder, as transformers reads it.
+
+    Raises:
+        ModelError: config.json is missing or cannot be read, the model is quantised, or it
+            is defined by code of the folder, which is never run.
+        UnsupportedModelError: the model's family is unknown.
+    """
+    folder = Path(folder)
+    if not (folder / CONFIG).exists():
+        raise ModelError(f"{folder}: no {CONFIG}; a Hugging Face model folder is needed")
+    check_fetched(folder, [folder / CONFIG])
+    try:
+        stated = json.loads((folder / CONFIG).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: no readable {CONFIG} ({reason(error)})") from error
+    if not isinstance(stated, dict) or not isinstance(stated.get("model_type"), str):
+        raise ModelError(f"{folder}: no readable {CONFIG} (it states no model_type)")
+    _check_stated(folder, stated)
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # transformers raises many kinds; each means the same to the user
+        raise ModelError(f"{folder}: no readable {CONFIG} ({reason(error)})") from error
+    family_of(config)
+    return config
+
+
+def _check_stated(folder: Path, stated: dict[str, Any]) -> None:
+    """Refuse what config.json asks for and the workflow does not do, before transformers acts on it."""
+    if "auto_map" in stated:
+        raise ModelError(
+            f"{folder}: {CONFIG} names code of the folder (auto_map), which is never run; if the model is an ordinary "
+            f"one of {', '.join(sorted(FAMILIES))}, state its model_type and remove auto_map"
+        )
+    if stated["model_type"] not in FAMILIES:
+        raise UnsupportedModelError(
+            f"{folder}: model type {stated['model_type']!r} is not supported; supported: "
+            f"{', '.join(sorted(FAMILIES))}"
+        )
+    if "transformers_weights" in stated:
+        raise ModelError(
+            f"{folder}: {CONFIG} names a file of weights (transformers_weights), which vLLM ignores; remove the key "
+            "and give the file its usual name, model.safetensors"
+        )
+    for part in (stated, stated.get("text_config")):
+        for key in _QUANTISED:
+            if isinstance(part, dict) and part.get(key) is not None:
+                method = part[key].get("quant_method") if isinstance(part[key], dict) else None
+                raise _quantised(folder, f"{CONFIG} has a {key}{f' of {method}' if method else ''}")
+    for name in _QUANTISED_FILES:
+        if (folder / name).exists():
+            raise _quantised(folder, f"{name} is beside the weights")
+
+
+def _quantised(folder: Path, sign: str) -> ModelError:
+    return ModelError(
+        f"{folder}: the model is quantised ({sign}), and quantised weights can be neither masked nor attributed; "
+        "take the original model in bfloat16, float16 or float32"
+    )
+
+
+def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> None:
+    """Compare a model's configuration with what the study says.
+
+    Raises:
+        ModelError: they differ, says what to write.
+    """
+    text = config.get_text_config()
+    shape = (
+        text.num_hidden_layers,
+        getattr(text, "intermediate_size", None) or text.n_inner or 4 * text.n_embd,
+    )
+    if shape != (layers, intermediate_size):
+        raise ModelError(
+            f"model {name!r} has {shape[0]} layers of {shape[1]} neurons, the configuration says {layers} of "
+            f"{intermediate_size}; correct models.{name}.layers and models.{name}.intermediate_size"
+        )
+
+
+def check_positions(config: Any, name: str, tokens: int, key: str) -> None:
+    """Compare the length of samples with the positions of a model that is to read them.
+
+    Args:
+        config: the model's configuration.
+        name: of the model in the study.
+        tokens: length of the samples.
+        key: the setting that determines it.
+
+    Raises:
+        ModelError: the model has fewer positions.
+    """
+    limit = positions(config)
+    if limit is not None and tokens > limit:
+        raise ModelError(
+            f"samples of {tokens} tokens ({key}): model {name!r} has positions for {limit}; lower it"
+        )
