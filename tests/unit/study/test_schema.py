@@ -157,7 +157,8 @@ def test_more_wrong_configurations(config: dict[str, Any], edits: dict[str, Any]
 
 def test_names_that_yaml_reads_as_something_else(config: dict[str, Any]) -> None:
     config["languages"] |= yaml.safe_load("no: {name: Norwegian}")
-    assert any("the name false is not a string; put it in quotes" in line for line in messages(config))
+    expected = "the name false is not a string; YAML reads no, off and false so: put the word in quotes"
+    assert any(expected in line for line in messages(config))
 
 
 def test_sets_that_match_each_other_in_a_circle_are_reported(config: dict[str, Any]) -> None:
