@@ -26,7 +26,9 @@ os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
 drop_nulls(config)
 try:
     if workflow.is_main_process:  # jobs get the configuration as it was read
-        check_files([*workflow.configfiles, *profile_files(sys.argv[1:], workflow.basedir)])
+        check_files(
+            [*workflow.configfiles, *profile_files(sys.argv[1:], workflow.basedir)]
+        )
     study = Study(config)
 except ConfigError as error:
     raise WorkflowError(str(error))

@@ -112,7 +112,8 @@ def _value_problem(node: yaml.ScalarNode, path: tuple[str, ...]) -> str:
         return ""
     number = node.tag.removeprefix(_TAG)
     if number in ("int", "float") and ":" in node.value:
-        return f"YAML reads {node.value} as {_read(node)}, in base 60; write the number, or {_quoted(node)} for the text"
+        read = f"YAML reads {node.value} as {_read(node)}, in base 60"
+        return f"{read}; write the number, or {_quoted(node)} for the text"
     if number == "int" and re.fullmatch(r"[+-]?0[0-7_]+", node.value):
         plain = node.value.replace("_", "").lstrip("+-0") or "0"
         return f"YAML reads {node.value} as {_read(node)}, in base 8; write {_quoted(node)} for the text, or {plain}"
@@ -142,7 +143,11 @@ def _minutes(text: str) -> int | None:
     found = _TIME.fullmatch(text.strip())
     if found is None:
         return None
-    days, hours, minutes, seconds = (int(found[name] or 0) for name in ("days", "hours", "minutes", "seconds"))
-    if found["seconds"] is None and found["days"] is None:  # SLURM: minutes and seconds; people: hours and minutes
+    days, hours, minutes, seconds = (
+        int(found[name] or 0) for name in ("days", "hours", "minutes", "seconds")
+    )
+    if (
+        found["seconds"] is None and found["days"] is None
+    ):  # SLURM: minutes and seconds; people: hours and minutes
         return hours * 60 + minutes
     return days * 1440 + hours * 60 + minutes + (seconds > 0)

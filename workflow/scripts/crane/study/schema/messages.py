@@ -208,7 +208,9 @@ def _yaml_hint(expected: str, value: Any) -> str:
 
 def _quotes_hint(value: Any) -> str:
     if isinstance(value, bool):
-        return f"; YAML reads {'yes, on and true' if value else 'no, off and false'} so: put the word in quotes"
+        return (
+            f"; YAML reads {'yes, on and true' if value else 'no, off and false'} so: put the word in quotes"
+        )
     return "; put it in quotes" if isinstance(value, int | float | date) else ""
 
 
