@@ -183,3 +183,18 @@ def test_a_dataset_without_the_part_asked_for_is_told(tmp_path):
             benchmarks.load(
                 "law", {"task": "ceval-valid_law", "dataset": str(tmp_path / folder), "fewshot": 5}
             )
+
+
+def test_texts_that_look_like_dates_stay_texts(tmp_path):
+    items = [
+        {"question": "2001-02-03", "choices": ["1990-01-01", "1991-01-01 10:00:00"], "answer": 0},
+        {"question": "2002-02-03", "choices": ["1992-01-01", "1993-01-01"], "answer": 1},
+    ]
+    (task,) = benchmarks.load("quiz", settings(write(tmp_path / "quiz.jsonl", items)))["tasks"].values()
+    assert list(task.eval_docs) == items
+
+
+def test_fields_of_several_types_do_not_matter(tmp_path):
+    items = [dict(ITEMS[0], meta={"x": 1}), dict(ITEMS[1], meta="none")]
+    (task,) = benchmarks.load("quiz", settings(write(tmp_path / "quiz.jsonl", items)))["tasks"].values()
+    assert [doc["choices"] for doc in task.eval_docs] == [item["choices"] for item in items]
