@@ -24,8 +24,6 @@ def profile_files(arguments: Sequence[str], folder: str | Path) -> list[Path]:
     if given.workflow_profile != "none":
         name = Path(given.workflow_profile or "default")
         places = [name, Path("profiles") / name, Path(folder) / "profiles" / name]
-        named += [
-            str(place) for place in (places if given.workflow_profile else places[1:]) if place.exists()
-        ][:1]
+        named += [str(place) for place in places if place.exists()][:1]
     found = [get_profile_dir(name) for name in named if name != "none"]
     return [Path(profile[1]) for profile in found if profile is not None]
