@@ -13,7 +13,8 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, TABLE_FORMS
 from crane.provenance.code_version import code_version
 from crane.study import evaluations, outputs
-from crane.study.check import ConfigError, drop_nulls
+from crane.study.check import ConfigError, check_files, drop_nulls
+from crane.study.profiles import profile_files
 from crane.study.study import Study
 
 # Waiting threads must not spin, or two jobs on one machine starve each other.
@@ -24,6 +25,10 @@ os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
 
 drop_nulls(config)
 try:
+    if workflow.is_main_process:  # jobs get the configuration as it was read
+        check_files(
+            [*workflow.configfiles, *profile_files(sys.argv[1:], workflow.basedir)]
+        )
     study = Study(config)
 except ConfigError as error:
     raise WorkflowError(str(error))
@@ -202,13 +207,25 @@ def share_resources(of, name):
 
 def partitions(_):
     """Return rule -> partition, as set by this run's profile, for the rules that are submitted."""
-    submitted = [each for each in workflow.rules if not workflow.is_local(each)]
     named = {
-        each.name: str(each.resources["slurm_partition"].raw).strip("'\"")
-        for each in submitted
-        if "slurm_partition" in each.resources
+        name: str(partition).strip("'\"")
+        for name, partition in resources_of_submitted("slurm_partition").items()
     }
     return {name: partition for name, partition in named.items() if partition}
+
+
+def runtimes(_):
+    """Return rule -> minutes, or the expression of their attempts, for the rules that are submitted."""
+    return resources_of_submitted("runtime")
+
+
+def resources_of_submitted(resource):
+    """Return rule -> a resource, as written, for the rules that are submitted and have it."""
+    return {
+        each.name: each.resources[resource].raw
+        for each in workflow.rules
+        if not workflow.is_local(each) and resource in each.resources
+    }
 
 
 def require_engine():

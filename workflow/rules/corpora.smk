@@ -21,7 +21,7 @@ rule download_corpus:
         ),
         # The files are pinned; only the code that reads and samples them can change the pool.
         code=code_version(
-            "crane/corpora/sampling.py", "scripts/crane/corpora/documents.py"
+            "crane/corpora/sampling.py", named="crane.corpora.documents"
         ),
     script:
         "../scripts/download_corpus.py"

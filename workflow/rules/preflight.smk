@@ -59,6 +59,7 @@ rule check_study:
         asked=NOW,
         config=config,
         partitions=partitions,
+        runtimes=runtimes,
     script:
         "../scripts/check_study.py"
 

@@ -15,7 +15,8 @@ def main(snakemake: Any) -> None:
     study = Study(snakemake.params.config)
     checks: list[Named] = [*sources(study), *judges(study), ("disk", partial(disk, study))]
     if snakemake.params.partitions:
-        checks.append(("partitions", partial(partitions, dict(snakemake.params.partitions))))
+        asked = dict(snakemake.params.partitions), dict(snakemake.params.runtimes)
+        checks.append(("partitions", partial(partitions, *asked)))
     write_checks(make(checks), snakemake.output.checks)
 
 

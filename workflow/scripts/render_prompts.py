@@ -5,8 +5,9 @@ from typing import Any
 from crane.artefacts import read_table, write_table
 from crane.evaluation import benchmarks
 from crane.evaluation.continuation import render_continuations
-from crane.evaluation.open_questions import read_questions, render_questions
+from crane.evaluation.open_questions import render_questions
 from crane.evaluation.prompts import render_benchmark
+from crane.evaluation.question_files import read_open_questions
 from crane.models.loading import context_limit, load_tokenizer
 from joblog import job_log, provenance
 
@@ -23,7 +24,7 @@ def main(snakemake: Any) -> None:
     else:
         asked = {key.removeprefix("open_questions."): value for key, value in snakemake.params.asked.items()}
         context = min(asked.pop("context"), limit or asked["context"])
-        questions = {code: read_questions(snakemake.input[code]) for code in snakemake.params.languages}
+        questions = {code: read_open_questions(snakemake.input[code]) for code in snakemake.params.languages}
         frame = render_questions(questions, tokenizer, **asked, context=context)
     dropped = frame.attrs.get("dropped", 0)
     print(f"{len(frame)} prompts of at most {frame['tokens'].max()} tokens, {dropped} left out as too long")

@@ -6,8 +6,9 @@ import random
 
 import pandas as pd
 import pytest
-from crane.corpora.documents import CorpusError, read_documents
+from crane.corpora.documents import read_documents
 from crane.corpora.sampling import sample
+from crane.texts.decoding import TextError
 
 TEXTS = ["Paris is in France.", "Hà Nội ở Việt Nam.", "北京在中国。", "The yen is used in Japan."]
 
@@ -45,42 +46,48 @@ def test_a_folder_of_mixed_formats_is_read(tmp_path):
 
 
 def test_what_cannot_be_read_is_told(tmp_path):
-    with pytest.raises(CorpusError, match=r"no file matches '.*nothing\*'"):
+    with pytest.raises(TextError, match=r"no file matches '.*nothing\*'"):
         list(read_documents(str(tmp_path / "nothing*")))
     write(tmp_path, "a.jsonl", TEXTS)
-    with pytest.raises(CorpusError, match=r"a\.jsonl, line 1: no JSON object with 'text'"):
+    with pytest.raises(TextError, match=r"a\.jsonl, line 1: no field 'text'; there are: body, n"):
         list(read_documents(str(tmp_path / "a.jsonl"), "text"))
     write(tmp_path, "a.parquet", TEXTS)
-    with pytest.raises(CorpusError, match=r"a\.parquet: no column 'text'; there are: n, body"):
+    with pytest.raises(TextError, match=r"a\.parquet: no column 'text'; there are: n, body"):
         list(read_documents(str(tmp_path / "a.parquet"), "text"))
-    with pytest.raises(CorpusError, match=r"a\.parquet: column 'n' holds int, not text"):
+    with pytest.raises(TextError, match=r"a\.parquet, row 1: 'n' is a number \(0\), not text"):
         list(read_documents(str(tmp_path / "a.parquet"), "n"))
-    (tmp_path / "a.csv").write_text("text\n")
+    (tmp_path / "b.xml").write_text("text\n")
     with pytest.raises(
-        CorpusError,
-        match=r"a\.csv: unknown format; known: \.txt, \.jsonl, \.jsonl\.gz, \.json\.gz, \.parquet",
+        TextError, match=r"b\.xml: cannot read files with this ending; it must be \.txt, \.jsonl"
     ):
-        list(read_documents(str(tmp_path / "a.csv")))
+        list(read_documents(str(tmp_path / "b.xml")))
+
+
+def test_an_ending_that_cannot_be_read_is_told_before_the_first_file_is(tmp_path):
+    write(tmp_path, "a.jsonl", TEXTS)
+    (tmp_path / "b.xml").write_text("text\n")
+    with pytest.raises(TextError, match=r"b\.xml"):
+        next(read_documents(str(tmp_path / "*"), "body"))
 
 
 @pytest.mark.parametrize("line", ["{broken", "[1, 2]", '"text"', '{"text": 5}', '{"text": ["a"]}'])
 def test_a_damaged_record_names_file_and_line(tmp_path, line):
     (tmp_path / "a.jsonl").write_text(f'{{"text": "fine"}}\n{line}\n')
-    with pytest.raises(CorpusError, match=r"a\.jsonl, line 2"):
+    with pytest.raises(TextError, match=r"a\.jsonl, line 2"):
         sample(read_documents(str(tmp_path / "a.jsonl")), 5, 0)
 
 
 def test_damaged_bytes_name_the_file(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"fine\n\xff\xfe\n")
-    with pytest.raises(CorpusError, match=r"a\.txt.*UTF-8"):
+    with pytest.raises(TextError, match=r"a\.txt.*UTF-8"):
         list(read_documents(str(tmp_path / "a.txt")))
     for name in ("a.parquet", "a.jsonl.gz"):
         write(tmp_path, name, TEXTS)
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-9])
-        with pytest.raises(CorpusError, match=name.replace(".", r"\.")):
+        with pytest.raises(TextError, match=name.replace(".", r"\.")):
             list(read_documents(str(tmp_path / name), "body"))
     (tmp_path / "b.json.gz").write_bytes(b"plain text")
-    with pytest.raises(CorpusError, match=r"b\.json\.gz: not a whole gzip file"):
+    with pytest.raises(TextError, match=r"b\.json\.gz: not a whole gzip file"):
         list(read_documents(str(tmp_path / "b.json.gz"), "body"))
 
 

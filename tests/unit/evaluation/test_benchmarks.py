@@ -96,12 +96,12 @@ def test_strata_and_clusters_are_fields_of_the_question(engine, asked):
 @pytest.mark.parametrize("setting", ["stratify_by", "cluster_by"])
 def test_a_field_that_questions_lack_is_told_before_any_is_asked(tmp_path, setting):
     path = write(tmp_path / "quiz.jsonl", ITEMS)
-    message = rf"'quiz'.*question 0: no field 'topic' \({setting}\); there are: .*relation, passage"
+    message = rf"'quiz'.*quiz\.jsonl, line 1: no field 'topic' \({setting}\); there are: .*relation, passage"
     with pytest.raises(BenchmarkError, match=message):
         benchmarks.load("quiz", settings(path, **{setting: "topic"}))
     partly = [*ITEMS[:3], {key: value for key, value in ITEMS[3].items() if key != "passage"}]
     path = write(tmp_path / "partly.jsonl", partly)
-    with pytest.raises(BenchmarkError, match=r"question 3: no field 'passage' .*relation$"):
+    with pytest.raises(BenchmarkError, match=r"partly\.jsonl, line 4: no field 'passage' .*relation$"):
         benchmarks.load("quiz", settings(path, **{setting: "passage"}))
     benchmarks.load("quiz", settings(path, **{setting: "relation"}))
 
@@ -125,7 +125,9 @@ def test_a_wrong_label_names_the_question(tmp_path, label):
         items = [dict(item, answer=item["choices"][0]) for item in items]
     items[2]["answer"] = label
     path = write(tmp_path / "quiz.jsonl", items)
-    with pytest.raises(BenchmarkError, match=r"'quiz'.*question 2: label .* none of its 2 choices") as caught:
+    with pytest.raises(
+        BenchmarkError, match=r"'quiz'.*quiz\.jsonl, line 3: 'answer' .* none of its 2 choices"
+    ) as caught:
         benchmarks.load("quiz", settings(path))
     assert str(label) in str(caught.value)
 
@@ -141,7 +143,7 @@ def test_labels_may_be_the_choices_themselves(tmp_path, engine, asked):
 
 def test_repeated_choices_are_refused(tmp_path):
     items = [dict(ITEMS[0]), dict(ITEMS[1], choices=["yen", "yen", "won"])]
-    with pytest.raises(BenchmarkError, match=r"question 1: choices repeat"):
+    with pytest.raises(BenchmarkError, match=r"quiz\.jsonl, line 2: choices repeat \('yen'\)"):
         benchmarks.load("quiz", settings(write(tmp_path / "quiz.jsonl", items)))
 
 
@@ -181,3 +183,18 @@ def test_a_dataset_without_the_part_asked_for_is_told(tmp_path):
             benchmarks.load(
                 "law", {"task": "ceval-valid_law", "dataset": str(tmp_path / folder), "fewshot": 5}
             )
+
+
+def test_texts_that_look_like_dates_stay_texts(tmp_path):
+    items = [
+        {"question": "2001-02-03", "choices": ["1990-01-01", "1991-01-01 10:00:00"], "answer": 0},
+        {"question": "2002-02-03", "choices": ["1992-01-01", "1993-01-01"], "answer": 1},
+    ]
+    (task,) = benchmarks.load("quiz", settings(write(tmp_path / "quiz.jsonl", items)))["tasks"].values()
+    assert list(task.eval_docs) == items
+
+
+def test_fields_of_several_types_do_not_matter(tmp_path):
+    items = [dict(ITEMS[0], meta={"x": 1}), dict(ITEMS[1], meta="none")]
+    (task,) = benchmarks.load("quiz", settings(write(tmp_path / "quiz.jsonl", items)))["tasks"].values()
+    assert [doc["choices"] for doc in task.eval_docs] == [item["choices"] for item in items]

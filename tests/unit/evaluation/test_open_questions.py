@@ -1,10 +1,7 @@
-"""The open questions: how they are read, and the prompts that are made of them."""
-
-import json
+"""The prompts that are made of open questions."""
 
 import pytest
-from crane.artefacts import ArtefactError
-from crane.evaluation.open_questions import STYLES, open_text, prompts, read_questions, render_questions
+from crane.evaluation.open_questions import STYLES, open_text, prompts, render_questions
 from crane.evaluation.prompts import PromptError
 
 
@@ -39,50 +36,6 @@ def test_a_chat_template_with_bos_gives_one_bos(tokenizer, monkeypatch):
 def test_a_missing_chat_template_is_told(tokenizer):
     with pytest.raises(PromptError, match=r"open_questions\.chat_template: false"):
         open_text("Why?", "lape", tokenizer=tokenizer)
-
-
-def test_questions_are_read_as_they_are(tmp_path):
-    questions = [{"question": "Thủ đô?", "reference": "Hà Nội"}, {"question": "为什么?", "id": 7}]
-    lines = [json.dumps(q, ensure_ascii=False) for q in questions]
-    (tmp_path / "vi.jsonl").write_text("\n\n".join(lines), encoding="utf-8")
-    assert read_questions(tmp_path / "vi.jsonl") == questions
-
-
-def test_questions_may_be_lines_of_text(tmp_path):
-    (tmp_path / "vi.txt").write_text("Thủ đô?\r\n\n  为什么? \nWhy\u2028not?", encoding="utf-8")
-    found = [q["question"] for q in read_questions(tmp_path / "vi.txt")]
-    assert found == ["Thủ đô?", "为什么?", "Why\u2028not?"]
-    (tmp_path / "vi.txt").write_text("\n \n")
-    with pytest.raises(PromptError, match=r"vi\.txt: no questions"):
-        read_questions(tmp_path / "vi.txt")
-    (tmp_path / "vi.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(PromptError, match=r"vi\.txt: not UTF-8"):
-        read_questions(tmp_path / "vi.txt")
-
-
-@pytest.mark.parametrize("language", ["en", "zh", "vi"])
-def test_the_published_questions_are_read(real_data, language):
-    questions = read_questions(real_data / "mvicuna" / f"{language}.txt")
-    assert len(questions) == 70
-    assert all(question.keys() == {"question"} for question in questions)
-
-
-@pytest.mark.parametrize(
-    "record", [{}, {"prompt": "Why?"}, *({"question": q} for q in ("", " ", None, 5, ["Why?"]))]
-)
-def test_a_record_without_a_question_names_file_and_record(tmp_path, record):
-    (tmp_path / "vi.jsonl").write_text(f'{{"question": "Why?"}}\n{json.dumps(record)}\n')
-    with pytest.raises(PromptError, match=r"vi\.jsonl, record 2: 'question' must be text"):
-        read_questions(tmp_path / "vi.jsonl")
-
-
-def test_a_file_without_questions_is_told(tmp_path):
-    (tmp_path / "vi.jsonl").write_text("\n")
-    with pytest.raises(PromptError, match=r"vi\.jsonl: no questions"):
-        read_questions(tmp_path / "vi.jsonl")
-    (tmp_path / "vi.jsonl").write_text("Why?\n")
-    with pytest.raises(ArtefactError, match=r"vi\.jsonl, line 1: not JSON"):
-        read_questions(tmp_path / "vi.jsonl")
 
 
 SETTINGS = {"style": "lape", "suffix": {"en": "", "vi": " (vi)"}, "chat_template": False, "context": 96}

@@ -34,6 +34,12 @@ def test_a_missing_reference_names_the_question(record):
         ReferenceJudge()({"question": "Which month", "output": "May", **record})
 
 
+@pytest.mark.parametrize("reference", [4, 0.5, True, ["May"], {"text": "May"}])
+def test_a_reference_that_is_no_text_names_the_question(reference):
+    with pytest.raises(JudgeError, match=r"'Which month' has the reference answer .*, not text"):
+        ReferenceJudge()({"question": "Which month", "output": "May", "reference": reference})
+
+
 @pytest.mark.parametrize("word", ["巴黎", "Paris", "hai", "7"])
 def test_a_short_right_answer_gets_full_marks(word: str) -> None:
     """Answers shorter than the longest n-gram: chrF must use the orders that exist."""

@@ -1,10 +1,14 @@
 """A study of local files, and the paper's."""
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+CHOICE = {"question": "2 + 2?", "choices": ["3", "4", "5", "6"], "answer": 1, "relation": "sum"}
+OPEN = {"question": "2 + 2?", "reference": "4"}
 
 
 @pytest.fixture
@@ -21,12 +25,14 @@ def local(tmp_path: Path, model_folder: Path, demo_config: dict[str, Any]) -> di
         name: {**s, "budget": {"count": 5}} if "budget" in s else s for name, s in config["mask_sets"].items()
     }
     for language in config["languages"]:
-        for name in (f"{language}.txt", f"{language}.jsonl"):
-            (tmp_path / name).write_text("text\n", encoding="utf-8")
+        (tmp_path / f"{language}.txt").write_text("text\n", encoding="utf-8")
+        (tmp_path / f"{language}.jsonl").write_text(json.dumps(CHOICE) + "\n", encoding="utf-8")
+        (tmp_path / f"open-{language}.jsonl").write_text(json.dumps(OPEN) + "\n", encoding="utf-8")
     files = {language: str(tmp_path / f"{language}.txt") for language in config["languages"]}
     config["perplexity"]["max_tokens"] = 96  # the positions of the model
     config["corpora"] |= {"source": "local", "files": files, "column": "text"}
-    config["open_questions"] |= {"source": "local", "files": copy.deepcopy(files)}
+    questions = {language: str(tmp_path / f"open-{language}.jsonl") for language in config["languages"]}
+    config["open_questions"] |= {"source": "local", "files": questions}
     for benchmark in config["benchmarks"].values():
         benchmark["data"] = str(tmp_path / f"{benchmark['language']}.jsonl")
     return config

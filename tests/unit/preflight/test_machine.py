@@ -121,3 +121,31 @@ def test_partitions_are_compared_with_those_of_the_cluster(
         PreflightError, match="rule evaluate_masks_base_0: there is no partition a100; there are: cpu, gpu"
     ):
         partitions({"evaluate_masks_base_0": "gpu,a100"})
+
+
+@pytest.mark.parametrize(
+    ("limit", "runtime", "fits"),
+    [
+        ("1-00:00:00", 1440, True), ("1-00:00:00", 1441, False), ("1-00:00:00", 86400, False),
+        ("1-00:00:00", "attempt * 720", True), ("12:00:00", "attempt * 720", True),
+        ("12:00:00", "attempt * 721", False), ("12:00:00", "721 * attempt", False), ("30:00", 30, True),
+        ("30:00", 31, False), ("infinite", 10**6, True), ("n/a", 10**6, True), ("30:00", None, True),
+        ("30:00", "input.size_mb * 2", True), ("", 10**6, True),
+    ],
+)  # fmt: skip
+def test_runtimes_are_compared_with_what_the_partition_allows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit: str, runtime: Any, fits: bool
+) -> None:
+    sinfo = tmp_path / "sinfo"
+    sinfo.write_text(f"#!/bin/sh\necho cpu infinite\necho gpu {limit}\necho short 10:00\n")
+    sinfo.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for named in ("gpu", "short,gpu"):  # SLURM takes the one that allows it
+        asked = {"evaluate_masks_base_0": named}, {"evaluate_masks_base_0": runtime, "all": 10**9}
+        if fits:
+            assert "gpu" in partitions(*asked)
+        else:
+            with pytest.raises(
+                PreflightError, match=r"rule evaluate_masks_base_0: runtime .* hours, but partition"
+            ):
+                partitions(*asked)

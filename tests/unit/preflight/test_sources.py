@@ -17,6 +17,7 @@ from crane.preflight.checks import make, render
 from crane.preflight.sources import judges, sources
 from crane.study.study import Study
 from safetensors.torch import load_file, save_file
+from support.study_config import GPT
 
 
 def _failed(config: dict[str, Any]) -> dict[str, str]:
@@ -33,7 +34,7 @@ def test_a_missing_model_corpus_question_file_and_benchmark_are_named(
     local: dict[str, Any], tmp_path: Path
 ) -> None:
     local["models"]["chat"]["path"] = str(tmp_path / "nowhere")
-    for name in ("en.txt", "vi.jsonl"):
+    for name in ("en.txt", "open-en.jsonl", "vi.jsonl"):
         (tmp_path / name).unlink()
     failed = _failed(local)
     assert set(failed) == {"models.chat", "corpora.en", "open_questions.files.en", "benchmarks.quiz_vi.data"}
@@ -80,7 +81,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setattr(
         "crane.preflight.sources.check_access", lambda repository, *_: asked.append(repository) or 2.5e9
     )
-    monkeypatch.setattr("crane.preflight.sources.check_url", lambda url: asked.append(url) or 1000)
+    monkeypatch.setattr("crane.preflight.texts.check_url", lambda url: asked.append(url) or 1000)
     return asked
 
 
@@ -219,7 +220,9 @@ def test_without_a_network_every_download_says_so(
     assert "connection to 127.0.0.1:9" in _failed(local)["open_questions.files.en"]
     path = Path(Study(local).inputs.questions("en"))
     path.parent.mkdir(parents=True)
-    path.touch()
+    path.write_text("Why?\n", encoding="utf-8")
+    assert "line 1: no 'reference'" in _failed(local)["open_questions.files.en"]
+    local["judges"] = {"gpt": GPT}
     assert not _failed(local)
 
 

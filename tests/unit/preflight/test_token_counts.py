@@ -81,8 +81,9 @@ def test_generated_questions_are_as_many_as_the_demo_makes(demo_config: dict[str
 
 
 def test_open_questions_are_the_lines_of_their_files(local: dict[str, Any], tmp_path: Path) -> None:
+    local["open_questions"]["files"]["zh"] = str(tmp_path / "zh.txt")
     (tmp_path / "zh.txt").write_text("one\n\ntwo\nthree\n", encoding="utf-8")
-    (tmp_path / "vi.txt").unlink()
+    (tmp_path / "open-vi.jsonl").unlink()
     assert open_question_counts(Study(local), ASSUMED) == {"en": 1, "zh": 3, "vi": 70}
 
 

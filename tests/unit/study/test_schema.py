@@ -157,7 +157,61 @@ def test_more_wrong_configurations(config: dict[str, Any], edits: dict[str, Any]
 
 def test_names_that_yaml_reads_as_something_else(config: dict[str, Any]) -> None:
     config["languages"] |= yaml.safe_load("no: {name: Norwegian}")
-    assert any("the name false is not a string; put it in quotes" in line for line in messages(config))
+    expected = "the name false is not a string; YAML reads no, off and false so: put the word in quotes"
+    assert any(expected in line for line in messages(config))
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("1e-1", "write a point before the exponent, and its sign: 1.0e-1"),
+        ("3e3", "write a point before the exponent, and its sign: 3.0e+3"),
+        ("1.5e3", "write a point before the exponent, and its sign: 1.5e+3"),
+        ("2E-5", "write a point before the exponent, and its sign: 2.0e-5"),
+        ("'0.5'", "remove the quotes"),
+        ("nan", "must be a number, not 'nan'"),
+        ("10%", "must be a number, not '10%'"),
+    ],
+)
+def test_numbers_that_yaml_reads_as_text(config: dict[str, Any], written: str, hint: str) -> None:
+    value = yaml.safe_load(written)
+    assert isinstance(value, str)
+    (line,) = messages(changed(config, demo__pretraining__learning_rate=value))
+    assert line.strip().startswith("demo.pretraining.learning_rate: must be a number") and line.endswith(hint)
+    if "exponent" in hint:
+        assert yaml.safe_load(hint.split()[-1]) == float(written), "what is to be written is a number"
+        (line,) = messages(changed(config, corpora__documents=value))
+        assert "must be an integer" in line
+
+
+@pytest.mark.parametrize("written", ["no", "off", "yes", "on", "7", "1.5", "2026-01-02"])
+def test_texts_that_yaml_reads_as_something_else(config: dict[str, Any], written: str) -> None:
+    (line,) = messages(changed(config, languages__vi__name=yaml.safe_load(written)))
+    assert "languages.vi.name: must be a string, not " in line and "in quotes" in line
+    assert isinstance(yaml.safe_load(written), bool) == ("YAML reads" in line)
+
+
+@pytest.mark.parametrize("ending", [".pdf", ".zip", ".docx", ".jsonl.bz2", ".xml", ".arrow"])
+@pytest.mark.parametrize("key", ["corpora.files.vi", "open_questions.files.vi", "benchmarks.quiz_vi.data"])
+def test_files_that_cannot_be_read_are_refused(config: dict[str, Any], key: str, ending: str) -> None:
+    files = {language: f"{language}.jsonl" for language in config["languages"]}
+    config["corpora"] |= {"source": "local", "files": dict(files), "column": "text"}
+    config["open_questions"] |= {"source": "local", "files": dict(files)}
+    path = f"data/vi{ending}"
+    (line,) = messages(changed(config, **{key.replace(".", "__"): path}))
+    last = "." + ending.rsplit(".", 1)[1]
+    assert line.strip().startswith(
+        f"{key}: '{path}': cannot read files that end in '{last}'; the ending must be .txt"
+    )
+
+
+@pytest.mark.parametrize(
+    "ending", [".txt.gz", ".json", ".csv", ".tsv", ".jsonl.zst", ".parquet", "/*", "/part-*.gz"]
+)
+def test_files_that_can_be_read_pass(config: dict[str, Any], ending: str) -> None:
+    files = {language: f"data/{language}{ending}" for language in config["languages"]}
+    config["corpora"] |= {"source": "local", "files": files, "column": "text"}
+    check(changed(config, perplexity=REMOVE, published=REMOVE))
 
 
 def test_sets_that_match_each_other_in_a_circle_are_reported(config: dict[str, Any]) -> None:

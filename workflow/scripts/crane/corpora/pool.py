@@ -43,7 +43,7 @@ def download_pool(snapshot: Snapshot, work: Path, *, column: str, pool: int, see
 
     Raises:
         DownloadError: as in `crane.downloads.repository.fetch_files`.
-        CorpusError: a file cannot be read.
+        TextError: a file cannot be read.
     """
     for number, file in enumerate(snapshot.files, 1):
         settings = f"{snapshot.commit}\x1f{file}\x1f{column}\x1f{pool}\x1f{seed}"

@@ -1,17 +1,22 @@
 """Multiple-choice benchmarks: their tasks as lm-evaluation-harness defines them, checked."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
+from crane.artefacts import write_jsonl
 from crane.errors import CraneError
+from crane.evaluation.question_files import TASKS, read_choice_questions, shipped_tasks
+from crane.texts.decoding import TextError
 
-TASKS = Path(__file__).parents[3] / "tasks"
-"""Folder of this project's lm-eval task files."""
+FIELDS = ("stratify_by", "cluster_by")
+"""Settings that name a field of a question."""
 
 
 class BenchmarkError(CraneError, ValueError):
@@ -23,18 +28,19 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         name: name of the benchmark, for messages.
-        settings: `task`: an lm-eval task or group, or one of `TASKS`; `fewshot`: number of examples; `data`:
-            optional JSONL file that replaces the task's data set; `dataset`: optional folder with a copy of the task's
-            data set, in its own layout; `stratify_by`, `cluster_by`: as in `crane.evaluation.prompts`.
+        settings: `task`: an lm-eval task or group, or one of `TASKS`; `fewshot`: number of examples; `data`: optional
+            file of questions (`read_choice_questions`) that replaces the task's data set; `dataset`: optional folder
+            with a copy of the task's data set, in its own layout; `stratify_by`, `cluster_by`: as in
+            `crane.evaluation.prompts`.
 
     Raises:
-        BenchmarkError: unknown task, a question whose label is not one of its choices, or one without the field
-            that `stratify_by` or `cluster_by` names.
+        BenchmarkError: unknown task, a file or data set that cannot be read, a question that breaks a rule of
+            `read_choice_questions`, whose label is not one of its choices, or without the field that `stratify_by` or
+            `cluster_by` names.
     """
     from datasets.exceptions import DatasetsError
     from lm_eval.tasks import TaskManager
 
-    shipped = {path.stem for path in TASKS.glob("*.yaml")}
     # lm-eval overrides a task's settings through a group file, for single tasks and groups alike.
     group: dict[str, Any] = {
         "group": f"crane_{name}",
@@ -43,14 +49,17 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     with tempfile.TemporaryDirectory() as folder:
         if settings.get("data"):
-            group["dataset_kwargs"] = {"data_files": {"test": str(settings["data"])}, "cache_dir": folder}
+            questions = _write(_own_questions(name, settings), Path(folder))
+            if settings["task"] in shipped_tasks():
+                group["dataset_path"] = questions.suffix.removeprefix(".")
+            group["dataset_kwargs"] = {"data_files": {"test": str(questions)}, "cache_dir": folder}
         elif settings.get("dataset"):
             # In memory, because the temporary cache is deleted below.
             group["dataset_path"] = str(Path(settings["dataset"]).resolve())
             group["dataset_kwargs"] = {"cache_dir": folder, "keep_in_memory": True}
         Path(folder, "group.yaml").write_text(yaml.safe_dump(group), encoding="utf-8")
         manager = TaskManager(include_path=[str(TASKS), folder], include_defaults=False)
-        if settings["task"] not in shipped:
+        if settings["task"] not in shipped_tasks():
             manager.task_index.update({**_lm_eval_index(), **manager.task_index})
         if settings["task"] not in manager.task_index:
             raise BenchmarkError(f"benchmark {name!r}: unknown lm-eval task {settings['task']!r}")
@@ -65,6 +74,31 @@ def load(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         _check_labels(name, task_name, task)
         _check_fields(name, task_name, task, settings)
     return tasks
+
+
+def _own_questions(name: str, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    fields = {setting: settings[setting] for setting in FIELDS if settings.get(setting)}
+    try:
+        return read_choice_questions(settings["data"], settings["task"], fields)
+    except TextError as error:
+        raise BenchmarkError(f"benchmark {name!r}: {error}") from error
+
+
+def _write(questions: Sequence[Mapping[str, Any]], folder: Path) -> Path:
+    """Write questions for `datasets`: as Parquet, because its reader of JSON takes a text like 1990-01-01 for a date.
+
+    Fields of several types, which Parquet cannot hold, are left to that reader.
+    """
+    names = dict.fromkeys(name for question in questions for name in question)
+    try:
+        table = pa.table({name: pa.array([question.get(name) for question in questions]) for name in names})
+    except (pa.ArrowException, OverflowError):
+        path = folder / "questions.json"
+        write_jsonl(questions, path)
+    else:
+        path = folder / "questions.parquet"
+        pq.write_table(table, path)
+    return path
 
 
 @cache
@@ -88,7 +122,7 @@ def _check_labels(benchmark: str, name: str, task: Any) -> None:
 
 
 def _check_fields(benchmark: str, name: str, task: Any, settings: Mapping[str, Any]) -> None:
-    for setting in ("stratify_by", "cluster_by"):
+    for setting in FIELDS:
         field = settings.get(setting)
         if not field:
             continue

@@ -1,45 +1,16 @@
-"""Open questions: read from a file and rendered as tokenised prompts, once per model."""
+"""Open questions rendered as tokenised prompts, once per model."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from crane.artefacts import read_jsonl
 from crane.evaluation.engine import Prompt
 from crane.evaluation.prompts import PromptError
 
 STYLES = ("lape", "raw")
 COLUMNS = ["language", "question_id", "question", "reference", "prompt", "ids", "stop", "tokens"]
-
-
-def read_questions(path: str | Path) -> list[dict[str, Any]]:
-    """Read open questions: JSONL with `question` and optionally `reference`, or .txt with one question per line.
-
-    Raises:
-        ArtefactError: a line is not a JSON object.
-        PromptError: no question in the file, or a record whose `question` is missing, empty or not text.
-    """
-    path = Path(path)
-    if path.suffix == ".txt":
-        try:
-            lines = path.read_text(encoding="utf-8").split("\n")
-        except UnicodeDecodeError as error:
-            raise PromptError(f"{path}: not UTF-8 text ({error})") from error
-        records = [{"question": line.strip()} for line in lines if line.strip()]
-    else:
-        records = read_jsonl(path)
-    if not records:
-        raise PromptError(
-            f"{path}: no questions; expected one JSON object with 'question' per line (.txt: one question per line)"
-        )
-    for number, record in enumerate(records, 1):
-        question = record.get("question")
-        if not (isinstance(question, str) and question.strip()):
-            raise PromptError(f"{path}, record {number}: 'question' must be text, found {question!r}")
-    return records
 
 
 def render_questions(
@@ -54,7 +25,7 @@ def render_questions(
     """Return the tokenised open questions of all languages, one row per question.
 
     Args:
-        questions: language -> questions, as from `read_questions`.
+        questions: language -> questions, as from `crane.evaluation.question_files.read_open_questions`.
         tokenizer: the model's; prepends BOS to texts if it has one.
         style: see `open_text`.
         suffix: language -> text that asks for an answer in that language.

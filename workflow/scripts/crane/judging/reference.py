@@ -21,12 +21,11 @@ class ReferenceJudge:
         """Judge a record with `output` and `reference`; return the reply.
 
         Raises:
-            JudgeError: the question has no reference answer.
+            JudgeError: the question has no reference answer, or one that is not text.
         """
         reference = record.get("reference")
-        if not reference:
-            raise JudgeError(
-                f"question {record.get('question')!r} has no reference answer; the reference judge needs one"
-            )
+        if not reference or not isinstance(reference, str):
+            lack = f"the reference answer {reference!r}, not text" if reference else "no reference answer"
+            raise JudgeError(f"question {record.get('question')!r} has {lack}; the reference judge needs one")
         chrf = self._chrf.sentence_score(record["output"].strip(), [reference]).score
         return {"text": f"chrF = {chrf!r}"}

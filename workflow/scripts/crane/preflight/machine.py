@@ -1,5 +1,7 @@
 """Checks of the machine that a study runs on: GPU, disk, and the cluster's partitions."""
 
+import math
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -75,20 +77,41 @@ def _written(study: Study, stage: Stage) -> int:
     return sum(path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
-def partitions(rules: Mapping[str, str]) -> str:
-    """Check that the partitions named by the profile exist.
+def partitions(rules: Mapping[str, str], runtimes: Mapping[str, int | str | None] | None = None) -> str:
+    """Check that the partitions named by the profile exist, and that they allow the time that the jobs ask for.
 
     Args:
         rules: rule -> partition, for the rules that are submitted.
+        runtimes: rule -> minutes, or an expression like `attempt * 120`; the first attempt is checked.
 
     Raises:
-        PreflightError: SLURM is missing, does not answer, or lacks one of them.
+        PreflightError: SLURM is missing, does not answer, lacks a partition, or allows less time than a rule asks for.
     """
+    limits = _limits()
+    for rule, partition in rules.items():
+        named = partition.split(",")
+        if missing := set(named) - limits.keys():
+            raise PreflightError(
+                f"rule {rule}: there is no partition {', '.join(sorted(missing))}; there are: "
+                f"{', '.join(sorted(limits))}; correct profiles/slurm/config.yaml"
+            )
+        asked = _first_minutes((runtimes or {}).get(rule))
+        allowed = max(limits[name] for name in named)
+        if asked is not None and asked > allowed:
+            raise PreflightError(
+                f"rule {rule}: runtime {asked:,} is {asked / 60:,.1f} hours, but partition {partition} allows "
+                f"{allowed / 60:,.1f}; set runtime, in minutes, to {allowed:,.0f} or less in profiles/slurm/config.yaml"
+            )
+    return ", ".join(sorted(set(rules.values())))
+
+
+def _limits() -> dict[str, float]:
+    """Return partition -> minutes that it allows a job, as SLURM says."""
     if shutil.which("sinfo") is None:
         raise PreflightError("there is no sinfo here; start Snakemake on a login node of the cluster")
     try:
         done = subprocess.run(
-            ["sinfo", "-h", "-o", "%R"], text=True, capture_output=True, timeout=30, check=False
+            ["sinfo", "-h", "-o", "%R %l"], text=True, capture_output=True, timeout=30, check=False
         )
     except subprocess.TimeoutExpired:
         raise PreflightError(
@@ -96,11 +119,20 @@ def partitions(rules: Mapping[str, str]) -> str:
         ) from None
     if done.returncode:
         raise PreflightError(f"sinfo fails: {done.stderr.strip()}")
-    known = set(done.stdout.split())
-    for rule, partition in rules.items():
-        if missing := set(partition.split(",")) - known:
-            raise PreflightError(
-                f"rule {rule}: there is no partition {', '.join(sorted(missing))}; there are: "
-                f"{', '.join(sorted(known))}; correct profiles/slurm/config.yaml"
-            )
-    return ", ".join(sorted(set(rules.values())))
+    lines = [line.split() for line in done.stdout.splitlines() if line.strip()]
+    return {line[0]: _minutes_of(line[1]) if len(line) > 1 else math.inf for line in lines}
+
+
+def _minutes_of(limit: str) -> float:
+    """Return the minutes of a time as sinfo prints it, [D-][HH:]MM:SS; infinite for `infinite` and the like."""
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
+    if found is None:
+        return math.inf
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return days * 1440 + hours * 60 + minutes + seconds / 60
+
+
+def _first_minutes(runtime: int | str | None) -> int | None:
+    """Return the minutes that a rule's first attempt asks for; None if its files decide."""
+    found = re.fullmatch(r"(?:attempt *\* *)?(\d+)(?: *\* *attempt)?", str(runtime).strip())
+    return int(found[1]) if found else None

@@ -1,7 +1,5 @@
 """Checks of models, data and judges: they take seconds and catch what would otherwise fail hours later."""
 
-import glob
-import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,8 +7,8 @@ from typing import Any
 
 from crane.artefacts import read_json, read_metadata
 from crane.downloads.repository import check_access
-from crane.downloads.transfer import check_url
 from crane.preflight.checks import Named, PreflightError
+from crane.preflight.texts import texts, to_download
 from crane.study.study import Study
 
 PATIENCE = 5
@@ -19,7 +17,7 @@ PATIENCE = 5
 
 def sources(study: Study) -> list[Named]:
     """Return the checks that every model, data set, text and imported mask exists or can be downloaded."""
-    return [*_models(study), *_datasets(study), *_corpora(study), *_files(study), *_masks(study)]
+    return [*_models(study), *_datasets(study), *_corpora(study), *texts(study), *_masks(study)]
 
 
 def _models(study: Study) -> Iterator[Named]:
@@ -88,12 +86,8 @@ def _datasets(study: Study) -> Iterator[Named]:
 
 def _corpora(study: Study) -> Iterator[Named]:
     source = study.config["corpora"]["source"]
-    for language in study.languages:
-        name, path = f"corpora.{language}", study.inputs.documents(language)
-        if source == "local":
-            yield name, partial(_local_files, path)
-        elif source == "hub":
-            yield name, partial(_hub_corpus, study, language)
+    for language in study.languages if source == "hub" else []:
+        yield f"corpora.{language}", partial(_hub_corpus, study, language)
 
 
 def _hub_corpus(study: Study, language: str) -> str:
@@ -109,26 +103,6 @@ def _hub_corpus(study: Study, language: str) -> str:
     return f"{download} anew: {path} was drawn from others, or otherwise" if params else download
 
 
-def _local_files(pattern: str) -> str:
-    files = glob.glob(pattern, recursive=True)  # noqa: PTH207 - a pattern may be absolute
-    if not files:
-        raise PreflightError(f"no file matches {pattern!r}")
-    return f"{len(files)} file{'s' * (len(files) > 1)}, {sum(map(os.path.getsize, files)) / 1e6:,.1f} MB"
-
-
-def _files(study: Study) -> Iterator[Named]:
-    """Return the checks of the files that a study names: questions, benchmark data."""
-    named: dict[str, str] = {}
-    if study.config.get("open_questions", {}).get("source") == "local":
-        named |= {f"open_questions.files.{lang}": study.inputs.questions(lang) for lang in study.languages}
-    for name, benchmark in study.config.get("benchmarks", {}).items():
-        if benchmark.get("data", "generated") != "generated":
-            named[f"benchmarks.{name}.data"] = benchmark["data"]
-    for name, path in named.items():
-        download = study.inputs.downloads.get(Path(path).name)
-        yield name, partial(_download, path, download["url"]) if download else partial(_local_files, path)
-
-
 def _masks(study: Study) -> Iterator[Named]:
     for name in study.masks.by_method("import"):
         yield f"mask_sets.{name}.file", partial(_mask_file, study, name)
@@ -138,20 +112,15 @@ def _mask_file(study: Study, name: str) -> str:
     settings = study.masks.shown[name]
     path = study.inputs.file(settings["file"])
     download = study.inputs.downloads.get(Path(path).name)
-    if download and not Path(path).exists():
-        return _download(path, download["url"])
+    if not Path(path).exists():
+        if download:
+            return to_download(download["url"])
+        raise PreflightError(f"{path}: no such file")
     from crane.neurons.imported import import_masks
 
     model = study.identification_model
     masks = import_masks(path, settings.get("languages"), study.languages, **_shape(study, model))
     return f"{path}, {', '.join(f'{masks.total(language)} neurons of {language}' for language in masks)}"
-
-
-def _download(path: str, url: str) -> str:
-    if Path(path).exists():
-        return f"{path}, downloaded"
-    size = check_url(url)
-    return f"{url}, {'unknown size' if size is None else f'{size / 1e6:.2f} MB'} to download"
 
 
 def judges(study: Study) -> list[Named]:

@@ -7,6 +7,8 @@ from typing import Any
 from crane.artefacts import read_table
 from crane.preflight.assumptions import Assumptions
 from crane.study.study import Study
+from crane.texts.files import single_file
+from crane.texts.records import read_records
 
 QUESTIONS = {"mmlu": 14042, "ceval-valid": 1346, "belebele": 900}
 """Questions of published tasks, by the beginning of their names."""
@@ -34,16 +36,24 @@ def held_out_tokens(study: Study, model: str, language: str, assumed: Assumption
     return asked["documents"] * asked["max_tokens"] * assumed.sample_share
 
 
+def _records(path: str | Path, field: str) -> int:
+    """Return the number of records of a file; a line of text without any is none."""
+    return sum(record.fields.get(field) != "" for record in read_records(single_file(path), field))
+
+
 def question_count(study: Study, name: str) -> int:
-    """Return the number of a benchmark's questions."""
+    """Return the number of a benchmark's questions.
+
+    Raises:
+        TextError: its file cannot be read.
+    """
     benchmark = study.config["benchmarks"][name]
     if name in study.inputs.continuations():
         return benchmark["questions"]
     if benchmark.get("data") == "generated":
         return study.config["demo"]["data"]["benchmark"]
     if "data" in benchmark and Path(benchmark["data"]).exists():
-        with Path(benchmark["data"]).open(encoding="utf-8") as lines:
-            return sum(1 for line in lines if line.strip())
+        return _records(benchmark["data"], "question")
     return next((n for task, n in QUESTIONS.items() if benchmark["task"].startswith(task)), 1000)
 
 
@@ -102,15 +112,18 @@ def computed_tokens(contexts: Sequence[Sequence[int]]) -> int:
 
 
 def open_question_counts(study: Study, assumed: Assumptions) -> dict[str, int]:
-    """Return the number of open questions per language."""
+    """Return the number of open questions per language.
+
+    Raises:
+        TextError: a file cannot be read.
+    """
     counts = {}
     for language in study.languages:
         path = Path(study.inputs.questions(language))
         if study.config["open_questions"]["source"] == "generated":
             counts[language] = study.config["demo"]["data"]["questions"]
         elif path.exists():
-            with path.open(encoding="utf-8") as lines:
-                counts[language] = sum(1 for line in lines if line.strip())
+            counts[language] = _records(path, "question")
         else:
             counts[language] = assumed.open_questions
     return counts

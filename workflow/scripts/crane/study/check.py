@@ -1,6 +1,7 @@
 """The check of a configuration: one line per error, all errors at once."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from crane.errors import CraneError
 from crane.study.schema.messages import lines, type_name
 from crane.study.schema.root import StudyConfig
+from crane.study.yaml_files import surprises
 
 
 class ConfigError(CraneError, ValueError):
@@ -28,6 +30,17 @@ def drop_nulls(config: MutableMapping[str, Any]) -> None:
             del config[key]
         elif isinstance(value, MutableMapping):
             drop_nulls(value)
+
+
+def check_files(files: Iterable[str | Path]) -> None:
+    """Check what only the text of configurations and profiles shows (`crane.study.yaml_files`).
+
+    Raises:
+        ConfigError: with one line per key that is given twice and per value that YAML reads otherwise than written.
+    """
+    errors = [line for file in files for line in surprises(file)]
+    if errors:
+        raise ConfigError("the configuration is wrong:\n" + "\n".join(f"  {line}" for line in errors))
 
 
 def check(config: Mapping[str, Any]) -> StudyConfig:

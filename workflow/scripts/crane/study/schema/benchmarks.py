@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from crane.study.schema.fields import Given, Repository, Revision
+from crane.study.schema.fields import Given, Repository, Revision, ending_problems
 from crane.study.schema.section import Problem, Section, unless_known
 
 
@@ -30,7 +30,8 @@ class Benchmark(Section):
     )
     data: Given[str] = Field(
         default=None,
-        description="JSONL file that replaces the task's data set; generated: the demo's questions.",
+        description="File of questions (JSON, CSV, TSV or Parquet) that replaces the task's data set; generated: the "
+        "demo's questions.",
     )
     dataset: Given[str] = Field(
         default=None, description="One of `datasets`: the pinned copy of the task's own data set."
@@ -52,9 +53,11 @@ class Benchmark(Section):
     )
 
     def problems(self) -> Iterator[Problem]:
-        """Yield two sources for the same questions."""
+        """Yield two sources for the same questions, and a file that cannot be read."""
         if self.data is not None and self.dataset is not None:
             yield Problem("", "data and dataset exclude each other; remove one")
+        if self.data not in (None, "generated"):
+            yield from ending_problems("data", self.data)
 
 
 class ContinuationBenchmark(Section):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crane.corpora.sampling import with_surplus
-from crane.study.schema.fields import Given, Repository, Revision, Seed, TextOr
+from crane.study.schema.fields import Given, Repository, Revision, Seed, TextOr, ending_problems
 from crane.study.schema.section import Problem, Section, unless_known
 
 
@@ -50,15 +50,18 @@ class LocalCorpora(_Corpora):
 
     source: Literal["local"] = Field(description="local: files on this machine.")
     files: dict[str, TextOr[RepositoryFiles]] = Field(
-        description="Language -> glob of .txt (one document per line), .jsonl, .jsonl.gz, .json.gz or .parquet files."
+        description="Language -> file, or glob of files: .txt (one document per line), .jsonl, .json (an array, or one "
+        "object per line), .csv, .tsv, each also with .gz or .zst behind it, or .parquet."
     )
     column: str = Field(description="Field or column that holds the text.")
 
     def problems(self) -> Iterator[Problem]:
-        """Yield languages whose files are those of a repository."""
+        """Yield languages whose files are those of a repository, or cannot be read."""
         yield from super().problems()
         for language, files in self.files.items():
-            if not isinstance(files, str):
+            if isinstance(files, str):
+                yield from ending_problems(f"files.{language}", files)
+            else:
                 yield Problem(
                     f"files.{language}", "a repository needs source: hub; with source: local, give a glob"
                 )
@@ -86,9 +89,11 @@ class HubCorpora(_Corpora):
     )
 
     def problems(self) -> Iterator[Problem]:
-        """Yield languages without a repository."""
+        """Yield languages without a repository, or whose files cannot be read."""
         yield from super().problems()
         for language, files in self.files.items():
+            glob = files if isinstance(files, str) else files.files
+            yield from ending_problems(f"files.{language}", glob)
             if isinstance(files, str):
                 for key in ("repository", "revision"):
                     if getattr(self, key) is None:

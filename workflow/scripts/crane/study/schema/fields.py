@@ -1,7 +1,7 @@
 """Types of values that several sections share."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -16,7 +16,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from crane.study.schema.section import Section
+from crane.study.schema.section import Problem, Section
+from crane.texts.endings import READABLE, unreadable_ending
 
 T = TypeVar("T")
 
@@ -137,6 +138,15 @@ class Download(Section):
 
 def _form(value: Any) -> str:
     return "mapping" if isinstance(value, Mapping | BaseModel) else "text"
+
+
+def ending_problems(key: str, path: str) -> Iterator[Problem]:
+    """Yield the ending of a path or glob of texts if no file with it can be read."""
+    ending = unreadable_ending(path)
+    if ending is not None:
+        yield Problem(
+            key, f"{path!r}: cannot read files that end in {ending!r}; the ending must be {READABLE}"
+        )
 
 
 TextOr = Annotated[Annotated[str, Tag("text")] | Annotated[T, Tag("mapping")], Discriminator(_form)]

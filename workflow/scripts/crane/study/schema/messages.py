@@ -1,7 +1,9 @@
 """Pydantic's errors as lines that name the key, its value, and what is allowed."""
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -77,6 +79,8 @@ def _shown(value: Any) -> str:
     """Return a value as messages show it: YAML's words for true, false and null, long values cut."""
     if value is None:
         return "null"
+    if isinstance(value, date):  # also a date with a time
+        return value.isoformat()
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
@@ -173,7 +177,7 @@ def _invalid_name(details: ErrorDetails, place: Place) -> str:
     """Return the line of a name that the study cannot give."""
     parent, name = _dotted(place.path[:-1]), details["input"]
     if not isinstance(name, str):
-        return f"{parent}: the name {_shown(name)} is not a string; put it in quotes"
+        return f"{parent}: the name {_shown(name)} is not a string; {_quotes_hint(name).removeprefix('; ')}"
     if details["type"] == "string_pattern_mismatch":
         return f"{parent}: the name {name!r} is not allowed; {place.name_description}"
     return f"{parent}: {details['msg']}"
@@ -181,18 +185,37 @@ def _invalid_name(details: ErrorDetails, place: Place) -> str:
 
 def _wrong_type(expected: str, value: Any) -> str:
     given = type_name(value) if isinstance(value, Mapping | list) else _shown(value)
-    hint = ""
+    return f"must be {expected}, not {given}{_yaml_hint(expected, value)}"
+
+
+def _yaml_hint(expected: str, value: Any) -> str:
+    """Return what to write where YAML 1.1 has read a value otherwise than it was meant."""
+    if expected == "a string":
+        return _quotes_hint(value)
     if expected in ("an integer", "a number") and isinstance(value, str) and _is_number(value):
-        # YAML 1.1 reads 1e-3 as a string.
-        hint = (
-            "; write a point before the exponent (1.0e-3)" if "e" in value.lower() else "; remove the quotes"
+        if "e" not in value.lower():
+            return "; remove the quotes"
+        # YAML 1.1 reads an exponent only behind a point and with a sign: 1e-3 and 1.0e3 are text.
+        number = float(value)
+        if expected == "an integer":
+            return f"; write {int(number)}" if number.is_integer() else ""
+        mantissa, exponent = value.lower().split("e")
+        point = "" if "." in mantissa else ".0"
+        sign = "" if exponent[:1] in "+-" else "+"
+        return f"; write a point before the exponent, and its sign: {mantissa}{point}e{sign}{exponent}"
+    return ""
+
+
+def _quotes_hint(value: Any) -> str:
+    if isinstance(value, bool):
+        return (
+            f"; YAML reads {'yes, on and true' if value else 'no, off and false'} so: put the word in quotes"
         )
-    return f"must be {expected}, not {given}{hint}"
+    return "; put it in quotes" if isinstance(value, int | float | date) else ""
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True

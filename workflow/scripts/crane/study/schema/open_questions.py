@@ -1,11 +1,13 @@
 """Open-ended questions: which they are, and how models answer them."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crane.study.schema.fields import File
-from crane.study.schema.section import Section
+from crane.study.file_names import file_name
+from crane.study.schema.fields import File, ending_problems
+from crane.study.schema.section import Problem, Section
 
 
 class _OpenQuestions(Section):
@@ -36,9 +38,15 @@ class LocalOpenQuestions(_OpenQuestions):
 
     source: Literal["local"] = Field(description="local: files on this machine, or files to download.")
     files: dict[str, File] = Field(
-        description="Language -> JSONL file of {question, reference}, or .txt file of one question per line; "
-        "a path or {url, sha256}."
+        description="Language -> file of {question, reference} (JSON, CSV, TSV or Parquet), or .txt file of one "
+        "question per line; a path or {url, sha256}."
     )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield files that cannot be read."""
+        for language, file in self.files.items():
+            name = file if isinstance(file, str) else file_name({"url": file.url})
+            yield from ending_problems(f"files.{language}", name)
 
 
 OpenQuestions = Annotated[GeneratedOpenQuestions | LocalOpenQuestions, Field(discriminator="source")]
