@@ -15,7 +15,7 @@ import pytest
 from crane.downloads import transfer
 from crane.downloads.repository import check_access, download, find_files
 from crane.downloads.transfer import DownloadError, check_url, download_url, online
-from crane.evaluation.open_questions import read_questions
+from crane.evaluation.question_files import read_open_questions
 from crane.neurons.neuron_set import NeuronSet
 from huggingface_hub import constants
 from support.hub_server import TOKEN
@@ -240,7 +240,7 @@ def test_the_published_files_are_downloaded_and_read(hub, real_data, tmp_path):
         path = tmp_path / f"{digest[:8]}-{Path(name).name}"
         download_url(f"{hub.url}/files/{name}", path, digest)
         if path.suffix == ".txt":
-            assert len(read_questions(path)) == 70
+            assert len(read_open_questions(path)) == 70
         else:
             neurons = NeuronSet.read_lape(path, ["en", "zh", "fr", "es", "vi", "id", "ja"])
             counts = {language: neurons.total(language) for language in ("en", "zh", "vi")}

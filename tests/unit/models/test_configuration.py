@@ -12,7 +12,8 @@ import pytest
 from crane.errors import CraneError
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.vllm import VllmEngine
-from crane.models.architectures import UnsupportedModelError
+from crane.models.architectures import UnsupportedModelError, positions
+from crane.models.configuration import check_positions, read_config
 from crane.models.errors import ModelError
 from crane.models.folders import check_folder, check_settings, check_whole, link_folder
 from crane.models.loading import load_model
@@ -186,3 +187,14 @@ def test_an_unreadable_configuration_is_told(copied_model: Path, content: bytes)
     (copied_model / "config.json").write_bytes(content)
     with pytest.raises(ModelError, match=r"model: no readable config\.json \("):
         check_whole(copied_model)
+
+
+def test_samples_that_the_model_has_no_positions_for_are_refused(model_folder: Path) -> None:
+    config = read_config(model_folder)
+    limit = positions(config)
+    assert limit
+    check_positions(config, "base", limit, "corpora.max_tokens")
+    with pytest.raises(
+        ModelError, match=rf"{limit + 1} tokens \(corpora\.max_tokens\): model 'base' has positions"
+    ):
+        check_positions(config, "base", limit + 1, "corpora.max_tokens")

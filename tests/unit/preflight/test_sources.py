@@ -18,6 +18,7 @@ from crane.preflight.sources import judges, sources
 from crane.study.study import Study
 from safetensors.torch import load_file, save_file
 from support.study_config import GPT
+from transformers import AutoConfig
 
 
 def _failed(config: dict[str, Any]) -> dict[str, str]:
@@ -92,7 +93,7 @@ def _text(config: dict[str, Any], name: str) -> str:
 def test_what_was_downloaded_is_believed_at_its_own_pin_only(
     paper: dict[str, Any], offered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crane.models.folders.check_folder", lambda *_, **__: None)
+    monkeypatch.setattr("crane.models.folders.check_folder", lambda *_, **__: AutoConfig.for_model("llama"))
     for section, name in (("models", "base"), ("datasets", "mmlu")):
         pin = paper[section][name]
         repository, revision = pin["repository"], pin["revision"]

@@ -18,8 +18,8 @@ from support.relevance import LENGTHS, Captured, close, own_attributes
 @pytest.mark.parametrize(
     ("rules", "dtype", "tolerance"),
     [
-        # LXT's RMSNorm computes in float32 even here; nothing else differs.
-        ("attnlrp", torch.float64, 2e-7),
+        # LXT's RMSNorm computes in float32 even here; with its softened quotients it differs by up to 4.2e-7 (Gemma 2).
+        ("attnlrp", torch.float64, 5e-7),
         # Here LXT differs from itself in float64 by up to 1e-6.
         ("attnlrp", torch.float32, 1e-6),
         ("cp_lrp", torch.float32, 1e-6),
