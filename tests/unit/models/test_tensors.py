@@ -70,6 +70,13 @@ def test_tied_weights_need_no_output_layer_and_may_have_one(
         head = model.get_output_embeddings().weight.detach().clone()
         change_tensors(tmp_path, lambda t: {**t, "lm_head.weight": head})
     check_whole(tmp_path)
+    ids = torch.arange(3, 23)[None]
+    with torch.no_grad():
+        assert torch.equal(load_model(tmp_path)(ids).logits, model(ids).logits)
+    if output_layer:
+        change_tensors(tmp_path, lambda t: {**t, "lm_head.weight": head + 1})
+        with pytest.raises(ModelError, match="the weights hold another one; set tie_word_embeddings: false"):
+            load_model(tmp_path)
 
 
 def test_gpt2_as_published_has_no_prefix_and_old_buffers(tmp_path: Path, tokenizer: Any) -> None:

@@ -26,7 +26,8 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
         device: a torch device; by default a GPU if there is one.
 
     Raises:
-        ModelError: the folder does not hold a whole model (`crane.models.folders.check_whole`).
+        ModelError: the folder does not hold a whole model (`crane.models.folders.check_whole`), or its weights hold
+            an output layer besides the embedding that is to be the output layer.
         UnsupportedModelError: its family is unknown.
     """
     if device is None:
@@ -47,7 +48,18 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{folder}: no readable model ({reason(error)})") from error
     check_report(folder, config, report_of(loaded))
+    _check_tied(folder, model)
     return model.to(device).eval()
+
+
+def _check_tied(folder: str | Path, model: Any) -> None:
+    """Refuse two different output layers: transformers 5.19 takes the stored one, vLLM the embedding."""
+    embedding, output = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    if model.config.tie_word_embeddings and embedding.data_ptr() != output.data_ptr():
+        raise ModelError(
+            f"{folder}: config.json says that the output layer is the embedding (tie_word_embeddings), and the weights "
+            "hold another one; set tie_word_embeddings: false, or remove the output layer from the weights"
+        )
 
 
 def context_limit(folder: str | Path) -> int | None:
