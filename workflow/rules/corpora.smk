@@ -20,9 +20,7 @@ rule download_corpus:
             "corpora.column", "corpora.max_files", "corpora.pool", "corpora.seed"
         ),
         # The files are pinned; only the code that reads and samples them can change the pool.
-        code=code_version(
-            "crane/corpora/sampling.py", named="crane.corpora.documents"
-        ),
+        code=code_version("crane/corpora/sampling.py", named="crane.corpora.documents"),
     script:
         "../scripts/download_corpus.py"
 
