@@ -463,7 +463,7 @@ def test_a_question_with_a_wrong_label_is_refused(
     config["benchmarks"]["quiz_en"]["data"] = str(wrong)
     workspace.configure(config)
     message = _error_of(workspace, "results/broken/prompts/base/quiz_en.parquet")
-    assert "question 3" in message and "label 4" in message
+    assert "wrong.jsonl, line 4: 'answer' 4 is none of its 4 choices" in message
 
 
 def test_an_empty_selection_names_the_language_and_the_highest_score(study: Workspace) -> None:

@@ -120,7 +120,8 @@ def _mask_file(study: Study, name: str) -> str:
 
     model = study.identification_model
     masks = import_masks(path, settings.get("languages"), study.languages, **_shape(study, model))
-    return f"{path}, {', '.join(f'{masks.total(language)} neurons of {language}' for language in masks)}"
+    counts = ", ".join(f"{masks.total(language)} neurons of {language}" for language in masks)
+    return f"{path}, {'downloaded, ' if download else ''}{counts}"
 
 
 def judges(study: Study) -> list[Named]:
