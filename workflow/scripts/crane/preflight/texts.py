@@ -76,7 +76,7 @@ def _check_open_questions(path: str, url: str, with_references: bool) -> str:
     if url and not Path(path).exists():
         return to_download(url)
     questions = read_open_questions(path, with_references=with_references)
-    return f"{path}, {len(questions)} questions"
+    return f"{path}, {'downloaded, ' if url else ''}{len(questions)} questions"
 
 
 def to_download(url: str) -> str:
