@@ -174,7 +174,7 @@ def test_a_job_with_an_error_of_its_own_is_reported_after_its_last_attempt(faile
     attempts = failed.jobs("render_prompts", "base_quiz_en")
     assert [job["JobState"] for job in attempts] == ["FAILED"] * 2
     assert failed.returncode != 0
-    assert "question 3" in failed.output and "label 4" in failed.output
+    assert "line 4: 'answer' 4 is none of its 4 choices" in failed.output
     assert not failed.prompts.exists()
 
 
