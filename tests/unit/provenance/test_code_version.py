@@ -15,13 +15,13 @@ def copied(tmp_path, monkeypatch):
     (scripts / "probe.py").write_text("def main(job):\n    from crane.selection import rules\n")
     (scripts.parent / "task.yaml").write_text("task: a\n")
     monkeypatch.setattr(code_version, "SCRIPTS", scripts)
-    code_version._reachable.cache_clear()
+    code_version.reachable.cache_clear()
     yield scripts
-    code_version._reachable.cache_clear()
+    code_version.reachable.cache_clear()
 
 
 def version(*data):
-    code_version._reachable.cache_clear()
+    code_version.reachable.cache_clear()
     return code_version.code_version("probe.py", *data)
 
 
@@ -140,7 +140,7 @@ DRAWN = "crane.figures.drops.drop_heatmap"
 
 
 def of_figure(name=DRAWN):
-    code_version._reachable.cache_clear()
+    code_version.reachable.cache_clear()
     return code_version.code_version("plot.py", named=name)
 
 

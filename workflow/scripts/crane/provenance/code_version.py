@@ -41,7 +41,7 @@ def code_version(script: str, *data: str, named: str = "", without: str = "") ->
     """
     digest = hashlib.sha256()
     roots = [SCRIPTS / script, *(_files(named) if named else ())]
-    files = frozenset().union(*map(_reachable, roots)) - {SCRIPTS / without}
+    files = frozenset().union(*map(reachable, roots)) - {SCRIPTS / without}
     for path in sorted(files | {SCRIPTS.parent / name for name in data}):
         digest.update(path.relative_to(SCRIPTS.parent).as_posix().encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
@@ -49,7 +49,8 @@ def code_version(script: str, *data: str, named: str = "", without: str = "") ->
 
 
 @cache
-def _reachable(path: Path) -> frozenset[Path]:
+def reachable(path: Path) -> frozenset[Path]:
+    """Return a script and all modules of `crane` that it imports, directly or not."""
     reached: set[Path] = set()
     waiting = [path]
     while waiting:
