@@ -8,7 +8,14 @@ CHECKS = f"{RESULTS}/preflight"
 NOW = time.time_ns()
 # The packages that the rules of each environment import.
 ENVIRONMENTS = {
-    "relevance": ["torch", "transformers", "safetensors", "lxt", "chardet", "zstandard"],
+    "relevance": [
+        "torch",
+        "transformers",
+        "safetensors",
+        "lxt",
+        "chardet",
+        "zstandard",
+    ],
     EVALUATION: ["torch", "transformers", "lm_eval", "datasets", "chardet", "zstandard"]
     + (["vllm"] if EVALUATION == "vllm" else []),
     "analysis": [
