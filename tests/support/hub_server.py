@@ -208,8 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
             end = min(end, start + breaks.pop(0))
         for at in range(start, end, BLOCK):
             block = content[at : min(at + BLOCK, end)]
+            self.hub.sent[path] += len(block)  # first, so that a client that has the block finds it counted
             self.wfile.write(block)
-            self.hub.sent[path] += len(block)
         if end < len(content):
             self.close_connection = True
 
