@@ -3,30 +3,28 @@
 Headers alone are read, so that a model of any size is checked in about a second.
 """
 
-import json
 from pathlib import Path
-from pickle import UnpicklingError
-from zipfile import is_zipfile
 
 import torch
 from safetensors import SafetensorError, safe_open
+from transformers.modeling_utils import str_to_torch_dtype
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, WEIGHTS_INDEX_NAME, WEIGHTS_NAME
 
+from crane.artefacts import read_json
 from crane.models.errors import ModelError, reason, some
 from crane.models.fetched import check_fetched
+from crane.models.pickled import PickleError, load_plain_tensors
 
 FORMS = ((SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME), (WEIGHTS_NAME, WEIGHTS_INDEX_NAME))
 """One file, and the index of several, of each form of weights; safetensors come first, as for transformers and vLLM."""
-_TYPES = {
-    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "BOOL": torch.bool,
-    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2, "I64": torch.int64, "I32": torch.int32,
-    "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "U16": torch.uint16, "U32": torch.uint32,
-    "U64": torch.uint64,
-}  # fmt: skip
 
 
 def find_index(folder: Path) -> Path | None:
-    """Return the index of a folder's weights, or None if they are in one file or absent."""
+    """Return the index of a folder's weights, or None if they are in one file or absent.
+
+    Raises:
+        ModelError: there are both.
+    """
     for single, index in FORMS:
         if (folder / single).exists() and (folder / index).exists():
             raise ModelError(
@@ -48,7 +46,7 @@ def read_index(index: Path) -> dict[str, str]:
     """
     check_fetched(index.parent, [index])
     try:
-        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        names = read_json(index)["weight_map"]
         if not names or not all(isinstance(file, str) and "/" not in file for file in names.values()):
             raise ValueError("weight_map names no files")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -111,7 +109,9 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
             return {
                 name: torch.empty(
-                    each.get_shape(), dtype=_TYPES.get(each.get_dtype(), torch.uint8), device="meta"
+                    each.get_shape(),
+                    dtype=str_to_torch_dtype.get(each.get_dtype(), torch.uint8),
+                    device="meta",
                 )
                 for name, each in slices.items()
             }
@@ -121,18 +121,9 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 def _pickled(path: Path) -> dict[str, torch.Tensor]:
     try:
-        # The older form has no directory of its content and cannot be mapped: it is read from end to end.
-        tensors = torch.load(path, map_location="meta", weights_only=True, mmap=is_zipfile(path))
-    except UnpicklingError as error:
-        # The library's message advises to load the file with weights_only=False, which would run its code.
-        raise ModelError(
-            f"{path}: damaged, or it holds other Python objects than tensors, which are never loaded because they can "
-            "run code; download it again, or save the model as safetensors"
-        ) from error
-    except (
-        Exception
-    ) as error:  # torch.load raises many kinds, with the same advice; each means the same to the user
-        raise _damaged(path, "not a PyTorch file") from error
+        tensors = load_plain_tensors(path, "meta")
+    except PickleError as error:
+        raise ModelError(f"{path}: {error}; download it again, or save the model as safetensors") from error
     if not isinstance(tensors, dict) or not all(isinstance(one, torch.Tensor) for one in tensors.values()):
         raise ModelError(f"{path}: not a state dict (name -> tensor); save the model with save_pretrained")
     return tensors

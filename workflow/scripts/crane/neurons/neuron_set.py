@@ -1,10 +1,8 @@
 """Sets of neurons per language, and the files that carry them."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +11,7 @@ import torch
 
 from crane.artefacts import ArtefactError, atomic_file, is_lfs_pointer, read_metadata, read_table, write_table
 from crane.models.architectures import SITES, Site
+from crane.models.pickled import PickleError, load_plain_tensors
 
 Indices = np.ndarray
 """int64 `[n]`, strictly ascending."""
@@ -230,18 +229,10 @@ def _load_lists(path: Path) -> list[list[Any]]:
             f"{path}: a git-LFS pointer instead of the file; run `git lfs pull` or download it again"
         )
     try:
-        lists = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        # The library's own message advises to load the file with weights_only=False, which would run its code.
-        found = re.search(r"GLOBAL (\S+)", str(error))
-        holds = f" (it holds {found[1]})" if found else ""
+        lists = load_plain_tensors(path)
+    except PickleError as error:
         raise ArtefactError(
-            f"{path}: not a PyTorch file of plain tensors{holds}; other objects are never "
-            "loaded, because they can run code: save a list per language of a list per layer of int64 tensors"
-        ) from error
-    except Exception as error:  # torch.load raises many kinds; each means the same to the user
-        raise ArtefactError(
-            f"{path}: not a PyTorch file of plain tensors, or cut or damaged; download or save it again"
+            f"{path}: {error}; download it again, or save a list per language of a list per layer of int64 tensors"
         ) from error
     if not isinstance(lists, list) or not lists or not all(isinstance(row, list) for row in lists):
         raise ArtefactError(
