@@ -62,6 +62,18 @@ def test_questions_may_be_lines_of_text(tmp_path: Path) -> None:
         read_open_questions(tmp_path / "vi.txt")
 
 
+@pytest.mark.parametrize("name", ["q.en.txt", "q.v2.TXT"])
+def test_blank_lines_of_a_text_are_no_questions_whatever_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("Why?\n\nWhere?\n")
+    assert [q["question"] for q in read_open_questions(tmp_path / name)] == ["Why?", "Where?"]
+
+
+def test_json_is_read_as_json_whatever_its_name(tmp_path: Path) -> None:
+    written(tmp_path / "q.txt.jsonl", [{"text": "Why?"}])
+    with pytest.raises(TextError, match=r"q\.txt\.jsonl, line 1: .*'question'"):
+        read_open_questions(tmp_path / "q.txt.jsonl")
+
+
 @pytest.mark.parametrize("language", ["en", "zh", "vi"])
 def test_the_published_questions_are_read(real_data: Path, language: str) -> None:
     questions = read_open_questions(real_data / "mvicuna" / f"{language}.txt")

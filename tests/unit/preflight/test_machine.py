@@ -57,7 +57,7 @@ def test_a_controller_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("crane.preflight.machine.shutil.which", lambda _: "sinfo")
     monkeypatch.setattr("crane.preflight.machine.subprocess.run", hang)
     with pytest.raises(PreflightError, match="sinfo does not answer within 30 s"):
-        partitions({"evaluate_masks_base_0": "gpu"})
+        partitions({"evaluate_masks_base_0": "gpu"}, {})
 
 
 class Card:
@@ -112,15 +112,15 @@ def test_partitions_are_compared_with_those_of_the_cluster(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PreflightError, match="no sinfo here"):
-        partitions({"evaluate_masks_base_0": "gpu"})
+        partitions({"evaluate_masks_base_0": "gpu"}, {})
     sinfo = tmp_path / "sinfo"
     sinfo.write_text("#!/bin/sh\necho cpu\necho gpu\n")
     sinfo.chmod(0o755)
-    assert partitions({"evaluate_masks_base_0": "gpu", "reduce_kurtosis": "cpu"}) == "cpu, gpu"
+    assert partitions({"evaluate_masks_base_0": "gpu", "reduce_kurtosis": "cpu"}, {}) == "cpu, gpu"
     with pytest.raises(
         PreflightError, match="rule evaluate_masks_base_0: there is no partition a100; there are: cpu, gpu"
     ):
-        partitions({"evaluate_masks_base_0": "gpu,a100"})
+        partitions({"evaluate_masks_base_0": "gpu,a100"}, {})
 
 
 @pytest.mark.parametrize(

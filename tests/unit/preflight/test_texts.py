@@ -132,7 +132,8 @@ def test_small_files_are_read_whole_and_of_large_ones_the_first_records(
         check_documents(str(path), "text")
     monkeypatch.setattr(checking, "WHOLE", 1000)
     assert (
-        check_documents(str(path), "text") == "1 file, 0.1 MB; 200 documents read, of 1 large files the first"
+        check_documents(str(path), "text")
+        == "1 file, 0.1 MB; 200 documents read, of 1 large file only the beginning"
     )
     (tmp_path / "b.jsonl").write_text("{broken\n")  # of many files, every one is opened
     with pytest.raises(TextError, match=r"b\.jsonl, line 1"):
@@ -146,7 +147,7 @@ def test_the_files_of_a_language_are_read_whole_up_to_a_limit_together(
         (tmp_path / f"{name}.jsonl").write_text('{"text": "fine"}\n' * 300)
     monkeypatch.setattr(checking, "WHOLE", 11_000)
     found = check_documents(str(tmp_path / "*.jsonl"), "text")
-    assert found.startswith("3 files") and "800 documents read, of 1 large files the first" in found
+    assert found.startswith("3 files") and "800 documents read, of 1 large file only the beginning" in found
 
 
 def test_a_large_corpus_takes_no_time(tmp_path: Path) -> None:

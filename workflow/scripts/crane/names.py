@@ -1,4 +1,6 @@
-"""Names with a fixed meaning in paths and tables."""
+"""Names with a fixed meaning in paths and tables, and the folder of the tasks."""
+
+from pathlib import Path
 
 ORIGINAL = "original"
 """The mask set without a mask; its mask language is `NO_MASK`."""
@@ -13,3 +15,5 @@ TABLE_FORMS = ("csv", "md", "tex", "txt", "html")
 """Every table is written in all of them."""
 FIGURE_FORMS = ("pdf", "png")
 """Every figure is written in all of them."""
+TASKS = Path(__file__).parents[2] / "tasks"
+"""Folder of this project's lm-eval task files."""

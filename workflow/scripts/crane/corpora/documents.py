@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from crane.errors import CraneError
-from crane.texts.files import kind_of_file, matching_files
+from crane.texts.files import readable_files
 from crane.texts.records import read_records, text_of
 
 
 class CorpusError(CraneError, ValueError):
-    """A corpus has too few documents, or too long samples are asked of it."""
+    """A corpus does not give the samples that are asked of it."""
 
 
 def read_documents(pattern: str, column: str = "text") -> Iterator[str]:
@@ -20,9 +20,6 @@ def read_documents(pattern: str, column: str = "text") -> Iterator[str]:
         TextError: no file matches, a file cannot be read, or a record has no text in `column`; the message names the
             file and the line.
     """
-    files = matching_files(pattern)
-    for path in files:  # before the first is read, which may take hours
-        kind_of_file(path)
-    for path in files:
+    for path in readable_files(pattern):
         for record in read_records(path, column, [column]):
             yield text_of(record, column) or ""

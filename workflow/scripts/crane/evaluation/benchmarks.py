@@ -12,11 +12,9 @@ import yaml
 
 from crane.artefacts import write_jsonl
 from crane.errors import CraneError
-from crane.evaluation.question_files import TASKS, read_choice_questions, shipped_tasks
+from crane.evaluation.question_files import FIELDS, read_choice_questions, shipped_tasks
+from crane.names import TASKS
 from crane.texts.decoding import TextError
-
-FIELDS = ("stratify_by", "cluster_by")
-"""Settings that name a field of a question."""
 
 
 class BenchmarkError(CraneError, ValueError):

@@ -8,12 +8,13 @@ from typing import Any
 
 import yaml
 
+from crane.names import TASKS
 from crane.texts.decoding import TextError
-from crane.texts.files import single_file
+from crane.texts.files import kind_of_file, single_file
 from crane.texts.records import Record, read_records, refuse_surrogates, text_of, type_name
 
-TASKS = Path(__file__).parents[3] / "tasks"
-"""Folder of this project's lm-eval task files."""
+FIELDS = ("stratify_by", "cluster_by")
+"""Settings of a benchmark that name a field of its questions."""
 
 
 class QuestionError(TextError):
@@ -35,7 +36,7 @@ def read_open_questions(path: str | Path, *, with_references: bool = False) -> l
         QuestionError: it has no question, a question is missing, empty or not text, or a reference is.
     """
     file = single_file(path)
-    lines_of_text = "".join(file.suffixes).lower().startswith(".txt")
+    lines_of_text = kind_of_file(file).format == "txt"
     questions = []
     for record in read_records(file, "question"):
         fields = dict(record.fields)
@@ -131,7 +132,7 @@ def _letters(task: str) -> Sequence[str]:
 
 def _from_table(record: Record) -> Record:
     """Return a record whose choices are a list and whose answer is a number if a table holds them as text."""
-    if not record.path.name.lower().removesuffix(".gz").removesuffix(".zst").endswith((".csv", ".tsv")):
+    if kind_of_file(record.path).format not in ("csv", "tsv"):
         return record
     fields = dict(record.fields)
     choices, answer = fields.get("choices"), fields.get("answer")

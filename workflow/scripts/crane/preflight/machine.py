@@ -77,7 +77,7 @@ def _written(study: Study, stage: Stage) -> int:
     return sum(path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
-def partitions(rules: Mapping[str, str], runtimes: Mapping[str, int | str | None] | None = None) -> str:
+def partitions(rules: Mapping[str, str], runtimes: Mapping[str, int | str | None]) -> str:
     """Check that the partitions named by the profile exist, and that they allow the time that the jobs ask for.
 
     Args:
@@ -95,7 +95,7 @@ def partitions(rules: Mapping[str, str], runtimes: Mapping[str, int | str | None
                 f"rule {rule}: there is no partition {', '.join(sorted(missing))}; there are: "
                 f"{', '.join(sorted(limits))}; correct profiles/slurm/config.yaml"
             )
-        asked = _first_minutes((runtimes or {}).get(rule))
+        asked = _first_minutes(runtimes.get(rule))
         allowed = max(limits[name] for name in named)
         if asked is not None and asked > allowed:
             raise PreflightError(

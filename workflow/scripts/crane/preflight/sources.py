@@ -52,23 +52,29 @@ def _check_samples(study: Study, name: str, config: Any) -> None:
 
 def _hub_model(study: Study, name: str) -> str:
     target = f"{study.results}/models/{name}"
-    found = _hub(target, study.config["models"][name], "model")
-    if found == _downloaded(target):
+    source = study.config["models"][name]
+    if _is_downloaded(target, source):
         from crane.models.folders import check_folder
 
         _check_samples(study, name, check_folder(Path(target), name, **_shape(study, name)))
-    return found
+    return _hub(target, source, "model")
 
 
-def _downloaded(target: str | Path) -> str:
-    return f"{target}, downloaded"
+def _manifest(target: str) -> dict[str, Any]:
+    path = Path(target) / "manifest.json"
+    return read_json(path) if path.exists() else {}
+
+
+def _is_downloaded(target: str, source: Mapping[str, Any]) -> bool:
+    """Return whether a folder holds what the study names."""
+    manifest = _manifest(target)
+    return (manifest.get("source"), manifest.get("revision")) == (source["repository"], source["revision"])
 
 
 def _hub(target: str, source: Mapping[str, Any], kind: str) -> str:
-    path = Path(target) / "manifest.json"
-    manifest = read_json(path) if path.exists() else {}
-    if (manifest.get("source"), manifest.get("revision")) == (source["repository"], source["revision"]):
-        return _downloaded(target)
+    if _is_downloaded(target, source):
+        return f"{target}, downloaded"
+    manifest = _manifest(target)
     size = check_access(source["repository"], source["revision"], kind, source.get("files", ()))
     download = f"{source['repository']} at {source['revision'][:12]}, {size / 1e9:.2f} GB to download"
     if not manifest:
@@ -111,17 +117,17 @@ def _masks(study: Study) -> Iterator[Named]:
 def _mask_file(study: Study, name: str) -> str:
     settings = study.masks.shown[name]
     path = study.inputs.file(settings["file"])
-    download = study.inputs.downloads.get(Path(path).name)
+    url = study.inputs.url(path)
     if not Path(path).exists():
-        if download:
-            return to_download(download["url"])
+        if url:
+            return to_download(url)
         raise PreflightError(f"{path}: no such file")
     from crane.neurons.imported import import_masks
 
     model = study.identification_model
     masks = import_masks(path, settings.get("languages"), study.languages, **_shape(study, model))
     counts = ", ".join(f"{masks.total(language)} neurons of {language}" for language in masks)
-    return f"{path}, {'downloaded, ' if download else ''}{counts}"
+    return f"{path}, {'downloaded, ' if url else ''}{counts}"
 
 
 def judges(study: Study) -> list[Named]:

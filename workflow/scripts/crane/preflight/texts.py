@@ -6,10 +6,10 @@ from itertools import islice
 from pathlib import Path
 
 from crane.downloads.transfer import check_url
-from crane.evaluation.question_files import read_choice_questions, read_open_questions
+from crane.evaluation.question_files import FIELDS, read_choice_questions, read_open_questions
 from crane.preflight.checks import Named, PreflightError
 from crane.study.study import Study
-from crane.texts.files import kind_of_file, matching_files
+from crane.texts.files import readable_files
 from crane.texts.records import read_records, text_of
 
 WHOLE = 16_000_000
@@ -39,9 +39,7 @@ def check_documents(pattern: str, column: str) -> str:
         TextError: a file, or one of the records read, cannot be used.
         PreflightError: there is no document.
     """
-    files = matching_files(pattern)
-    for path in files:
-        kind_of_file(path)
+    files = readable_files(pattern)
     sizes = [path.stat().st_size for path in files]
     left, documents, heads = WHOLE, 0, 0
     for path, size in zip(files, sizes, strict=True):
@@ -58,18 +56,18 @@ def check_documents(pattern: str, column: str) -> str:
     if not documents:
         raise PreflightError(f"{pattern}: no documents; every record is empty")
     count = f"{len(files)} file{'s' * (len(files) > 1)}, {sum(sizes) / 1e6:,.1f} MB"
-    return f"{count}; {documents:,} documents read{f', of {heads} large files the first' if heads else ''}"
+    large = f", of {heads} large file{'s' * (heads > 1)} only the beginning" if heads else ""
+    return f"{count}; {documents:,} documents read{large}"
 
 
 def _open_questions(study: Study) -> Iterator[Named]:
     if study.config.get("open_questions", {}).get("source") != "local":
         return
-    with_references = len(study.judges.paid) < len(study.judges.names)
+    with_references = study.judges.by_reference
     for language in study.languages:
         path = study.inputs.questions(language)
-        download = study.inputs.downloads.get(Path(path).name)
-        url = download["url"] if download else ""
-        yield f"open_questions.files.{language}", partial(_check_open_questions, path, url, with_references)
+        check = partial(_check_open_questions, path, study.inputs.url(path), with_references)
+        yield f"open_questions.files.{language}", check
 
 
 def _check_open_questions(path: str, url: str, with_references: bool) -> str:
@@ -97,6 +95,6 @@ def _benchmarks(study: Study) -> Iterator[Named]:
 
 def _check_benchmark(study: Study, name: str) -> str:
     settings = study.config["benchmarks"][name]
-    fields = {key: settings[key] for key in ("stratify_by", "cluster_by") if key in settings}
+    fields = {key: settings[key] for key in FIELDS if key in settings}
     questions = read_choice_questions(settings["data"], settings["task"], fields)
     return f"{settings['data']}, {len(questions)} questions"

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from crane.artefacts import read_table
 from crane.preflight.assumptions import Assumptions
 from crane.study.study import Study
 from crane.texts.files import single_file
 from crane.texts.records import read_records
+
+if TYPE_CHECKING:
+    from crane.evaluation.engine import Question
 
 QUESTIONS = {"mmlu": 14042, "ceval-valid": 1346, "belebele": 900}
 """Questions of published tasks, by the beginning of their names."""
@@ -37,8 +40,9 @@ def held_out_tokens(study: Study, model: str, language: str, assumed: Assumption
 
 
 def _records(path: str | Path, field: str) -> int:
-    """Return the number of records of a file; a line of text without any is none."""
-    return sum(record.fields.get(field) != "" for record in read_records(single_file(path), field))
+    """Return the number of records of a file; a blank line of text is none."""
+    values = (record.fields.get(field) for record in read_records(single_file(path), field))
+    return sum(not isinstance(value, str) or bool(value.strip()) for value in values)
 
 
 def question_count(study: Study, name: str) -> int:
@@ -66,9 +70,11 @@ def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) 
     cached = study.config["engine"] == "vllm"
     path = Path(f"{study.results}/prompts/{model}/{name}.parquet")
     if path.exists():
-        prompts = read_table(path, ["contexts", "choices"])
+        # Imported here: it takes seconds, and before there are prompts it is not needed.
+        from crane.evaluation.prompts import questions
+
         count = _sent_to_vllm if cached else _computed_by_hf
-        return float(count(list(zip(prompts["contexts"], prompts["choices"], strict=True))))
+        return float(count(questions(read_table(path, ["contexts", "choices"]))))
     benchmark = study.config["benchmarks"][name]
     if name in study.inputs.continuations():
         each = benchmark["context_tokens"] + CHOICES * benchmark["continuation_tokens"]
@@ -78,23 +84,22 @@ def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) 
     return question_count(study, name) * each * assumed.tokens_per_question
 
 
-def _computed_by_hf(questions: Iterable[tuple[Any, Any]]) -> int:
+def _computed_by_hf(asked: Iterable["Question"]) -> int:
     """Count as `crane.evaluation.hf_scoring`: contexts once, choices without their last token."""
     return sum(
-        sum(map(len, contexts)) + sum(len(choice) - 1 for choice in choices)
-        for contexts, choices in questions
+        sum(map(len, question.contexts)) + sum(len(choice) - 1 for choice in question.choices)
+        for question in asked
     )
 
 
-def _sent_to_vllm(questions: Iterable[tuple[Any, Any]]) -> int:
+def _sent_to_vllm(asked: Iterable["Question"]) -> int:
     """Count as `crane.evaluation.vllm`: a prompt per longer choice, which vLLM computes without its prefix cache."""
     shared, tokens = [], 0
-    for contexts, choices in questions:
-        if len(contexts) == 1 and all(len(choice) == 1 for choice in choices):
-            shared.append(contexts[0].tolist())
+    for question in asked:
+        if question.one_request():
+            shared.append(question.contexts[0])
         else:
-            each = contexts if len(contexts) == len(choices) else [contexts[0]] * len(choices)
-            tokens += sum(map(len, each)) + sum(map(len, choices))
+            tokens += sum(len(context) + len(choice) for context, choice in question.pairs())
     return tokens + computed_tokens(shared)
 
 

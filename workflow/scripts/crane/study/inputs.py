@@ -8,11 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from crane.names import HALVES
+from crane.names import HALVES, TASKS
 from crane.study.file_names import file_name
 from crane.study.ordering import key_sorted
-
-TASKS = Path(__file__).parents[3] / "tasks"
 
 
 class Inputs:
@@ -37,6 +35,10 @@ class Inputs:
             *(settings["file"] for settings in self._config["mask_sets"].values() if "file" in settings),
         ]
         return {Path(self.file(file)).name: key_sorted(file) for file in given if not isinstance(file, str)}
+
+    def url(self, path: str) -> str:
+        """Return the address from which a local file is downloaded; "" if it is the user's own."""
+        return self.downloads.get(Path(path).name, {}).get("url", "")
 
     def file(self, file: str | Mapping[str, str]) -> str:
         """Return the path of a file that the study gives as a path or as `{url, sha256}`."""

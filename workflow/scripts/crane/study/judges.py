@@ -63,6 +63,11 @@ class Judges:
         return next(iter(self._judges), None)
 
     @property
+    def by_reference(self) -> bool:
+        """Whether a judge compares answers with references."""
+        return len(self.paid) < len(self.names)
+
+    @property
     def paid(self) -> list[str]:
         """The judges behind endpoints."""
         return [name for name, settings in self._judges.items() if settings["kind"] != "reference"]

@@ -33,9 +33,9 @@ def surprises(path: str | Path) -> list[str]:
         path: a YAML or JSON file that Snakemake could read; others have no lines.
     """
     text = Path(path).read_text(encoding="utf-8-sig")
-    found: list[str] = []
-    if _is_json(text, found):
-        return [f"{path}: {line}" for line in found]
+    problems = _json_problems(text)
+    if problems is not None:
+        return [f"{path}: {problem}" for problem in problems]
     try:
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError:
@@ -43,21 +43,21 @@ def surprises(path: str | Path) -> list[str]:
     return [f"{path}, line {line}: {problem}" for line, problem in sorted(_walk(root, (), set()))]
 
 
-def _is_json(text: str, found: list[str]) -> bool:
-    """Return whether a text is JSON, as Snakemake tries first; add the keys that are given twice."""
+def _json_problems(text: str) -> list[str] | None:
+    """Return a line for each key that is given twice; None for a text that is not JSON, which Snakemake tries first."""
+    problems: list[str] = []
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        found.extend(f"key {name!r} is given twice; remove one" for name in repeated)
+        problems.extend(f"key {name!r} is given twice; remove one" for name in repeated)
         return dict(pairs)
 
     try:
         json.loads(text, object_pairs_hook=once)
     except ValueError:
-        found.clear()
-        return False
-    return True
+        return None
+    return problems
 
 
 def _walk(node: yaml.Node | None, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[int, str]]:

@@ -13,10 +13,9 @@ from typing import IO, cast
 import chardet
 import zstandard
 
+from crane.artefacts import is_lfs_pointer
 from crane.errors import CraneError
 
-LFS_MARK = b"version https://git-lfs.github.com/spec/"
-"""The beginning of the file that Git leaves in place of one kept by Git LFS."""
 _HEAD = 1 << 16
 _CHUNK = 1 << 17
 _LONGEST_WINDOW = 1 << 31
@@ -42,11 +41,10 @@ def refuse_pointer(path: Path) -> None:
         TextError: it is such a pointer, or cannot be opened.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(len(LFS_MARK))
+        pointer = is_lfs_pointer(path)
     except OSError as error:
         raise TextError(f"{path}: cannot be opened ({error.strerror})") from error
-    if head == LFS_MARK:
+    if pointer:
         raise TextError(f"{path}: only the pointer of a file in Git LFS; fetch the file with `git lfs pull`")
 
 

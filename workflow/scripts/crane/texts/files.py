@@ -31,6 +31,18 @@ def matching_files(pattern: str) -> list[Path]:
     return files
 
 
+def readable_files(pattern: str) -> list[Path]:
+    """Return the files of `matching_files`; the ending of the last is checked before the first is read, for hours.
+
+    Raises:
+        TextError: as of `matching_files`, or an ending is unknown.
+    """
+    files = matching_files(pattern)
+    for path in files:
+        kind_of_file(path)
+    return files
+
+
 def single_file(name: str | Path) -> Path:
     """Return the path of one file.
 

@@ -177,7 +177,9 @@ def _invalid_name(details: ErrorDetails, place: Place) -> str:
     """Return the line of a name that the study cannot give."""
     parent, name = _dotted(place.path[:-1]), details["input"]
     if not isinstance(name, str):
-        return f"{parent}: the name {_shown(name)} is not a string; {_quotes_hint(name).removeprefix('; ')}"
+        return (
+            f"{parent}: the name {_shown(name)} is not a string{_quotes_hint(name) or '; put it in quotes'}"
+        )
     if details["type"] == "string_pattern_mismatch":
         return f"{parent}: the name {name!r} is not allowed; {place.name_description}"
     return f"{parent}: {details['msg']}"
