@@ -196,12 +196,14 @@ def share_resources(of, name):
     What the profile sets for the rule itself counts more.
     """
     # Snakemake has parsed the settings before the first rule and looks into these tables.
-    for settings in [
-        workflow.resource_settings._parsed_overwrite_resources,
-        workflow.resource_settings._parsed_overwrite_threads,
-    ]:
-        if of in settings:
-            settings.setdefault(name, settings[of])
+    resources = workflow.resource_settings._parsed_overwrite_resources
+    if of in resources:
+        shared = resources[of].copy()
+        shared.update(resources.get(name, {}))
+        resources[name] = shared
+    threads = workflow.resource_settings._parsed_overwrite_threads
+    if of in threads:
+        threads.setdefault(name, threads[of])
     return name
 
 
