@@ -41,6 +41,13 @@ def test_bin_weights_where_there_are_no_safetensors(hub, model):
         find_files(MODEL, commit(), "model")
 
 
+def test_of_one_file_and_several_the_one_is_downloaded(hub, model):
+    for part in ("model-00001-of-00001.safetensors", "model.safetensors.index.json"):
+        (model / part).write_bytes((model / "model.safetensors").read_bytes())
+    found = {file.path for file in find_files(MODEL, commit(), "model").files}
+    assert found == set(NEEDED)
+
+
 def test_a_wrong_shape_is_told_before_the_weights_are_downloaded(hub, model, tmp_path):
     with pytest.raises(ModelError, match="has 3 layers of 48 neurons, the configuration says 7"):
         download(

@@ -154,6 +154,9 @@ def _of_model(paths: Iterable[str]) -> set[str] | str:
     chosen = {path for path in paths if path in SETTINGS}
     for form in (SAFETENSORS, BIN):
         weights = {path for path in paths if form.fullmatch(path)}
+        single = {path for path in weights if not path.endswith(".json") and "-of-" not in path}
+        # Of one file and several with an index, either is the whole model; transformers reads the first.
+        weights = single or weights
         if any(not path.endswith(".json") for path in weights):
             return chosen | weights
     return (
