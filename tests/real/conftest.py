@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from crane.models.gguf_files import dequantise
-from crane.models.loading import load_model, load_tokenizer
+from crane.models.loading import load_model
+from crane.models.tokenizers import load_tokenizer
 from support.smollm2 import GGUF, INTERMEDIATE, LAYERS, SENTENCES
 
 

@@ -12,7 +12,7 @@ from crane.evaluation import benchmarks
 from crane.evaluation.engine import Question
 from crane.evaluation.prompts import questions as questions_of
 from crane.evaluation.prompts import render_benchmark
-from crane.models.loading import load_tokenizer
+from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
 
 LAYERS, INTERMEDIATE, HIDDEN = 3, 96, 64

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 from crane.artefacts import read_json, sha256
-from crane.models.loading import load_model, load_tokenizer
+from crane.models.loading import load_model
+from crane.models.tokenizers import load_tokenizer
 from support.places import ROOT
 from support.study_config import preset
 from support.workspace import Workspace

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import torch
 from crane.artefacts import read_jsonl, read_table
-from crane.models.loading import load_model, load_tokenizer
+from crane.models.loading import load_model
+from crane.models.tokenizers import load_tokenizer
 from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
 from crane.scores.langspec_f1 import langspec_f1

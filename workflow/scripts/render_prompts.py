@@ -8,13 +8,16 @@ from crane.evaluation.continuation import render_continuations
 from crane.evaluation.open_questions import render_questions
 from crane.evaluation.prompts import render_benchmark
 from crane.evaluation.question_files import read_open_questions
-from crane.models.loading import context_limit, load_tokenizer
+from crane.models.architectures import positions
+from crane.models.configuration import read_config
+from crane.models.tokenizers import load_tokenizer
 from joblog import job_log, provenance
 
 
 def main(snakemake: Any) -> None:
     """Run the rule `render_prompts` or `render_open_questions`."""
-    tokenizer, limit = load_tokenizer(snakemake.input.model), context_limit(snakemake.input.model)
+    model = snakemake.input.model
+    tokenizer, limit = load_tokenizer(model), positions(read_config(model))
     if snakemake.rule == "render_prompts":
         name, settings = snakemake.wildcards.benchmark, dict(snakemake.params.benchmark)
         if settings.pop("source", "") == "continuation":

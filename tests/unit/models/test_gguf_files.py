@@ -6,7 +6,8 @@ from crane.artefacts import read_json, sha256
 from crane.models.errors import ModelError
 from crane.models.folders import check_folder
 from crane.models.gguf_files import check_gguf, dequantise
-from crane.models.loading import load_model, load_tokenizer
+from crane.models.loading import load_model
+from crane.models.tokenizers import load_tokenizer
 from support import gguf_writer
 
 SHAPE = {"layers": 3, "intermediate_size": 48}

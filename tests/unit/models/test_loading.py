@@ -7,7 +7,8 @@ import pytest
 import torch
 from crane.models import tokenizers
 from crane.models.errors import ModelError
-from crane.models.loading import load_model, load_tokenizer
+from crane.models.loading import load_model
+from crane.models.tokenizers import load_tokenizer
 from support import stock_tokenizers
 from transformers import AutoTokenizer, GPT2Config, Qwen2Config
 

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from crane.artefacts import read_json
+from crane.artefacts import read_json, write_json
 from crane.models.errors import ModelError
-from crane.models.loading import load_model, load_tokenizer
+from crane.models.loading import load_model
 from crane.models.manifests import file_hashes
+from crane.models.tokenizers import load_tokenizer
+from crane.models.weights import read_headers, weight_files
 from crane.neurons.interventions import masked
 from crane.neurons.masked_checkpoint import export_masked
 from crane.neurons.neuron_set import NeuronSet
@@ -51,6 +53,17 @@ def test_the_checkpoint_is_the_masked_model(make_model, make_batch, tokenizer, t
     }
     assert read_json(tmp_path / "out" / "manifest.json") == manifest
     assert manifest["sha256"] == file_hashes(tmp_path / "out") and "model.safetensors" in manifest["sha256"]
+
+
+def test_the_precision_is_that_of_the_weights_whatever_the_configuration_states(
+    model_folder: Path, tmp_path: Path
+):
+    config = read_json(model_folder / "config.json")
+    write_json({**config, "dtype": "bfloat16"}, model_folder / "config.json")
+    export_masked(model_folder, tmp_path / "out", mask(3, 48), "en", {})
+    stored, exported = (read_headers(weight_files(folder)) for folder in (model_folder, tmp_path / "out"))
+    assert {tensor.dtype for tensor in exported.values()} == {tensor.dtype for tensor in stored.values()}
+    assert {tensor.dtype for tensor in exported.values()} == {torch.float32}
 
 
 def test_dampened_neurons_are_exported_as_such(model_folder: Path, make_batch, tmp_path: Path):

@@ -22,7 +22,9 @@ from crane.evaluation.engine import (
     room,
 )
 from crane.evaluation.hf_scoring import Scorer
-from crane.models.loading import load_model, load_tokenizer
+from crane.models.architectures import positions
+from crane.models.loading import load_model
+from crane.models.tokenizers import load_tokenizer
 from crane.neurons import interventions
 from crane.neurons.neuron_set import NeuronSet
 
@@ -46,8 +48,7 @@ class HuggingFaceEngine:
         self.model = load_model(folder, dtype, device)
         self.tokenizer = load_tokenizer(folder)
         self.budget = TokenBudget(batch_tokens)
-        config = self.model.config.get_text_config()
-        self.limit: int | None = getattr(config, "max_position_embeddings", None)
+        self.limit = positions(self.model.config)
         self._scorer = Scorer(self.model, self.budget, self.limit)
 
     def masked(

@@ -22,7 +22,7 @@ from crane.evaluation.engine import (
     room,
 )
 from crane.evaluation.vllm_check import check_masks
-from crane.models.architectures import family_of
+from crane.models.architectures import family_of, positions
 from crane.models.folders import check_whole
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
@@ -79,7 +79,7 @@ class VllmEngine:
         _prepare_environment(cpu, tensor_parallel_size)
         if dtype == "auto":
             dtype = "float32" if cpu else "bfloat16"
-        limit = getattr(self._config.get_text_config(), "max_position_embeddings", None)
+        limit = positions(self._config)
         if context is not None and limit is not None:
             context = min(context, limit)
 

@@ -38,7 +38,11 @@ def check_whole(folder: str | Path) -> Any:
     """
     folder = Path(folder)
     _check_kind(folder)
-    config = read_config(folder)
+    return _check_content(folder, read_config(folder))
+
+
+def _check_content(folder: Path, config: Any) -> Any:
+    """Check weights and tokenizer of a folder against its configuration, and return it."""
     tensors = read_headers(weight_files(folder))
     check_types(folder, tensors)
     check_report(folder, config, compare(folder, config, tensors))
@@ -54,8 +58,9 @@ def check_folder(folder: Path, name: str, layers: int, intermediate_size: int) -
         UnsupportedModelError: the model's family is unknown.
     """
     _check_kind(folder)
-    check_shape(read_config(folder), name, layers, intermediate_size)
-    return check_whole(folder)
+    config = read_config(folder)
+    check_shape(config, name, layers, intermediate_size)
+    return _check_content(folder, config)
 
 
 def check_settings(folder: Path, name: str, layers: int, intermediate_size: int) -> None:

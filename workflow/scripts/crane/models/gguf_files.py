@@ -1,6 +1,5 @@
 """Models given as one GGUF file: dequantised once into a Hugging Face folder."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,12 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from crane.artefacts import atomic_folder, sha256, write_json
+from crane.artefacts import atomic_folder, read_json, sha256, write_json
 from crane.models.architectures import family_of
 from crane.models.configuration import check_shape
-from crane.models.errors import ModelError, reason
+from crane.models.errors import ModelError, reason, some
 from crane.models.fetched import check_fetched
+from crane.models.folders import check_whole
 from crane.models.manifests import file_hashes
 
 IGNORED = ("rope_freqs.weight",)
@@ -90,6 +90,7 @@ def dequantise(source: Path, target: Path, name: str, layers: int, intermediate_
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
         _drop_invented(partial / "tokenizer.json", config.get_text_config().vocab_size)
+        check_whole(partial)
         manifest = {
             "source": str(source.resolve()),
             "dequantised": {"from": kinds, "to": "float32", "sha256": sha256(source)},
@@ -104,9 +105,9 @@ def _drop_invented(path: Path, rows: int) -> None:
 
     transformers 5.19 gives every tokenizer of GPT-2's kind an `<|endoftext|>`, also one that has none.
     """
-    stated = json.loads(path.read_text(encoding="utf-8"))
+    stated = read_json(path)
     stated["added_tokens"] = [token for token in stated["added_tokens"] if token["id"] < rows]
-    path.write_text(json.dumps(stated, ensure_ascii=False, indent=2), encoding="utf-8")
+    write_json(stated, path)
 
 
 def _check_tensors(source: Path, reader: Any, model: Any, report: Mapping[str, Any]) -> None:
@@ -123,10 +124,9 @@ def _check_tensors(source: Path, reader: Any, model: Any, report: Mapping[str, A
     weights = sum(1 for key in model.state_dict() if key not in tied)
     tensors = [tensor.name for tensor in reader.tensors if tensor.name not in IGNORED]
     surplus = len(tensors) - (weights - len(missing))
-    problems = [("missing", missing), ("of another shape", mismatched)]
-    for what, names in problems:
+    for what, names in [("missing", missing), ("of another shape", mismatched)]:
         if names:
-            raise ModelError(f"{source}: tensors {what}: {', '.join(names[:5])}")
+            raise ModelError(f"{source}: tensors {what}: {some(names)}")
     if surplus > 0:
         raise ModelError(
             f"{source}: {surplus} of its {len(tensors)} tensors have no place in a {model.config.model_type}: it is "

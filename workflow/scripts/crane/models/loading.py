@@ -1,19 +1,18 @@
-"""Load the model and the tokenizer of a Hugging Face folder."""
+"""Load the model of a Hugging Face folder."""
 
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
-from crane.models.architectures import attention_cap, positions
+from crane.models.architectures import attention_cap
 from crane.models.errors import ModelError, reason
 from crane.models.folders import check_whole
 from crane.models.tensors import check_report, report_of
-from crane.models.tokenizers import load_tokenizer
-
-__all__ = ["context_limit", "load_model", "load_tokenizer"]
+from crane.models.weights import read_headers, weight_files
 
 
 def load_model(folder: str | Path, dtype: str = "auto", device: str | None = None) -> Any:
@@ -21,8 +20,8 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
 
     Args:
         folder: a Hugging Face model folder.
-        dtype: `auto`: bfloat16 on a GPU, float32 on a CPU (method, section 2); `stored`: that of the weights; or the
-            name of a torch dtype.
+        dtype: `auto`: bfloat16 on a GPU, float32 on a CPU (method, section 2); `stored`: that of the
+            weights, or the narrowest that holds those of all of them; or the name of a torch dtype.
         device: a torch device; by default a GPU if there is one.
 
     Raises:
@@ -40,7 +39,7 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
     try:
         model, loaded = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype="auto" if dtype == "stored" else getattr(torch, dtype),
+            dtype=_stored_dtype(folder) if dtype == "stored" else getattr(torch, dtype),
             attn_implementation="eager" if capped else None,
             output_loading_info=True,
             trust_remote_code=False,
@@ -52,6 +51,12 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
     return model.to(device).eval()
 
 
+def _stored_dtype(folder: str | Path) -> torch.dtype:
+    """Return the dtype that holds all weights of a folder without loss; config.json may state another."""
+    tensors = read_headers(weight_files(Path(folder))).values()
+    return reduce(torch.promote_types, {tensor.dtype for tensor in tensors if tensor.is_floating_point()})
+
+
 def _check_tied(folder: str | Path, model: Any) -> None:
     """Refuse two different output layers: transformers 5.19 takes the stored one, vLLM the embedding."""
     embedding, output = model.get_input_embeddings().weight, model.get_output_embeddings().weight
@@ -60,8 +65,3 @@ def _check_tied(folder: str | Path, model: Any) -> None:
             f"{folder}: config.json says that the output layer is the embedding (tie_word_embeddings), and the weights "
             "hold another one; set tie_word_embeddings: false, or remove the output layer from the weights"
         )
-
-
-def context_limit(folder: str | Path) -> int | None:
-    """Return the context length of a folder's model in tokens, or None if it has no limit."""
-    return positions(AutoConfig.from_pretrained(folder, trust_remote_code=False))
