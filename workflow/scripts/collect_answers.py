@@ -36,9 +36,11 @@ def main(snakemake: Any) -> None:
                 frames.append(frame)
     answers = pd.concat(frames, ignore_index=True)
     answers.insert(0, "model", snakemake.wildcards.model)
-    write_table(
-        answers, snakemake.output.answers, provenance(snakemake, model=identity(snakemake.input.model))
-    )
+    counts = {"thoughts": int(answers["thoughts"].notna().sum())} if "thoughts" in answers else {}
+    if counts.get("thoughts"):
+        print(f"{counts['thoughts']} of {len(answers)} answers begin with thoughts, which are not judged")
+    about = provenance(snakemake, model=identity(snakemake.input.model), **counts)
+    write_table(answers, snakemake.output.answers, about)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,13 @@ def main(snakemake: Any) -> None:
         context = min(asked.pop("context"), limit or asked["context"])
         questions = {code: read_open_questions(snakemake.input[code]) for code in snakemake.params.languages}
         frame = render_questions(questions, tokenizer, **asked, context=context)
-    dropped = frame.attrs.get("dropped", 0)
-    print(f"{len(frame)} prompts of at most {frame['tokens'].max()} tokens, {dropped} left out as too long")
-    write_table(frame, snakemake.output.prompts, provenance(snakemake, dropped=dropped))
+    counts = {"dropped": 0, **frame.attrs}
+    print(
+        f"{len(frame)} prompts of at most {frame['tokens'].max()} tokens, {counts['dropped']} left out as too long"
+    )
+    if counts.get("special"):
+        print(f"{counts['special']} questions write special tokens, which are text in them")
+    write_table(frame, snakemake.output.prompts, provenance(snakemake, **counts))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ def main(snakemake: Any) -> None:
         "empty": chunks.sampled.empty,
         "duplicate": chunks.sampled.duplicate,
         "short": chunks.short,
+        "special": chunks.special,
         "tokens": int(lengths.sum()),
         "lengths": np.quantile(lengths, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]).tolist(),
     }

@@ -142,10 +142,24 @@ class WithoutBos:
     def __call__(self, text, **settings):
         return self._tokenizer(text, **settings)
 
+    def __getattr__(self, name):
+        return getattr(self._tokenizer, name)
+
 
 def test_a_tokenizer_without_bos_gives_whole_samples(tokenizer):
     frame = draw(TEXTS, WithoutBos(tokenizer), count=5).frame
     assert frame["input_ids"].map(len).tolist() == [16] * 5
+
+
+@pytest.mark.parametrize("mode", ["document", "window", "pack"])
+def test_special_tokens_that_a_text_writes_are_text_and_counted(tokenizer, mode):
+    end = tokenizer.eos_token
+    texts = [f"{number}: month after {end}{tokenizer.bos_token} March {end} is April" for number in range(8)]
+    chunks = draw_chunks(lambda: texts, tokenizer, mode=mode, tokens=16, count=4, seed=0, language="en")
+    assert chunks.special == 4 if mode != "pack" else chunks.special >= 2
+    for ids in chunks.frame["input_ids"]:
+        assert list(ids).count(tokenizer.bos_token_id) == 1
+        assert mode == "pack" or tokenizer.eos_token_id not in list(ids)
 
 
 @given(total=st.integers(1, 200), shards=st.integers(1, 20))

@@ -35,8 +35,22 @@ def test_answers_keep_their_questions():
     found = answers(prompts, part)
     assert found.to_dict("records")[1] == {
         "language": "vi", "question_id": 0, "question": "Sao?", "reference": "Vì", "prompt": "Q: Sao?",
-        "output": "Thế", "finish_reason": "length",
+        "output": "Thế", "thoughts": None, "finish_reason": "length",
     }  # fmt: skip
+
+
+def test_thoughts_are_kept_beside_the_answers():
+    prompts = pd.DataFrame({"language": "en", "question_id": [0, 1, 2, 3], "question": "Why?", "reference": None,
+                            "prompt": ["Why?", "Why?", "Why? <think>\n", "Why?"]})  # fmt: skip
+    written = [
+        "<think>\nHm.\n</think>\n\nSo.",
+        "<think>Hm",
+        "Hm.</think>So.",
+        "Write </think>, then <think>.",
+    ]
+    found = answers(prompts, pd.DataFrame({"output": written, "finish_reason": "stop"}))
+    assert found["output"].tolist() == ["So.", "", "So.", written[3]]
+    assert found["thoughts"].tolist() == ["Hm.", "Hm", "Hm.", None]
 
 
 def test_texts_count_predicted_tokens():

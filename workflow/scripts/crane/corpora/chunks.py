@@ -9,6 +9,7 @@ import pandas as pd
 from crane.artefacts import ArtefactError
 from crane.corpora.documents import CorpusError
 from crane.corpora.sampling import Sample, sample, with_surplus
+from crane.texts.special_tokens import special_tokens, text_tokens
 
 Mode = Literal["window", "pack", "document"]
 DEFAULT_MODE: Mode = "window"
@@ -24,6 +25,8 @@ class Chunks(NamedTuple):
     sampled: Sample
     short: int
     """Documents with too few tokens (`window`, `document`)."""
+    special: int
+    """Documents cut until there were enough samples that write a special token, which is text in them."""
 
 
 def text_hash(text: str) -> str:
@@ -74,7 +77,7 @@ def draw_chunks(
         if len(rows) == count:
             frame = pd.DataFrame(rows)
             frame.insert(0, "sample_id", range(count))
-            return Chunks(frame, sampled, cutter.short)
+            return Chunks(frame, sampled, cutter.short, cutter.special)
         if len(sampled.texts) < wanted:  # there are no more
             raise CorpusError(_too_few(language, mode, tokens, count, len(rows), len(texts), cutter.short))
         wanted *= 2
@@ -94,19 +97,20 @@ def _too_few(
 
 
 class _Cutter:
-    """Cuts documents into samples; counts those that are too short."""
+    """Cuts documents into samples; counts those that are too short, and those that write special tokens."""
 
     def __init__(self, tokenizer: Any, tokens: int, seed: int) -> None:
         self._tokenizer = tokenizer
         self._tokens = tokens
         self._seed = seed
         self._bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-        self.short = 0
+        self._specials = special_tokens(tokenizer)
+        self.short = self.special = 0
 
     def document(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield each document cut to at most that many tokens."""
         for text in texts:
-            ids = self._tokenizer(text, truncation=True, max_length=self._tokens).input_ids
+            ids = self._encoded(text, begin=True, truncation=True, max_length=self._tokens)
             if len(ids) < SMALLEST_SAMPLE:
                 self.short += 1
             else:
@@ -116,7 +120,7 @@ class _Cutter:
         """Yield exactly that many tokens at a random place of each document that has them."""
         size = self._tokens - len(self._bos)
         for text in texts:
-            ids = self._plain(text) if len(text.encode()) >= size else []  # a token has a byte at least
+            ids = self._encoded(text) if len(text.encode()) >= size else []  # a token has a byte at least
             if len(ids) < size:
                 self.short += 1
                 continue
@@ -128,19 +132,20 @@ class _Cutter:
         """Yield pieces of exactly that many tokens of all documents in a row."""
         size = self._tokens - len(self._bos)
         end = self._tokenizer.eos_token_id
-        between = self._plain("\n\n") if end is None else [end]
+        between = self._encoded("\n\n") if end is None else [end]
         ids: list[int] = []
         hashes: list[str] = []
         for text in texts:
-            ids += (between if ids else []) + self._plain(text)
+            ids += (between if ids else []) + self._encoded(text)
             hashes.append(text_hash(text))
             while len(ids) >= size:
                 yield _row(hashes, self._bos + ids[:size])
                 ids = ids[size:]
                 hashes = hashes[-1:] if ids else []
 
-    def _plain(self, text: str) -> list[int]:
-        return self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+    def _encoded(self, text: str, **how: Any) -> list[int]:
+        self.special += self._specials.search(text) is not None
+        return text_tokens(text, self._tokenizer, verbose=False, **how)
 
 
 def _row(hashes: list[str], ids: list[int]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from crane.evaluation.thoughts import split_thoughts
+
 
 def choices(prompts: pd.DataFrame, part: pd.DataFrame, dropped: int = 0) -> pd.DataFrame:
     """Return one row per question of a benchmark under one mask.
@@ -31,11 +33,16 @@ def choices(prompts: pd.DataFrame, part: pd.DataFrame, dropped: int = 0) -> pd.D
 
 
 def answers(prompts: pd.DataFrame, part: pd.DataFrame, dropped: int = 0) -> pd.DataFrame:
-    """Return one row per open question under one mask: language, question_id, question, reference, prompt, output,
-    finish_reason.
+    """Return one row per open question under one mask: language, question_id, question, reference, prompt, output
+    (without thoughts), thoughts (None without any), finish_reason.
     """
     asked = prompts[["language", "question_id", "question", "reference", "prompt"]]
-    return pd.concat([asked, part[["output", "finish_reason"]]], axis=1)
+    written = [split_thoughts(*pair) for pair in zip(prompts["prompt"], part["output"], strict=True)]
+    return asked.assign(
+        output=[answer.text for answer in written],
+        thoughts=pd.Series([answer.thoughts for answer in written], dtype=object),
+        finish_reason=part["finish_reason"].to_numpy(),
+    )
 
 
 def texts(prompts: pd.DataFrame, part: pd.DataFrame, dropped: int = 0) -> pd.DataFrame:

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from crane.artefacts import read_json
 from crane.errors import CraneError
 from crane.neurons.neuron_set import NeuronSet
 
@@ -66,9 +68,25 @@ def room(prompts: Sequence[Prompt], context: int, limit: int) -> int:
     return context
 
 
-def end_tokens(tokenizer: Any, generation_config: Any) -> set[int]:
-    """Return the tokens that end an answer; chat models have several."""
-    ends = generation_config.eos_token_id
+def end_tokens(folder: str | Path, tokenizer: Any, config: Any) -> set[int]:
+    """Return the tokens that end an answer; chat models have several.
+
+    They are all that is taken from a folder's generation_config.json: its sampling, penalties and bans would change
+    greedy answers, in each engine otherwise.
+
+    Args:
+        folder: the model folder.
+        tokenizer: its tokenizer.
+        config: its configuration, which counts if there is no generation_config.json.
+
+    Raises:
+        EngineError: generation_config.json cannot be read.
+    """
+    path = Path(folder) / "generation_config.json"
+    try:
+        ends = read_json(path).get("eos_token_id") if path.exists() else config.eos_token_id
+    except (ValueError, AttributeError) as error:
+        raise EngineError(f"{path}: no readable JSON object ({error}); download it again") from error
     return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
 
 

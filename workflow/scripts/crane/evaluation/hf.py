@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from crane.evaluation.batching import TokenBudget
 from crane.evaluation.engine import (
@@ -49,6 +49,10 @@ class HuggingFaceEngine:
         self.tokenizer = load_tokenizer(folder)
         self.budget = TokenBudget(batch_tokens)
         self.limit = positions(self.model.config)
+        self._ends = end_tokens(folder, self.tokenizer, self.model.config)
+        self.model.generation_config = GenerationConfig(
+            eos_token_id=sorted(self._ends) or None, pad_token_id=self.tokenizer.pad_token_id
+        )
         self._scorer = Scorer(self.model, self.budget, self.limit)
 
     def masked(
@@ -94,7 +98,6 @@ class HuggingFaceEngine:
             EngineError: a prompt leaves no room for an answer.
         """
         context = room(prompts, context, self.limit or context)
-        ends = end_tokens(self.tokenizer, self.model.generation_config)
         answers: dict[int, Generation] = {}
 
         def process(batch: list[int], *, stop: tuple[str, ...], new: int) -> None:
@@ -115,7 +118,7 @@ class HuggingFaceEngine:
                 pad_token_id=pad,
             )
             for i, row in zip(batch, output[:, longest:].tolist(), strict=True):
-                answers[i] = read_answer(row, stop, self.tokenizer, ends)
+                answers[i] = read_answer(row, stop, self.tokenizer, self._ends)
 
         # What shares a batch ends in the same way and has as much room.
         groups: dict[tuple[tuple[str, ...], int], list[int]] = {}

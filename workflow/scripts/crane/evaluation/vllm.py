@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import GenerationConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from crane.evaluation.engine import (
@@ -97,6 +96,7 @@ class VllmEngine:
                 gpu_memory_utilization=gpu_memory,
                 seed=0,
                 trust_remote_code=False,
+                generation_config="vllm",  # nothing of the folder's
                 worker_extension_cls=EXTENSION,
                 # The compile cache does not know the extension: without this key, a graph compiled without masks would
                 # be reused and every mask silently ignored.
@@ -111,10 +111,7 @@ class VllmEngine:
                 f"vLLM cannot load {folder}, a {self._config.model_type}: {error}; use engine: hf"
             ) from error
         self.limit = self.llm.llm_engine.model_config.max_model_len
-        # Chat models with several end tokens list them in generation_config.json.
-        has_own = (Path(folder) / "generation_config.json").exists()
-        generation = GenerationConfig.from_pretrained(folder) if has_own else self._config
-        self._ends = end_tokens(self.tokenizer, generation)
+        self._ends = end_tokens(folder, self.tokenizer, self._config)
         self.prompt_tokens = self.computed_tokens = 0
         """Tokens of all prompts sent to score choices, and how many of them were not in the prefix cache."""
         self.layers, self.widths = self._check_layers()
@@ -286,6 +283,7 @@ class VllmEngine:
                 repetition_penalty=repetition_penalty,
                 max_tokens=min(max_new_tokens, context - len(prompt.ids)),
                 stop=list(prompt.stop),
+                stop_token_ids=sorted(self._ends),
                 skip_special_tokens=True,
             )
             for prompt in prompts

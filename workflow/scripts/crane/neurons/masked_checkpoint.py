@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from transformers import GenerationConfig
+
 from crane.artefacts import atomic_folder, write_json
 from crane.models.errors import ModelError
 from crane.models.folders import WEIGHTS
@@ -13,7 +15,7 @@ from crane.models.manifests import file_hashes
 from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
 
-NOT_COPIED = (".*", "manifest.json", "config.json", "generation_config.json", *WEIGHTS)
+NOT_COPIED = (".*", "manifest.json", "config.json", *WEIGHTS)
 """Files written with the weights, and the source's manifest."""
 
 
@@ -49,6 +51,8 @@ def export_masked(
     """
     source, target = Path(source), Path(target)
     model = load_model(source, "stored", "cpu")
+    # The source's own is copied; transformers refuses to save settings that contradict each other.
+    model.generation_config = GenerationConfig.from_model_config(model.config)
     with atomic_folder(target) as partial:
         try:
             with masked(model, neurons, language, scale=scale):

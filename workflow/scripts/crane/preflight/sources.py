@@ -40,6 +40,8 @@ def _local_model(study: Study, name: str) -> str:
     path = study.config["models"][name]["path"]
     check = check_gguf if path.endswith(".gguf") else check_folder
     _check_samples(study, name, check(Path(path), name, **_shape(study, name)))
+    if check is check_folder:
+        _check_chat(study, name, path)
     return path
 
 
@@ -50,6 +52,16 @@ def _check_samples(study: Study, name: str, config: Any) -> None:
         check_positions(config, name, sample["tokens"], sample["key"])
 
 
+def _check_chat(study: Study, name: str, folder: str) -> None:
+    """Render one open question with the model's chat template, if the study applies it."""
+    asked = study.config.get("open_questions", {})
+    if asked.get("chat_template") and name in study.evaluated_models:
+        from crane.evaluation.chat import chat_text
+        from crane.models.tokenizers import load_tokenizer
+
+        chat_text("Why?", load_tokenizer(folder), asked.get("template"), asked.get("date"))
+
+
 def _hub_model(study: Study, name: str) -> str:
     target = f"{study.results}/models/{name}"
     source = study.config["models"][name]
@@ -57,6 +69,7 @@ def _hub_model(study: Study, name: str) -> str:
         from crane.models.folders import check_folder
 
         _check_samples(study, name, check_folder(Path(target), name, **_shape(study, name)))
+        _check_chat(study, name, target)
     return _hub(target, source, "model")
 
 

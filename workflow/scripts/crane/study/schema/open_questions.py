@@ -1,6 +1,7 @@
 """Open-ended questions: which they are, and how models answer them."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,6 +19,15 @@ class _OpenQuestions(Section):
         description="Language -> text after the question that asks for an answer in that language; may be empty."
     )
     chat_template: bool = Field(description="Apply the tokenizer's chat template to the question.")
+    template: dict[str, str | int | float | bool] | None = Field(
+        default=None,
+        description="Arguments of the chat template, such as {enable_thinking: false}; only with chat_template.",
+    )
+    date: str | None = Field(
+        default=None,
+        pattern=r"^\d{4}-\d{2}-\d{2}$",
+        description="The day, in quotes, that a chat template gets that asks for today's; only with chat_template.",
+    )
     max_new_tokens: int = Field(
         ge=1, description="Maximum length of an answer, in tokens; 2048 in the paper."
     )
@@ -25,6 +35,22 @@ class _OpenQuestions(Section):
     context: int = Field(
         ge=2, description="Maximum length of prompt and answer together, cut to the model's own limit."
     )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what has no meaning without a chat template, and a day that does not exist."""
+        for key in ("template", "date"):
+            if getattr(self, key) is not None and not self.chat_template:
+                yield Problem(key, "has no meaning without chat_template: true; remove it")
+        if self.date is not None and not _is_day(self.date):
+            yield Problem("date", f'{self.date} is no day; write it as "2026-01-31"')
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 class GeneratedOpenQuestions(_OpenQuestions):
@@ -43,7 +69,8 @@ class LocalOpenQuestions(_OpenQuestions):
     )
 
     def problems(self) -> Iterator[Problem]:
-        """Yield files that cannot be read."""
+        """Yield files that cannot be read, and the problems of all open questions."""
+        yield from super().problems()
         for language, file in self.files.items():
             name = file if isinstance(file, str) else file_name({"url": file.url})
             yield from ending_problems(f"files.{language}", name)
