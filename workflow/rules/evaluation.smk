@@ -43,7 +43,14 @@ rule render_open_questions:
         asked=lambda wildcards: pick(
             *(
                 f"open_questions.{key}"
-                for key in ["chat_template", "context", "date", "style", "suffix", "template"]
+                for key in [
+                    "chat_template",
+                    "context",
+                    "date",
+                    "style",
+                    "suffix",
+                    "template",
+                ]
                 if key in study.config["open_questions"]
             )
         ),

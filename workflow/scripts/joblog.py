@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,11 @@ def job_log(snakemake: Any) -> Iterator[None]:
     """
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", buffering=1) as log:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    with path.open("w", buffering=1, encoding="utf-8") as log:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            if isinstance(stream, TextIOWrapper):  # a notebook's is none
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     start = time.monotonic()
