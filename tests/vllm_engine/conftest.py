@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from crane.artefacts import write_json
 from crane.demo.tokenizer import train_tokenizer
 from crane.evaluation import benchmarks
 from crane.evaluation.engine import Question
@@ -28,7 +29,10 @@ TEXTS = [
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, make_model: Any) -> Path:
-    """Return a random LLaMA, float32, with heads as wide as the smallest that vLLM has a CPU kernel for."""
+    """Return a random LLaMA, float32, with heads as wide as the smallest that vLLM has a CPU kernel for.
+
+    Its generation_config.json asks for what no engine may do.
+    """
     path = tmp_path_factory.mktemp("vllm") / "llama"
     tokenizer = train_tokenizer(TEXTS, 360)
     model = make_model(
@@ -38,6 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, make_model: Any) -> Path:
     )  # fmt: skip
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)
+    inherited = {"repetition_penalty": 1.9, "min_new_tokens": 6, "do_sample": True, "temperature": 0.7}
+    write_json({"eos_token_id": tokenizer.eos_token_id, **inherited}, path / "generation_config.json")
     return path
 
 
