@@ -1,6 +1,5 @@
 """Files of neuron sets give back what was written, and others are refused."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,8 @@ from crane.artefacts import ArtefactError, read_metadata, write_table
 from crane.neurons.neuron_set import NeuronSet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.git_lfs import LFS_POINTER
+from support.malicious import Malicious
 from support.neurons import keys, some_set
 
 LAPE_LANGUAGES = ("en", "zh", "fr", "es", "vi", "id", "ja")
@@ -131,16 +132,6 @@ def test_the_published_lape_file_comes_back(real_data, tmp_path):
     assert NeuronSet.read_parquet(tmp_path / "again.parquet") == neurons
 
 
-class Malicious:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
-
-
 def test_a_pickle_that_runs_code_is_refused(tmp_path):
     torch.save([[Malicious(tmp_path / "harm")]], tmp_path / "set.pth")
     with pytest.raises(ArtefactError, match=r"set\.pth: not a PyTorch file of plain tensors"):
@@ -198,7 +189,7 @@ def test_arrays_of_numpy_and_lfs_pointers_are_refused_without_dangerous_advice(t
     ) as caught:
         NeuronSet.read_lape(path, ["en"])
     assert "weights_only" not in str(caught.value) and "\n" not in str(caught.value)
-    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:11\nsize 5\n")
+    path.write_text(LFS_POINTER)
     with pytest.raises(
         ArtefactError, match=r"set\.pth: a git-LFS pointer instead of the file; run `git lfs pull`"
     ):
