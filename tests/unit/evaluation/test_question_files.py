@@ -285,14 +285,8 @@ def test_open_questions_of_other_people(real_data: Path) -> None:
         "q.json",
         "ref_missing.jsonl",
     }
-    told = {
-        "gb18030.txt",
-        "mtbench.jsonl",
-        "prompt.jsonl",
-        "ref_number.jsonl",
-        "surrogate.jsonl",
-        "utf16.jsonl",
-    }
+    told = {"gb18030.txt", "mtbench.jsonl", "prompt.jsonl", "ref_number.jsonl", "surrogate.jsonl",
+            "utf16.jsonl"}  # fmt: skip
     files = {path.name: path for path in (real_data / "inputs" / "questions").iterdir()}
     assert files.keys() == read | told
     for name, path in files.items():
