@@ -8,7 +8,7 @@ from crane.models.folders import check_folder, link_folder
 from crane.models.loading import load_model
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.imported import import_masks
-from transformers.utils import is_protobuf_available
+from sentencepiece import SentencePieceProcessor
 
 REFUSED = {
     "gptq": r"the model is quantised \(config\.json has a quantization_config of gptq\)",
@@ -59,18 +59,12 @@ def test_what_cannot_be_used_is_one_line(inputs: Path, tmp_path: Path, name: str
 
 @pytest.mark.parametrize("name", ["good", "generation_bad", "generation_min", "spm_only"])
 def test_what_can_be_used_is_loaded(inputs: Path, tmp_path: Path, name: str) -> None:
-    if name == "spm_only" and not is_protobuf_available():
-        pytest.skip("protobuf is not installed")
     link_folder(inputs / "models" / name, tmp_path / "linked", "base", 3, 48)
     ids = load_tokenizer(tmp_path / "linked")("The capital of France", return_tensors="pt").input_ids
     assert load_model(tmp_path / "linked")(ids).logits.isfinite().all()
 
 
 def test_tokenizer_model_alone_encodes_as_sentencepiece(inputs: Path) -> None:
-    if not is_protobuf_available():
-        pytest.skip("protobuf is not installed")
-    from sentencepiece import SentencePieceProcessor
-
     folder = inputs / "models" / "spm_only"
     model = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
     for text in ("Paris is in France.", "Hà Nội", "北京"):

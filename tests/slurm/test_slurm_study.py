@@ -20,6 +20,9 @@ def test_an_interrupted_driver_takes_its_jobs_with_it(study: Study) -> None:
     assert study.partial == []
     cancelled = [job for job in study.jobs if job["JobState"] == "CANCELLED"]
     assert {rule_of(job) for job in cancelled} & LIMITS.keys()
+    # SLURM names the host of a batch job from its start on.
+    ran = {rule_of(job) for job in cancelled if "BatchHost" in job}
+    assert any(rule.startswith("attribute_relevance_") for rule in ran)
 
 
 def test_the_second_driver_submits_only_what_is_missing(study: Study) -> None:

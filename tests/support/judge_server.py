@@ -1,14 +1,11 @@
-"""A local endpoint that speaks OpenAI's chat completions, models, files and batches over HTTP, with faults on purpose.
+"""The local endpoint for judges as a process of its own, which outlives a client that is killed.
 
-    python tests/support/judge_server.py '{"faults": 0.1}'
+    cd tests && python -m support.judge_server '{"faults": 0.1}'
 
-prints its port and serves until it is ended. Which request meets which fault follows from a hash of its body, so that
-a run can be repeated. `/stats` counts what arrived, what was answered in full, and which faults were met. `Server`
-starts it as a process of its own, which outlives a client that is killed.
+prints its port and serves until it is ended; the options are those of `judge_faults`.
 """
 
 import asyncio
-import hashlib
 import json
 import os
 import signal
@@ -16,347 +13,16 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from email.utils import formatdate
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 from aiohttp import web
 
-BEFORE = ("429", "429 with Retry-After", "500", "503", "408", "drop", "silence", "cut JSON", "web page")
-"""Faults before an answer: the same request is answered when it is sent again."""
-ANSWERS = ("empty", "refusal", "no verdict")
-"""Answers that hold no verdict: the re-ask is answered with one, but for `stubborn` questions."""
-
-
-@dataclass
-class Options:
-    """How the server behaves."""
-
-    faults: float = 0.0
-    """Share of the requests that meet a fault."""
-    kinds: list[str] = field(default_factory=lambda: [*BEFORE, *ANSWERS])
-    stubborn: float = 0.0
-    """Share of the questions about which no reply holds a verdict."""
-    delay: float = 0.0
-    """Seconds that an answer takes."""
-    models: list[str] | None = field(default_factory=lambda: ["judge-1"])
-    """None: there is no such route."""
-    key: str = "test-key"
-    loose_tongue: bool = False
-    """Repeat the caller's key in every error and in every reply, there in JSON's other way to write it."""
-    polls: int = 2
-    """Looks at a batch until it has ended."""
-    batch_faults: list[str] = field(default_factory=list)
-    """Of the first, second, ... batch: expired, missing ids, errors, failed, cancelled, cut line, lost lines."""
-    always: int = 0
-    """HTTP status of every completion, if not 0."""
-    never: dict[str, float] = field(default_factory=dict)
-    """Fault -> share of the questions that always meet it."""
-    retry_after: str = "1"
-    """The header of that name; seconds, or `date+` and seconds."""
-    odd: bool = False
-    """Replies hold half a character and have usage and refusal in forms of their own."""
-    routes: dict[str, list[str]] = field(default_factory=dict)
-    """Route -> faults of its first, second, ... call; after `done, then` the call has its effect all the same."""
-
-
-def digest(body: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def share(key: str, salt: str) -> float:
-    return int(hashlib.sha256(f"{salt}{key}".encode()).hexdigest()[:8], 16) / 16**8
-
-
-def about(body: dict[str, Any]) -> str:
-    """Return question and answer: what stays the same in a re-ask."""
-    text = body["messages"][-1]["content"]
-    return text[text.index("<question>") : text.index("</answer>")]
-
-
-def score_of(body: dict[str, Any]) -> int:
-    return 1 + int(share(about(body), "score") * 10)
-
-
-class Endpoint:
-    """The state of the server."""
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.arrived: Counter[str] = Counter()
-        self.answered: Counter[str] = Counter()
-        self.met: Counter[str] = Counter()
-        self.routes: Counter[str] = Counter()
-        self.first_arrival: dict[str, float] = {}
-        self.pauses: list[float] = []
-        self.in_flight = self.most_in_flight = 0
-        self.files: dict[str, tuple[str, str]] = {}
-        self.batches: dict[str, dict[str, Any]] = {}
-
-    # Completions ----------------------------------------------------------------------------------------
-
-    def completion(self, body: dict[str, Any], key: str) -> dict[str, Any]:
-        """Answer a request in full."""
-        name = digest(body)
-        self.answered[name] += 1
-        score = score_of(body)
-        message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
-        reask = "last reply" in body["messages"][-1]["content"]
-        fault = None if reask else self.fault_of(name)
-        if share(about(body), "stubborn") < self.options.stubborn:
-            fault = "no verdict"
-        if fault in ANSWERS:
-            self.met[fault] += 1
-        if fault == "refusal":
-            message.update(content=None, refusal="I cannot judge this.")
-        elif fault == "no verdict":
-            message["content"] = "I would rather not give a number; 8/10 perhaps."
-        elif fault != "empty":
-            schema = "response_format" in body or "JSON object" in body["messages"][-1]["content"]
-            form = '{{"score": {}, "reason": "as seen"}}' if schema else "It is as seen.\nRating: [[{}]]"
-            message["content"] = form.format(score)
-        read = sum(len(m["content"]) for m in body["messages"]) // 4
-        reply = {
-            "id": f"chatcmpl-{name[:12]}", "object": "chat.completion", "created": 0, "model": body["model"],
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": read, "completion_tokens": 20, "total_tokens": read + 20},
-        }  # fmt: skip
-        if self.options.loose_tongue:
-            reply["system_fingerprint"] = f"for {key}"
-            message["content"] = f"(called with {key}) " + (message["content"] or "")
-        if self.options.odd:
-            reply["usage"], message["refusal"] = ["many"], ["none"]
-            message["reasoning"] = "half a character: \ud83d"
-        return reply
-
-    def written(self, value: Any, key: str) -> str:
-        """Return JSON; a loose tongue writes the key in escapes."""
-        escaped = "".join(f"\\u{ord(character):04x}" for character in key)
-        text = json.dumps(value)
-        return text.replace(key, escaped) if key and self.options.loose_tongue else text
-
-    def fault_of(self, name: str) -> str | None:
-        if not self.options.kinds or share(name, "fault") >= self.options.faults:
-            return None
-        return self.options.kinds[int(share(name, "kind") * len(self.options.kinds))]
-
-    async def chat(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        name = digest(body)
-        self.arrived[name] += 1
-        if self.arrived[name] == 1:
-            self.first_arrival[name] = time.monotonic()
-        elif self.arrived[name] == 2:
-            self.pauses.append(time.monotonic() - self.first_arrival[name])
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            if self.options.always:
-                return self.error(request, self.options.always, "as told")
-            if self.options.models is not None and body["model"] not in self.options.models:
-                return self.error(request, 404, f"The model {body['model']} does not exist")
-            for fault, part in self.options.never.items():
-                if share(about(body), f"never {fault}") < part:
-                    return await self.break_down(request, fault)
-            fault = self.fault_of(name) if self.arrived[name] == 1 else None
-            if fault in BEFORE:
-                self.met[fault] += 1
-                return await self.break_down(request, fault)
-            await asyncio.sleep(self.options.delay)
-            key = self.key_of(request)
-            text = self.written(self.completion(body, key), key)
-            return web.Response(text=text, content_type="application/json")
-        finally:
-            self.in_flight -= 1
-
-    async def break_down(self, request: web.Request, fault: str) -> web.StreamResponse:
-        if fault == "429 with Retry-After":
-            _, date, seconds = self.options.retry_after.rpartition("date+")
-            after = formatdate(time.time() + int(seconds), usegmt=True) if date else seconds
-            return self.error(request, 429, "slow down", {"Retry-After": after})
-        if fault == "no quota":
-            return self.error(request, 429, "buy some", {"Retry-After": "3000"}, code="insufficient_quota")
-        if fault.isdigit():
-            return self.error(request, int(fault), "out of order")
-        if fault == "silence":
-            await asyncio.sleep(3600)
-        if fault == "web page":
-            return web.Response(text="<html>Bad gateway</html>", content_type="text/html")
-        if fault == "cut JSON":
-            text = json.dumps({"choices": [{"message": {"content": "Rating: [[10]]"}}], "model": "judge-1"})
-            return web.Response(text=text[: len(text) // 2], content_type="application/json")
-        assert request.transport is not None
-        request.transport.abort()
-        return web.Response()
-
-    @staticmethod
-    def key_of(request: web.Request) -> str:
-        return request.headers.get("Authorization", "").removeprefix("Bearer ")
-
-    def error(
-        self,
-        request: web.Request,
-        status: int,
-        message: str,
-        headers: dict[str, str] | None = None,
-        code: str = "",
-    ) -> web.Response:
-        if self.options.loose_tongue:
-            message += f" (key {self.key_of(request)})"
-        return web.json_response(
-            {"error": {"message": message, "code": code}}, status=status, headers=headers
-        )
-
-    # Models ---------------------------------------------------------------------------------------------
-
-    async def models(self, request: web.Request) -> web.Response:
-        served = self.options.models
-        name = request.match_info.get("model")
-        if served is None or (name and name not in served):
-            return self.error(request, 404, "not found")
-        entries = [{"id": m, "object": "model", "created": 0, "owned_by": "tests"} for m in served]
-        if name:
-            return web.json_response(next(entry for entry in entries if entry["id"] == name))
-        return web.json_response({"object": "list", "data": entries})
-
-    # Files and batches ----------------------------------------------------------------------------------
-
-    def keep(self, name: str, text: str) -> str:
-        file_id = f"file-{len(self.files)}"
-        self.files[file_id] = (name, text)
-        return file_id
-
-    async def upload(self, request: web.Request) -> web.Response:
-        form = await request.post()
-        sent: Any = form["file"]
-        assert form["purpose"] == "batch"
-        file_id = self.keep(sent.filename, sent.file.read().decode())
-        return web.json_response(
-            {"id": file_id, "object": "file", "bytes": 1, "created_at": 0, "filename": sent.filename,
-             "purpose": "batch", "status": "processed"}
-        )  # fmt: skip
-
-    async def content(self, request: web.Request) -> web.Response:
-        return web.Response(text=self.files[request.match_info["file"]][1])
-
-    async def create(self, request: web.Request) -> web.StreamResponse:
-        wanted = await request.json()
-        number = len(self.batches)
-        batch_id = f"batch_{number}"
-        self.batches[batch_id] = {
-            "id": batch_id, "object": "batch", "endpoint": wanted["endpoint"], "errors": None, "created_at": 0,
-            "input_file_id": wanted["input_file_id"], "completion_window": wanted["completion_window"],
-            "status": "validating", "metadata": wanted.get("metadata"), "looks": 0, "number": number,
-        }  # fmt: skip
-        return web.json_response(self.batches[batch_id])
-
-    async def batch_list(self, request: web.Request) -> web.Response:
-        return web.json_response(
-            {"object": "list", "data": [*reversed(self.batches.values())], "has_more": False}
-        )
-
-    async def batch(self, request: web.Request) -> web.Response:
-        batch = self.batches.get(request.match_info["batch"])
-        if batch is None:
-            return self.error(request, 404, "no such batch")
-        batch["looks"] += 1
-        if batch["status"] in ("validating", "in_progress"):
-            batch["status"] = "in_progress"
-            if batch["looks"] >= self.options.polls:
-                self.finish(batch, self.key_of(request))
-        return web.json_response(batch)
-
-    def finish(self, batch: dict[str, Any], key: str) -> None:
-        number = batch["number"]
-        fault = self.options.batch_faults[number] if number < len(self.options.batch_faults) else ""
-        if fault:
-            self.met[f"batch: {fault}"] += 1
-        if fault == "failed":
-            batch["status"] = "failed"
-            batch["errors"] = {"object": "list", "data": [{"code": "invalid", "message": "bad file"}]}
-            return
-        output, errors = [], []
-        lines = self.files[batch["input_file_id"]][1].splitlines()
-        for place, line in enumerate(map(json.loads, lines)):
-            self.arrived[digest(line["body"])] += 1
-            if fault == "missing ids" and place % 5 == 0:
-                continue
-            if fault in ("expired", "cancelled") and place >= len(lines) // 2:
-                error = {"code": f"batch_{fault}", "message": "not answered in time"}
-                errors.append({"custom_id": line["custom_id"], "response": None, "error": error})
-            elif fault == "errors" and place % 4 == 0:
-                response = {"status_code": 500, "body": {"error": {"message": "out of order"}}}
-                errors.append({"custom_id": line["custom_id"], "response": response, "error": None})
-            else:
-                response = {"status_code": 200, "body": self.completion(line["body"], key)}
-                output.append({"custom_id": line["custom_id"], "response": response, "error": None})
-        batch["request_counts"] = {
-            "total": len(lines),
-            "completed": len(output),
-            "failed": 0 if fault in ("expired", "cancelled") else len(errors),
-        }
-        output.reverse()  # the order is not promised
-        if fault == "lost lines":
-            del output[len(output) // 2 :]
-        text = "".join(self.written(entry, key) + "\n" for entry in output)
-        if fault == "cut line":
-            text = text[:-30]
-        batch["output_file_id"] = self.keep("output", text) if output else None
-        batch["error_file_id"] = self.keep("errors", "\n".join(map(json.dumps, errors))) if errors else None
-        batch["status"] = fault if fault in ("expired", "cancelled") else "completed"
-
-    # Around ---------------------------------------------------------------------------------------------
-
-    async def stats(self, _: web.Request) -> web.Response:
-        return web.json_response(
-            {
-                "requests": sum(self.arrived.values()), "bodies": len(self.arrived),
-                "answered": sum(self.answered.values()), "answered_bodies": len(self.answered),
-                "most_answers_to_one": max(self.answered.values(), default=0), "met": self.met,
-                "routes": self.routes, "most_in_flight": self.most_in_flight, "batches": len(self.batches),
-                "shortest_pause": min(self.pauses, default=None),
-            }
-        )  # fmt: skip
-
-    @web.middleware
-    async def authorised(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        if request.path != "/stats" and self.options.key and self.key_of(request) != self.options.key:
-            return self.error(request, 401, f"Incorrect API key: {self.key_of(request)}")
-        return await handler(request)
-
-    @web.middleware
-    async def faulty(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        name = request.match_info.route.name
-        if name is None:
-            return await handler(request)
-        faults, call = self.options.routes.get(name, []), self.routes[name]
-        self.routes[name] += 1
-        _, done, fault = (faults[call] if call < len(faults) else "").rpartition("done, then ")
-        if not fault:
-            return await handler(request)
-        self.met[f"{name}: {fault}"] += 1
-        if fault == "half":
-            whole = await handler(request)
-            return web.Response(text=whole.text[: len(whole.text) // 2], content_type=whole.content_type)
-        if done:
-            await handler(request)
-        return await self.break_down(request, fault)
-
-    def application(self) -> web.Application:
-        app = web.Application(middlewares=[self.authorised, self.faulty], client_max_size=2**28)
-        app.add_routes([
-            web.post("/v1/chat/completions", self.chat, name="chat"), web.get("/stats", self.stats),
-            web.get("/v1/models", self.models, name="models"), web.get("/v1/models/{model}", self.models, name="model"),
-            web.post("/v1/files", self.upload, name="upload"),
-            web.get("/v1/files/{file}/content", self.content, name="content"),
-            web.post("/v1/batches", self.create, name="create"),
-            web.get("/v1/batches", self.batch_list, name="batch-list"),
-            web.get("/v1/batches/{batch}", self.batch, name="look"),
-        ])  # fmt: skip
-        return app
+from support.judge_endpoint import Endpoint
+from support.judge_faults import Options
+from support.places import ROOT
 
 
 async def serve(options: Options) -> None:
@@ -387,8 +53,10 @@ def serve_many() -> None:
 @cache
 def _forking() -> subprocess.Popen[str]:
     """Return the process that servers are forked from, which has imported what takes a third of a second."""
-    command = [sys.executable, __file__]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    command = [sys.executable, "-m", "support.judge_server"]
+    return subprocess.Popen(
+        command, cwd=ROOT / "tests", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
 
 
 class Server:

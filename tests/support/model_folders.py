@@ -1,18 +1,29 @@
-"""Changes to a copied model folder: its configuration, its tensors, and the form of its weights."""
+"""Changes to a copied model folder - its configuration, its tensors, the form of its weights - and its refusal."""
 
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+from crane.models.errors import ModelError
+from crane.models.folders import check_whole
 from safetensors.torch import load_file, save_file
 
-LFS_POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'1' * 64}\nsize 13476839424\n"
 ONE, INDEX = "model.safetensors", "model.safetensors.index.json"
 BIN, BIN_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 
 Tensors = dict[str, torch.Tensor]
+
+
+def refused(folder: Path) -> str:
+    """Return the one line with which a folder is refused, without the folder's name: it says what tests look for."""
+    with pytest.raises(ModelError) as caught:
+        check_whole(folder)
+    message = str(caught.value)
+    assert "\n" not in message and "weights_only" not in message and str(folder) in message
+    return message.replace(str(folder), "")
 
 
 def set_json(path: Path, changes: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
-"""A model folder that vLLM's CPU build runs, its masks, and questions in both forms."""
+"""A model folder that vLLM's CPU build runs, an engine on it, its masks, and questions in both forms."""
 
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from crane.evaluation import benchmarks
 from crane.evaluation.engine import Question
 from crane.evaluation.prompts import questions as questions_of
 from crane.evaluation.prompts import render_benchmark
+from crane.evaluation.vllm import VllmEngine
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
 
@@ -45,6 +47,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory, make_model: Any) -> Path:
     inherited = {"repetition_penalty": 1.9, "min_new_tokens": 6, "do_sample": True, "temperature": 0.7}
     write_json({"eos_token_id": tokenizer.eos_token_id, **inherited}, path / "generation_config.json")
     return path
+
+
+@pytest.fixture(scope="session")
+def engine(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmEngine]:
+    """Yield an engine on that model, float32."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLLM_CACHE_ROOT", str(tmp_path_factory.mktemp("vllm_cache")))
+        yield VllmEngine(folder, dtype="float32", batch_size=16)
+
+
+@pytest.fixture(autouse=True)
+def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let no test see another one's cache or path."""
+    yield
+    if "engine" in request.fixturenames:
+        engine = request.getfixturevalue("engine")
+        assert engine.llm.reset_prefix_cache()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from support.reduced_study import reduced
 from support.workspace import Workspace
 
 Finish = Callable[[Workspace], Any]
@@ -29,3 +30,9 @@ def finished_study(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         return workspace.copy_to(tmp_path_factory.mktemp(name))
 
     return finished
+
+
+@pytest.fixture(scope="module")
+def study(finished_study: Finished, demo_config: dict[str, Any]) -> Workspace:
+    """Return a copy of the reduced demo study, run to its end."""
+    return finished_study("reduced", reduced(demo_config), Workspace.run)

@@ -15,24 +15,14 @@ from crane.preflight.sources import sources
 from crane.study.study import Study
 from support import hub_datasets
 from support.hub_server import TOKEN, HubServer
-from support.workspace import Workspace, plain
+from support.online import OnlineWorkspace
+from support.workspace import plain
 
 LAYERS, WIDTH = 2, 48
 MODEL, TEXTS, QUESTIONS = "maker/tiny", "maker/texts", "facebook/belebele"
 SENTENCES = ["People in Paris speak French.", "April comes after March.", "The yen is used in Japan."]
 LANGUAGES = {"en": "eng_Latn", "vi": "vie_Latn"}
-# One server, which the first test closes at last.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("downloads")]
-
-
-class OnlineWorkspace(Workspace):
-    """A copy of the workflow whose hub is a local server."""
-
-    hub: HubServer
-
-    def environment(self) -> dict[str, str]:
-        home = str(self.folder / "home")
-        return {**super().environment(), "HF_ENDPOINT": self.hub.url, "HF_TOKEN": TOKEN, "HF_HOME": home}
+pytestmark = pytest.mark.slow
 
 
 def study(demo: dict[str, Any], server: HubServer, sha256: dict[str, str]) -> dict[str, Any]:
@@ -79,6 +69,7 @@ def study(demo: dict[str, Any], server: HubServer, sha256: dict[str, str]) -> di
 def server(
     tmp_path_factory: pytest.TempPathFactory, make_model: Callable[..., Any], tokenizer: Any
 ) -> Iterator[HubServer]:
+    """Yield one server for all tests, which the first of them closes at last."""
     folder = tmp_path_factory.mktemp("hub")
     shape = {"num_hidden_layers": LAYERS, "intermediate_size": WIDTH, "max_position_embeddings": 2048}
     make_model("llama", seed=3, vocabulary=len(tokenizer), **shape).save_pretrained(folder / "model")
@@ -108,9 +99,8 @@ def workspace(
     tmp_path_factory: pytest.TempPathFactory, server: HubServer, demo_config: dict[str, Any]
 ) -> OnlineWorkspace:
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in server.files.items()}
-    made = OnlineWorkspace(tmp_path_factory.mktemp("online"), study(demo_config, server, hashes))
-    made.hub = server
-    return made
+    config = study(demo_config, server, hashes)
+    return OnlineWorkspace(tmp_path_factory.mktemp("online"), config, server, TOKEN)
 
 
 def test_a_study_from_the_network(
@@ -188,8 +178,7 @@ def pretended(
 ) -> OnlineWorkspace:
     config = study(demo_config, server, dict.fromkeys(server.files, "f" * 64))
     config["mask_sets"]["crane"] = demo_config["mask_sets"]["crane"]
-    made = OnlineWorkspace(tmp_path_factory.mktemp("pretended"), config)
-    made.hub = server
+    made = OnlineWorkspace(tmp_path_factory.mktemp("pretended"), config, server, TOKEN)
     made.pretend_finished()
     return made
 

@@ -14,8 +14,7 @@ from crane.artefacts import read_jsonl, write_table
 from support.judge_server import Server
 from support.workspace import Workspace, plain
 
-# One story: killed, continued, counted. Its tests stay together.
-pytestmark = pytest.mark.xdist_group("judging")
+# One story, in the order of the tests: killed, continued, counted.
 KEY = "sk-local-7f3a9c-never-to-be-seen"
 LANGUAGES = {"en": 800, "zh": 100, "vi": 100}
 ANSWERS = {

@@ -8,19 +8,10 @@ import pytest
 from crane.artefacts import read_json, read_metadata, read_table
 from support import hub_datasets
 from support.hub_server import HubServer
+from support.online import OnlineWorkspace
 from support.study_config import preset
-from support.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("presets")]
-
-
-class OnlineWorkspace(Workspace):
-    """A copy of the workflow whose hub is a local server."""
-
-    hub: HubServer
-
-    def environment(self) -> dict[str, str]:
-        return {**super().environment(), "HF_ENDPOINT": self.hub.url, "HF_HOME": str(self.folder / "home")}
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", params=["smollm2", "qwen2.5-0.5b"])
@@ -60,8 +51,7 @@ def loaded(
     for dataset in config.get("datasets", {}).values():
         hub_datasets.write_belebele(folder / "belebele", 6)
         dataset["revision"] = hub.add("dataset", dataset["repository"], folder / "belebele")
-    workspace = OnlineWorkspace(tmp_path_factory.mktemp("preset"), config)
-    workspace.hub = hub
+    workspace = OnlineWorkspace(tmp_path_factory.mktemp("preset"), config, hub)
     results = workspace.results.relative_to(workspace.folder)
     base = config["identification_model"]
     wanted = [f"{results}/models/{name}" for name in config["models"]]

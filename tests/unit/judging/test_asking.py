@@ -14,7 +14,8 @@ import pytest
 from crane.judging.interface import JudgeError
 from crane.judging.store import JudgementStore
 from support.asking import KEY, ask, records
-from support.judge_server import ANSWERS, BEFORE, Server, score_of
+from support.judge_faults import ANSWERS, BEFORE, score_of
+from support.judge_server import Server
 
 # Faults -----------------------------------------------------------------------------------------------
 

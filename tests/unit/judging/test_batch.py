@@ -8,7 +8,8 @@ from crane.judging.batch_routes import BatchRoutes
 from crane.judging.interface import JudgeError
 from crane.judging.store import JudgementStore
 from support.asking import ask, records
-from support.judge_server import ANSWERS, Server
+from support.judge_faults import ANSWERS
+from support.judge_server import Server
 
 pytestmark = pytest.mark.usefixtures("judge_key", "short_pauses")
 

@@ -9,6 +9,7 @@ from crane.models.gguf_files import check_gguf, dequantise
 from crane.models.loading import load_model
 from crane.models.tokenizers import load_tokenizer
 from support import gguf_writer
+from support.git_lfs import LFS_POINTER
 
 SHAPE = {"layers": 3, "intermediate_size": 48}
 
@@ -70,7 +71,7 @@ def test_what_is_no_gguf_file_is_told(tmp_path):
     with pytest.raises(ModelError, match=r"nothing\.gguf: no such GGUF file"):
         check_gguf(tmp_path / "nothing.gguf", "tiny", **SHAPE)
     for text, message in (
-        ("version https://git-lfs.github.com/spec/v1\n", r"git-LFS pointers instead of files: text\.gguf"),
+        (LFS_POINTER, r"git-LFS pointers instead of files: text\.gguf"),
         ("GGML, an older form\n", r"text\.gguf: not a readable GGUF file"),
     ):
         (tmp_path / "text.gguf").write_text(text)

@@ -42,3 +42,9 @@ def local(tmp_path: Path, model_folder: Path, demo_config: dict[str, Any]) -> di
 def paper(paper_config: dict[str, Any]) -> dict[str, Any]:
     """The paper's study, whose models, data sets and corpora are the hub's."""
     return copy.deepcopy(paper_config)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Work in a folder where nothing has been made yet."""
+    monkeypatch.chdir(tmp_path)

@@ -1,7 +1,6 @@
 """The estimate of a study's cost, against the formulas worked out by hand."""
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,10 @@ from crane.preflight.plan import CostError, Stage, estimate, parameters, render
 from crane.study.study import Study
 from support.study_config import preset
 
+pytestmark = pytest.mark.usefixtures("elsewhere")
 LLAMA = 6.74e9
 SPEED = 312e12 * 0.45
 START = 2 / 60
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)  # where nothing has been made yet
 
 
 def stages(config: dict[str, Any]) -> dict[str, Stage]:

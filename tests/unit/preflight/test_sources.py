@@ -17,12 +17,10 @@ from crane.preflight.checks import make, render
 from crane.preflight.sources import judges, sources
 from crane.study.study import Study
 from safetensors.torch import load_file, save_file
+from support.failed_checks import failures
+from support.git_lfs import LFS_POINTER
 from support.study_config import GPT
 from transformers import AutoConfig
-
-
-def _failed(config: dict[str, Any]) -> dict[str, str]:
-    return {check.name: check.text for check in make(sources(Study(config))) if not check.passed}
 
 
 def test_what_is_there_passes(local: dict[str, Any]) -> None:
@@ -37,7 +35,7 @@ def test_a_missing_model_corpus_question_file_and_benchmark_are_named(
     local["models"]["chat"]["path"] = str(tmp_path / "nowhere")
     for name in ("en.txt", "open-en.jsonl", "vi.jsonl"):
         (tmp_path / name).unlink()
-    failed = _failed(local)
+    failed = failures(sources, local)
     assert set(failed) == {"models.chat", "corpora.en", "open_questions.files.en", "benchmarks.quiz_vi.data"}
     assert "no such model folder" in failed["models.chat"]
 
@@ -45,7 +43,7 @@ def test_a_missing_model_corpus_question_file_and_benchmark_are_named(
 def test_a_model_of_another_shape_fails(local: dict[str, Any]) -> None:
     for model in local["models"].values():
         model["layers"] = 4
-    assert "has 3 layers of 48 neurons" in _failed(local)["models.base"]
+    assert "has 3 layers of 48 neurons" in failures(sources, local)["models.base"]
 
 
 @pytest.mark.parametrize("section", ["corpora", "perplexity"])
@@ -54,12 +52,12 @@ def test_samples_beyond_a_models_positions_fail(local: dict[str, Any], section: 
         "perplexity", {"documents": 5, "max_tokens": 20, "mask_sets": ["crane"], "transfer": False}
     )
     local[section]["max_tokens"] = 97
-    failed = _failed(local)
+    failed = failures(sources, local)
     assert set(failed) == {"models.base"}  # the other model reads no texts
     wanted = f"samples of 97 tokens ({section}.max_tokens): model 'base' has positions for 96; lower it"
     assert failed["models.base"] == wanted
     local[section]["max_tokens"] = 96
-    assert _failed(local) == {}
+    assert failures(sources, local) == {}
 
 
 def test_a_model_whose_configuration_is_damaged_fails(
@@ -71,7 +69,7 @@ def test_a_model_whose_configuration_is_damaged_fails(
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / "config.json").write_text('{"model_type": "lla')
     local["models"]["chat"]["path"] = str(folder)
-    assert "no readable config.json" in _failed(local)["models.chat"]
+    assert "no readable config.json" in failures(sources, local)["models.chat"]
 
 
 @pytest.fixture
@@ -164,7 +162,7 @@ def test_masks_from_a_file_are_read_and_counted(with_masks: dict[str, Any]) -> N
 )
 def test_masks_that_do_not_fit_fail(with_masks: dict[str, Any], content: list[Any], message: str) -> None:
     _write_masks(with_masks, content)
-    (failed,) = _failed(with_masks).items()
+    (failed,) = failures(sources, with_masks).items()
     assert failed[0] == "mask_sets.theirs.file" and re.search(message, failed[1])
 
 
@@ -178,8 +176,8 @@ def test_all_models_are_checked_whole_at_once(
         if damage == "wte":
             save_file({f"wte.{key}": value for key, value in weights.items()}, folder / "model.safetensors")
         else:
-            (folder / "tokenizer.json").write_text("version https://git-lfs.github.com/spec/v1\n")
-    failed = _failed(local)
+            (folder / "tokenizer.json").write_text(LFS_POINTER)
+    failed = failures(sources, local)
     assert failed.keys() == {"models.base", "models.chat"}
     assert "remove the prefix 'wte.'" in failed["models.base"]
     assert "git-LFS pointers instead of files: tokenizer.json" in failed["models.chat"]
@@ -218,13 +216,13 @@ def test_without_a_network_every_download_says_so(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     local["open_questions"]["files"]["en"] = {"url": "http://127.0.0.1:9/en.txt", "sha256": "0" * 64}
-    assert "connection to 127.0.0.1:9" in _failed(local)["open_questions.files.en"]
+    assert "connection to 127.0.0.1:9" in failures(sources, local)["open_questions.files.en"]
     path = Path(Study(local).inputs.questions("en"))
     path.parent.mkdir(parents=True)
     path.write_text("Why?\n", encoding="utf-8")
-    assert "line 1: no 'reference'" in _failed(local)["open_questions.files.en"]
+    assert "line 1: no 'reference'" in failures(sources, local)["open_questions.files.en"]
     local["judges"] = {"gpt": GPT}
-    assert not _failed(local)
+    assert not failures(sources, local)
 
 
 def test_a_judge_without_a_key_fails(local: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,16 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from crane.preflight import texts as checking
-from crane.preflight.checks import PreflightError, make
+from crane.preflight.checks import PreflightError
 from crane.preflight.texts import check_documents, texts
-from crane.study.study import Study
 from crane.texts.decoding import TextError
-
-LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
-
-
-def failed(config: dict[str, Any]) -> dict[str, str]:
-    return {check.name: check.text for check in make(texts(Study(config))) if not check.passed}
+from support.failed_checks import failures
+from support.git_lfs import LFS_POINTER
 
 
 def _corpus(config: dict[str, Any], path: str) -> None:
@@ -42,9 +37,9 @@ PLACES: dict[str, Callable[[dict[str, Any], str], None]] = {
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.jsonl", LFS, "git lfs pull"),
-        ("a.jsonl.gz", LFS, "git lfs pull"),
-        ("a.parquet", LFS, "git lfs pull"),
+        ("a.jsonl", LFS_POINTER.encode(), "git lfs pull"),
+        ("a.jsonl.gz", LFS_POINTER.encode(), "git lfs pull"),
+        ("a.parquet", LFS_POINTER.encode(), "git lfs pull"),
         ("a.jsonl", '{"text": "é"}'.encode("utf-16"), "line 1: not UTF-8 but probably UTF-16"),
         (
             "a.jsonl",
@@ -67,7 +62,7 @@ def test_a_text_that_cannot_be_read_is_one_line(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     PLACES[check](local, str(tmp_path / name))
-    found = failed(local)
+    found = failures(texts, local)
     assert found.keys() == {check}
     assert found[check].startswith(str(tmp_path / name)) and expected in found[check]
 
@@ -77,10 +72,10 @@ def test_a_folder_or_a_pattern_where_a_file_is_meant(
     local: dict[str, Any], tmp_path: Path, check: str
 ) -> None:
     PLACES[check](local, str(tmp_path))
-    assert "a folder; name" in failed(local)[check]
+    assert "a folder; name" in failures(texts, local)[check]
     if check != "corpora.vi":
         PLACES[check](local, str(tmp_path / "v*.jsonl"))
-        assert "a pattern; name one file" in failed(local)[check]
+        assert "a pattern; name one file" in failures(texts, local)[check]
 
 
 @pytest.mark.parametrize("check", PLACES)
@@ -97,18 +92,18 @@ def test_a_folder_with_brackets_is_no_pattern(local: dict[str, Any], tmp_path: P
     }
     (folder / "vi.jsonl").write_text(json.dumps(record))
     PLACES[check](local, str(folder / "vi.jsonl"))
-    assert not failed(local)
+    assert not failures(texts, local)
 
 
 def test_references_are_asked_for_by_the_reference_judge_only(local: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "vi.txt").write_text("Sao?\n", encoding="utf-8")
     _question(local, str(tmp_path / "vi.txt"))
-    assert "vi.txt, line 1: no 'reference'" in failed(local)["open_questions.files.vi"]
+    assert "vi.txt, line 1: no 'reference'" in failures(texts, local)["open_questions.files.vi"]
     local["judges"] = {
         "gpt": {"kind": "openai", "label": "G", "model": "m", "prompt": "crane", "output": "text", "max_tokens": 9,
                 "attempts": 1}
     }  # fmt: skip
-    assert not failed(local)
+    assert not failures(texts, local)
 
 
 def test_a_benchmark_without_the_field_of_its_strata(local: dict[str, Any]) -> None:
@@ -116,7 +111,7 @@ def test_a_benchmark_without_the_field_of_its_strata(local: dict[str, Any]) -> N
     expected = (
         "vi.jsonl, line 1: no field 'topic' (stratify_by); there are: question, choices, answer, relation"
     )
-    assert failed(local)["benchmarks.quiz_vi.data"].endswith(expected)
+    assert failures(texts, local)["benchmarks.quiz_vi.data"].endswith(expected)
 
 
 # Large corpora ------------------------------------------------------------------------------------------
@@ -181,7 +176,7 @@ def _config(inputs: Path, name: str) -> dict[str, Any]:
 
 
 def test_each_text_of_the_broken_study_has_its_line(inputs: Path) -> None:
-    found = failed(_config(inputs, "broken"))
+    found = failures(texts, _config(inputs, "broken"))
     parts = {
         "corpora.en": "corpora/x.jsonl.zst: not a whole zstd file",
         "corpora.zh": "corpora/lfs.txt: only the pointer of a file in Git LFS",
@@ -196,11 +191,11 @@ def test_each_text_of_the_broken_study_has_its_line(inputs: Path) -> None:
 
 
 def test_a_good_study_passes(inputs: Path) -> None:
-    assert not failed(_config(inputs, "base"))
+    assert not failures(texts, _config(inputs, "base"))
 
 
 def test_brackets_folders_and_patterns_of_other_people(inputs: Path) -> None:
-    found = failed(_config(inputs, "brackets"))
+    found = failures(texts, _config(inputs, "brackets"))
     assert found == {
         "open_questions.files.zh": "study/q/z*.jsonl: a pattern; name one file",
         "benchmarks.quiz_zh.data": "study/bench: a folder; name one file",

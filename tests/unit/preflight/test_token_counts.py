@@ -21,12 +21,8 @@ from crane.study.study import Study
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.usefixtures("elsewhere")
 ASSUMED = Assumptions()
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def samples(*lengths: int) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import zstandard
 from crane.texts.decoding import TextError, lines, raw_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.git_lfs import LFS_POINTER
 
 CHINESE = "一条小河流过城市。\n两座桥跨过小河。\n三座房子站在岸边。\n"
 VIETNAMESE = "Một con sông chảy qua thành phố nhỏ.\nHai cây cầu bắc qua sông ấy.\n"
@@ -94,7 +95,7 @@ def test_lines_are_those_of_pythons_universal_newlines(
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.jsonl.gz", "a.json.zst"])
 def test_a_pointer_of_git_lfs_is_no_text(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    path.write_text(LFS_POINTER)
     for compression in PACK:
         with pytest.raises(TextError, match=r"only the pointer of a file in Git LFS; .*git lfs pull"):
             read(path, compression)
