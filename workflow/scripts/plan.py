@@ -3,7 +3,7 @@
 from typing import Any
 
 from crane.artefacts import write_text
-from crane.preflight.plan import render
+from crane.preflight.plan_table import render
 from crane.study.study import Study
 
 BESIDES = "Scores, tables, figures and the record are not listed: local jobs of seconds (`snakemake -n` counts them)."

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from crane.artefacts import write_table
 from crane.preflight.assumptions import Assumptions, decoding_bytes, hidden_width
-from crane.preflight.plan import CostError, Stage, estimate, parameters, render
+from crane.preflight.plan import CostError, Stage, estimate, parameters
+from crane.preflight.plan_table import render
 from crane.study.study import Study
 from support.study_config import preset
 

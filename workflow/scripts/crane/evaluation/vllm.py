@@ -1,6 +1,5 @@
 """The vLLM engine: masks change in milliseconds, questions share their prefixes."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from crane.evaluation.engine import (
     EngineError,
@@ -21,26 +19,15 @@ from crane.evaluation.engine import (
     room,
 )
 from crane.evaluation.vllm_check import check_masks
+from crane.evaluation.vllm_start import prepare_environment, text_decoder
 from crane.models.architectures import family_of, positions
 from crane.models.folders import check_whole
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
 
-SCRIPTS = Path(__file__).parents[2]
 EXTENSION = "crane.evaluation.vllm_worker.NeuronMask"
 MOST_CHOICES = 128
 """vLLM's limit of `logprob_token_ids`."""
-
-
-def text_decoder(config: Any) -> Any:
-    """Return the configuration of a multimodal model's text decoder, for vLLM's `hf_overrides`.
-
-    The text decoder alone needs no image processor and none of the memory that vLLM reserves for images.
-    """
-    text = config.get_text_config()
-    if text is not config:  # vLLM asks with an empty configuration first
-        text.architectures = [MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[text.model_type]]
-    return text
 
 
 class VllmEngine:
@@ -75,7 +62,7 @@ class VllmEngine:
         self.tokenizer = load_tokenizer(folder)
         sees = family_of(self._config).text is not None
         cpu = not torch.cuda.is_available()
-        _prepare_environment(cpu, tensor_parallel_size)
+        prepare_environment(cpu, tensor_parallel_size)
         if dtype == "auto":
             dtype = "float32" if cpu else "bfloat16"
         limit = positions(self._config)
@@ -294,17 +281,3 @@ class VllmEngine:
             read_answer(output.outputs[0].token_ids, prompt.stop, self.tokenizer, self._ends)
             for output, prompt in zip(outputs, prompts, strict=True)
         ]
-
-
-def _prepare_environment(cpu: bool, tensor_parallel_size: int) -> None:
-    """Set the environment variables that vLLM's processes read."""
-    # Workers are new processes and must be able to import this package.
-    paths = [str(SCRIPTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
-    if cpu:
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-        # Run the engine's loop in this process, which saves one start of Python with vLLM.
-        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-        if tensor_parallel_size > 1:
-            cores = range(tensor_parallel_size)
-            os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "|".join(map(str, cores)))

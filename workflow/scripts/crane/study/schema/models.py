@@ -34,10 +34,15 @@ class DemoModel(_Model):
 
 
 class LocalModel(_Model):
-    """A model in a local folder."""
+    """A model on this machine."""
 
-    source: Literal["local"] = Field(description="local: use a folder in the Hugging Face format.")
-    path: str = Field(description="Folder with the model's configuration, weights and tokenizer.")
+    source: Literal["local"] = Field(
+        description="local: use a folder in the Hugging Face format, or a GGUF file."
+    )
+    path: str = Field(
+        description="Folder with the model's configuration, weights and tokenizer, or a .gguf file, which is "
+        "dequantised once."
+    )
 
 
 class HubModel(_Model):
