@@ -96,6 +96,13 @@ def _with_two_seeds(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
+def small_smollm2() -> dict[str, Any]:
+    """Return the study of SmolLM2, of four languages, with few neurons in each of its 30 layers, and two seeds."""
+    config = preset("smollm2")
+    config["models"]["base"]["intermediate_size"] = 64
+    return _with_two_seeds(config)
+
+
 PAPER_SIZES = {
     "mmlu": 14042, "ceval": 1346, "belebele_vi": 900, "parallel_en": 900, "parallel_zh": 900, "parallel_vi": 900,
 }  # fmt: skip

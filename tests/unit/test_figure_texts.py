@@ -8,13 +8,23 @@ from typing import Any
 import pytest
 from crane.figures.style import Style
 from matplotlib.figure import Figure
-from support.drawn_study import FIGURES, PAPER_SIZES, DrawnStudy, demo, paper_with_evidence, parts, small_demo
+from support.drawn_study import (
+    FIGURES,
+    PAPER_SIZES,
+    DrawnStudy,
+    demo,
+    paper_with_evidence,
+    parts,
+    small_demo,
+    small_smollm2,
+)
 from support.figure_text import covered, outside, overlapping, placed_texts
 from support.places import SCRIPTS
 
 STUDIES = {
     "small": lambda: DrawnStudy(small_demo()),
     "demo": lambda: DrawnStudy(demo()),
+    "four languages": lambda: DrawnStudy(small_smollm2()),
     "paper": lambda: DrawnStudy(paper_with_evidence(), PAPER_SIZES),
 }
 drawn = cache(lambda name: STUDIES[name]())

@@ -37,7 +37,7 @@ if (
     )
 
 # Files and logs are UTF-8 whatever the locale says.
-os.environ["PYTHONUTF8"] = "1"
+os.environ.update(PYTHONUTF8="1")
 
 # Waiting threads must not spin, or two jobs on one machine starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -31,13 +31,21 @@ def perplexity_heatmap(
     rows = rows[rows["label"] != ORIGINAL]
     sets = list(dict.fromkeys(rows["label"]))
     count = len(labels.languages)
-    columns = style.across(min(COLUMNS, len(sets)), 1.6)
+    panel = max(1.6, count * (style.length(_times(1, style)) + 0.1) + 0.25)
+    columns = style.across(min(COLUMNS, len(sets)), panel)
     lines = math.ceil(len(sets) / columns)
     extreme = float(rows["log_ratio"].abs().max()) or 1.0
 
     with style.applied():
         size = style.width / columns
-        figure = Figure(figsize=(style.width, lines * (0.8 * size + 0.35) + 0.7), layout="constrained")
+        names = {
+            label: labels.name(label, seeds) for label, seeds in rows.groupby("label")["seeds"].max().items()
+        }
+        if max(map(style.length, names.values())) * style.font_size / style.small > size - 0.3:
+            names = {label: name.replace(" (", "\n(", 1) for label, name in names.items()}
+        each = (0.8 * size if columns > 1 else 0.25 * count) + 0.35
+        each += 0.14 * max(name.count("\n") for name in names.values())
+        figure = Figure(figsize=(style.width, lines * each + 0.7), layout="constrained")
         panels = figure.subplots(lines, columns, squeeze=False)
         for axes in panels.flat[len(sets) :]:
             axes.remove()
@@ -51,7 +59,7 @@ def perplexity_heatmap(
                           fontsize=style.small, color=legible_on(image.to_rgba(ratios[row, column])))  # fmt: skip
                 if row == column:
                     axes.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, fill=False, lw=0.9))
-            axes.set_title(labels.name(label, of_set["seeds"].max()))
+            axes.set_title(names[label])
             axes.set_xticks(range(count), list(labels.languages))
             axes.set_yticks(range(count), list(labels.languages) if place % columns == 0 else [""] * count)
             axes.tick_params(length=0)

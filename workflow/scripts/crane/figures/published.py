@@ -106,12 +106,11 @@ def published_figure(
         panels[0].set_yticks(range(len(masks)), names)
         panels[0].set_ylim(len(masks) - 0.5, -0.5)
         handles, texts = panels[0].get_legend_handles_labels()
-        columns = style.across(3, 2.0)
         figure.legend(
             handles,
             texts,
             loc="outside lower center",
-            ncols=columns,
+            ncols=style.legend_columns(texts, 3),
             title=style.wrapped(comparison(labels, published, model)),
         )
     return figure

@@ -189,7 +189,14 @@ def mask_layers(
     look = looks(labels, _methods(methods))
     counts = layer_counts(masks, labels, layers)
     with style.applied():
-        lines = math.ceil((len(labels.mask_sets) + 1) / style.across(3, 2.2))
+        sizes = counts.groupby(["label", "language"])["neurons"].sum()
+        names = {}
+        for label in labels.mask_sets:
+            size = " / ".join(f"{sizes[label, code]:,.0f}" for code in labels.languages)
+            seeds = int(counts.loc[counts["label"] == label, "seeds"].max())
+            names[label] = f"{labels.name(label, seeds)}: {size}"
+        columns = style.legend_columns(["even", *names.values()], 3)
+        lines = math.ceil((len(names) + 1) / columns)
         figure = Figure(figsize=(style.width, 2.3 + 0.13 * lines), layout="constrained")
         panels = figure.subplots(1, len(labels.languages), sharex=True, sharey=True, squeeze=False)[0]
         for (code, language), axes in zip(labels.languages.items(), panels, strict=True):
@@ -200,9 +207,14 @@ def mask_layers(
                 )
                 colour, marker = look[label]
                 share = layers_of_set["neurons"] / layers_of_set["neurons"].sum()
-                name = labels.name(label, int(layers_of_set["seeds"].max()))
                 axes.plot(
-                    layers_of_set["layer"], share, color=colour, marker=marker, ms=3.5, lw=1, label=name
+                    layers_of_set["layer"],
+                    share,
+                    color=colour,
+                    marker=marker,
+                    ms=3.5,
+                    lw=1,
+                    label=names[label],
                 )
             axes.set_title(language)
             axes.set_xlabel("Layer")
@@ -211,13 +223,7 @@ def mask_layers(
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         panels[0].set_ylim(bottom=0)
         panels[0].set_ylabel("Share of neurons")
-        handles, names = panels[0].get_legend_handles_labels()
-        sizes = counts.groupby(["label", "language"])["neurons"].sum()
-        of_mask = [
-            " / ".join(f"{sizes[label, code]:,.0f}" for code in labels.languages)
-            for label in labels.mask_sets
-        ]
-        names = [names[0], *(f"{name}: {size}" for name, size in zip(names[1:], of_mask, strict=True))]
+        handles, texts = panels[0].get_legend_handles_labels()
         title = f"Neurons of each mask: {' / '.join(labels.languages)}"
-        figure.legend(handles, names, loc="outside lower center", ncols=style.across(3, 2.2), title=title)
+        figure.legend(handles, texts, loc="outside lower center", ncols=columns, title=title)
     return figure

@@ -6,7 +6,7 @@ blindness; a mask set keeps its colour and its marker in all figures.
 """
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
+from matplotlib.textpath import TextToPath
 
 from crane.artefacts import atomic_file
 from crane.results.labels import Labels, ResultsError
 
 NARROW = 5.0
 """Inches below which a figure is a column's."""
+FONT = "DejaVu Sans"
+"""Ships with matplotlib: the same picture on every machine."""
 BLACK, GREY = "#000000", "#8C8C8C"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = ["o", "s", "D", "^", "v", "P"]
@@ -57,6 +61,18 @@ class Style:
         """Return how many panels of `each` inches stand side by side, `most` at the most."""
         return max(1, min(most, int(self.width // each)))
 
+    def legend_columns(self, names: Sequence[str], most: int) -> int:
+        """Return in how many columns a legend of lines fits into the figure, `most` at the most."""
+        font = FontProperties(family=FONT, size=self.small)
+        widths = [TextToPath().get_text_width_height_descent(name, font, ismath=False)[0] for name in names]
+        # matplotlib's handlelength, handletextpad and columnspacing, in font sizes; it fills column after column.
+        besides = 4.8 * self.small
+        for columns in range(min(most, len(names)), 1, -1):
+            needed = sum(max(column) + besides for column in np.array_split(widths, columns))
+            if needed <= 72 * self.width:
+                return columns
+        return 1
+
     @property
     def gap(self) -> float:
         """Rows between two blocks of rows; in a narrow figure a block's name stands there (`name_block`)."""
@@ -79,7 +95,7 @@ class Style:
     def applied(self) -> Iterator[None]:
         """Set matplotlib's defaults within the block, whatever the user's own are."""
         settings: Any = {
-            "font.family": "DejaVu Sans",  # ships with matplotlib: the same picture on every machine
+            "font.family": FONT,
             "font.size": self.font_size,
             "axes.titlesize": self.font_size,
             "axes.labelsize": self.font_size,

@@ -86,7 +86,7 @@ def sweep_figure(
         )
         handles, names = panels[0, 0].get_legend_handles_labels()
         if len(names) > 1:
-            figure.legend(handles, names, loc="outside upper center", ncols=style.across(4, 1.6))
+            figure.legend(handles, names, loc="outside upper center", ncols=style.legend_columns(names, 4))
         else:
             figure.suptitle(names[0], fontsize=style.font_size, fontweight="bold")
     return figure

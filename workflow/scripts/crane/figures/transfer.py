@@ -62,7 +62,7 @@ def transfer(scores: pd.DataFrame, labels: Labels, *, suite: str, style: Style |
             handles,
             names,
             loc="outside lower center",
-            ncols=style.across(4, 1.6),
+            ncols=style.legend_columns(names, 4),
             title=style.wrapped(labels.judge_line(suite).strip()),
         )
     return figure
