@@ -59,6 +59,10 @@ class Options:
     """The header of that name; seconds, or `date+` and seconds."""
     odd: bool = False
     """Replies hold half a character and have usage and refusal in forms of their own."""
+    body: Any = None
+    """The body of every completion, if given."""
+    old: bool = False
+    """Know neither max_completion_tokens nor the system role."""
     routes: dict[str, list[str]] = field(default_factory=dict)
     """Route -> faults of its first, second, ... call; after `done, then` the call has its effect all the same."""
 
@@ -102,6 +106,8 @@ class Endpoint:
         """Answer a request in full."""
         name = digest(body)
         self.answered[name] += 1
+        if self.options.body is not None:
+            return self.options.body
         score = score_of(body)
         message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
         reask = "last reply" in body["messages"][-1]["content"]
@@ -156,6 +162,10 @@ class Endpoint:
         try:
             if self.options.always:
                 return self.error(request, self.options.always, "as told")
+            if self.options.old and "max_completion_tokens" in body:
+                return self.error(request, 400, "Unsupported parameter: 'max_completion_tokens'")
+            if self.options.old and any(message["role"] == "system" for message in body["messages"]):
+                return self.error(request, 400, "System role not supported")
             if self.options.models is not None and body["model"] not in self.options.models:
                 return self.error(request, 404, f"The model {body['model']} does not exist")
             for fault, part in self.options.never.items():
@@ -177,8 +187,11 @@ class Endpoint:
             _, date, seconds = self.options.retry_after.rpartition("date+")
             after = formatdate(time.time() + int(seconds), usegmt=True) if date else seconds
             return self.error(request, 429, "slow down", {"Retry-After": after})
-        if fault == "no quota":
-            return self.error(request, 429, "buy some", {"Retry-After": "3000"}, code="insufficient_quota")
+        if fault in ("no quota", "no quota and no wait"):
+            wait = {"Retry-After": "3000"} if fault == "no quota" else None
+            return self.error(request, 429, "buy some", wait, code="insufficient_quota")
+        if fault == "error with 200":
+            return web.json_response({"error": {"message": "no credits", "code": 402}})
         if fault.isdigit():
             return self.error(request, int(fault), "out of order")
         if fault == "silence":

@@ -35,7 +35,8 @@ def test_batches_with_all_faults_and_re_asks(store):
         assert ask(server, store, records(300))[0] == verdicts
         assert "chat" not in server.stats()["routes"]
     assert stats["most_answers_to_one"] == 1 and stats["answered"] == len(store) == sum(map(len, replies))
-    assert sum(verdict.score is None for verdict in verdicts) <= 10
+    missing = [verdict.reason for verdict in verdicts if verdict.score is None]
+    assert len(missing) - missing.count("refused by the judge") <= 10
 
 
 @pytest.mark.parametrize("fault", ["500", "drop", "half", "web page"])
