@@ -50,7 +50,8 @@ class Options:
     polls: int = 2
     """Looks at a batch until it has ended."""
     batch_faults: list[str] = field(default_factory=list)
-    """Of the first, second, ... batch: expired, missing ids, errors, failed, cancelled, cut line, lost lines."""
+    """Of the first, second, ... batch: expired, missing ids, errors, no credit, failed, cancelled, cut line, lost
+    lines."""
     always: int = 0
     """HTTP status of every completion, if not 0."""
     never: dict[str, float] = field(default_factory=dict)
@@ -300,8 +301,9 @@ class Endpoint:
             if fault in ("expired", "cancelled") and place >= len(lines) // 2:
                 error = {"code": f"batch_{fault}", "message": "not answered in time"}
                 errors.append({"custom_id": line["custom_id"], "response": None, "error": error})
-            elif fault == "errors" and place % 4 == 0:
-                response = {"status_code": 500, "body": {"error": {"message": "out of order"}}}
+            elif fault in ("errors", "no credit") and place % 4 == 0:
+                status = 500 if fault == "errors" else 402
+                response = {"status_code": status, "body": {"error": {"message": "out of order"}}}
                 errors.append({"custom_id": line["custom_id"], "response": response, "error": None})
             else:
                 response = {"status_code": 200, "body": self.completion(line["body"], key)}

@@ -105,6 +105,16 @@ def test_a_cancelled_batch_ends_the_job_and_the_next_run_asks_for_the_rest(store
     assert all(verdict.score is not None for verdict in verdicts)
 
 
+def test_a_batch_that_runs_out_of_credit_ends_the_job_and_the_next_run_asks_for_the_rest(store):
+    with Server(batch_faults=["no credit"]) as server:
+        with pytest.raises(JudgeError, match=r"error 402: out of order; .*run again when there is quota"):
+            ask(server, store, records(12), kind="openai_batch")
+        assert server.stats()["batches"] == 1 and len(store) == 9
+        verdicts, _ = ask(server, store, records(12), kind="openai_batch")
+        assert server.stats()["batches"] == 2 and server.stats()["answered"] == 12
+    assert all(verdict.score is not None for verdict in verdicts)
+
+
 @pytest.mark.parametrize("fault", ["400", "403", "no quota"])
 def test_a_batch_that_is_refused_leaves_no_note(store, fault):
     with Server(routes={"create": [fault]}) as server:
