@@ -37,6 +37,8 @@ class Endpoint:
         """Answer a request in full."""
         name = digest(body)
         self.answered[name] += 1
+        if self.options.body is not None:
+            return self.options.body
         score = score_of(body)
         message: dict[str, Any] = {"role": "assistant", "content": "", "refusal": None}
         reask = "last reply" in body["messages"][-1]["content"]
@@ -91,6 +93,10 @@ class Endpoint:
         try:
             if self.options.always:
                 return self.error(request, self.options.always, "as told")
+            if self.options.old and "max_completion_tokens" in body:
+                return self.error(request, 400, "Unsupported parameter: 'max_completion_tokens'")
+            if self.options.old and any(message["role"] == "system" for message in body["messages"]):
+                return self.error(request, 400, "System role not supported")
             if self.options.models is not None and body["model"] not in self.options.models:
                 return self.error(request, 404, f"The model {body['model']} does not exist")
             for fault, part in self.options.never.items():
@@ -112,8 +118,11 @@ class Endpoint:
             _, date, seconds = self.options.retry_after.rpartition("date+")
             after = formatdate(time.time() + int(seconds), usegmt=True) if date else seconds
             return self.error(request, 429, "slow down", {"Retry-After": after})
-        if fault == "no quota":
-            return self.error(request, 429, "buy some", {"Retry-After": "3000"}, code="insufficient_quota")
+        if fault in ("no quota", "no quota and no wait"):
+            wait = {"Retry-After": "3000"} if fault == "no quota" else None
+            return self.error(request, 429, "buy some", wait, code="insufficient_quota")
+        if fault == "error with 200":
+            return web.json_response({"error": {"message": "no credits", "code": 402}})
         if fault.isdigit():
             return self.error(request, int(fault), "out of order")
         if fault == "silence":
@@ -222,8 +231,9 @@ class Endpoint:
             if fault in ("expired", "cancelled") and place >= len(lines) // 2:
                 error = {"code": f"batch_{fault}", "message": "not answered in time"}
                 errors.append({"custom_id": line["custom_id"], "response": None, "error": error})
-            elif fault == "errors" and place % 4 == 0:
-                response = {"status_code": 500, "body": {"error": {"message": "out of order"}}}
+            elif fault in ("errors", "no credit") and place % 4 == 0:
+                status = 500 if fault == "errors" else 402
+                response = {"status_code": status, "body": {"error": {"message": "out of order"}}}
                 errors.append({"custom_id": line["custom_id"], "response": response, "error": None})
             else:
                 response = {"status_code": 200, "body": self.completion(line["body"], key)}

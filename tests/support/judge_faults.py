@@ -30,7 +30,8 @@ class Options:
     polls: int = 2
     """Looks at a batch until it has ended."""
     batch_faults: list[str] = field(default_factory=list)
-    """Of the first, second, ... batch: expired, missing ids, errors, failed, cancelled, cut line, lost lines."""
+    """Of the first, second, ... batch: expired, missing ids, errors, no credit, failed, cancelled, cut line, lost
+    lines."""
     always: int = 0
     """HTTP status of every completion, if not 0."""
     never: dict[str, float] = field(default_factory=dict)
@@ -39,6 +40,10 @@ class Options:
     """The header of that name; seconds, or `date+` and seconds."""
     odd: bool = False
     """Replies hold half a character and have usage and refusal in forms of their own."""
+    body: Any = None
+    """The body of every completion, if given."""
+    old: bool = False
+    """Know neither max_completion_tokens nor the system role."""
     routes: dict[str, list[str]] = field(default_factory=dict)
     """Route -> faults of its first, second, ... call; after `done, then` the call has its effect all the same."""
 

@@ -218,7 +218,9 @@ MODULES: dict[str, Mapping[str, int]] = {
     "workflow/prompts/crane.yaml": OTHER_JUDGE,
     f"{CRANE}/judging/prompts.py": {**JUDGE, **SCORES},
     f"{CRANE}/judging/online.py": {**JUDGE, **SCORES},
+    f"{CRANE}/judging/completions.py": {**JUDGE, **SCORES},
     f"{CRANE}/judging/verdicts.py": {**PARSE, **SCORES},
+    f"{CRANE}/judging/reply_text.py": {**PARSE, **SCORES},
     f"{CRANE}/judging/answer_language.py": {**PARSE, **SCORES},
     f"{CRANE}/scores/langspec_f1.py": SCORES,
     # A figure's module reruns that figure, a table's that table, and what two use both.

@@ -35,7 +35,7 @@ rule ask_judge:
         code=lambda wildcards: code_version(
             "ask_judge.py",
             *study.judges.files(wildcards.judge),
-            without="crane/judging/verdicts.py",
+            without=["crane/judging/verdicts.py", "crane/judging/reply_text.py"],
         ),
     script:
         "../scripts/ask_judge.py"

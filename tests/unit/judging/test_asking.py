@@ -50,7 +50,8 @@ def test_a_tenth_of_all_requests_meets_a_fault(store, capsys):
     missing = [verdict for verdict in verdicts if verdict.score is None]
     assert 1 <= len(missing) <= 25 and all(verdict.reason for verdict in missing)
     for verdict, own in zip(verdicts, replies, strict=True):
-        assert len(own) == 3 if verdict.score is None else len(own) <= 3
+        refused = own[-1].get("refusal")
+        assert len(own) == 3 if verdict.score is None and not refused else len(own) <= 3
     # None of the faults before an answer counts as answered: each distinct request was answered exactly once.
     assert stats["most_answers_to_one"] == 1
     assert stats["answered"] == stats["bodies"] == len(store) == sum(map(len, replies))
@@ -72,12 +73,20 @@ def test_each_fault_is_survived(store, kind):
     assert stats["met"] == {kind: 3} and stats["requests"] == 6 and stats["most_answers_to_one"] == 1
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("kind", ["empty", "no verdict"])
 def test_an_answer_without_a_verdict_is_asked_again(store, kind):
     with Server(faults=1, kinds=[kind]) as server:
         verdicts, replies = ask(server, store, records(3))
     assert all(verdict.score is not None for verdict in verdicts)
     assert [len(own) for own in replies] == [2, 2, 2]
+
+
+def test_a_refusal_is_not_asked_again(store):
+    with Server(faults=1, kinds=["refusal"]) as server:
+        verdicts, replies = ask(server, store, records(3))
+        assert server.stats()["requests"] == 3
+    assert {verdict.reason for verdict in verdicts} == {"refused by the judge"}
+    assert [len(own) for own in replies] == [1, 1, 1]
 
 
 def test_attempts_bound_the_re_asks_and_more_attempts_ask_only_for_the_rest(store):
@@ -189,13 +198,43 @@ def test_requests_that_are_all_refused_are_a_setting_gone_wrong(store):
     assert len(store) == 0
 
 
+def test_an_endpoint_that_knows_less_is_asked_in_its_dialect(store):
+    """The advice of each error leads to the next, and at last to scores."""
+    with Server(old=True) as server:
+        with pytest.raises(
+            JudgeError, match=r"'max_completion_tokens'\); set .*dialect: \{max_tokens: max_tokens\}"
+        ):
+            ask(server, store, records(3))
+        with pytest.raises(JudgeError, match=r"System role.*set the judge's dialect: \{system: false\}"):
+            ask(server, store, records(3), dialect={"max_tokens": "max_tokens"})
+        verdicts, _ = ask(server, store, records(3), dialect={"max_tokens": "max_tokens", "system": False})
+    assert all(verdict.score is not None for verdict in verdicts)
+
+
 def test_a_lost_quota_is_told_at_once(store):
     """Although the endpoint asks to come back in an hour."""
-    with (
-        Server(routes={"chat": ["no quota"] * 99}) as server,
-        pytest.raises(JudgeError, match=r"HTTP 429: buy some.*run again when there is quota"),
-    ):
-        ask(server, store, records(3))
+    with Server(routes={"chat": ["no quota"] * 99}) as server:
+        with pytest.raises(JudgeError, match=r"HTTP 429: buy some.*run again when there is quota"):
+            ask(server, store, records(9), concurrency=3)
+        assert server.stats()["routes"]["chat"] <= 3
+
+
+def test_a_request_without_quota_is_not_repeated(store):
+    """The client by itself repeats every 429."""
+    with Server(never={"no quota and no wait": 1}) as server:
+        with pytest.raises(JudgeError, match="run again when there is quota"):
+            ask(server, store, records(9), concurrency=3)
+        assert server.stats()["requests"] <= 3
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"), [(402, "quota"), (403, "may not use this model"), (404, "base_url and model")]
+)
+def test_a_status_that_all_requests_would_get_ends_the_job_at_once(store, status, advice):
+    with Server(always=status) as server:
+        with pytest.raises(JudgeError, match=rf"HTTP {status}: as told; .*{advice}"):
+            ask(server, store, records(9), concurrency=3)
+        assert server.stats()["requests"] <= 3
 
 
 def test_answers_that_are_always_refused_end_null_in_every_run(store):

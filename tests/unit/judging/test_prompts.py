@@ -4,6 +4,9 @@ import pytest
 from crane.judging.prompts import judge_request, load_prompt
 from support.hostile_answers import HOSTILE
 
+OLD = {"max_tokens": "max_tokens", "system": False}
+"""The dialect of an endpoint that knows neither max_completion_tokens nor the system role."""
+
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("prompt", ["crane", "mtbench"])
@@ -63,3 +66,26 @@ def test_a_request_follows_from_record_settings_and_attempt():
         "messages",
         "max_completion_tokens",
     }
+
+
+def test_the_dialect_changes_what_is_sent() -> None:
+    settings = {"base_url": "http://h/v1", "model": "m", "prompt": "crane", "output": "text", "max_tokens": 9}
+    record = {"question": "Q?", "output": "A"}
+    usual = judge_request(record, "English", settings, 1)
+    old = judge_request(record, "English", {**settings, "dialect": OLD}, 1)
+    system, user = (message["content"] for message in usual.body["messages"])
+    assert system == load_prompt("crane")["system"]
+    assert old.body == {
+        "model": "m", "messages": [{"role": "user", "content": f"{system}\n\n{user}"}], "max_tokens": 9,
+    }  # fmt: skip
+    assert old.key != usual.key
+
+
+def test_replies_that_are_stored_are_found_without_a_dialect() -> None:
+    """The key by which replies were stored before judges had dialects; they are paid for."""
+    settings = {
+        "base_url": "http://h/v1", "model": "m", "prompt": "crane", "output": "json_schema", "max_tokens": 300,
+        "temperature": 0, "seed": 5,
+    }  # fmt: skip
+    key = judge_request({"question": "Q?", "output": " A \n"}, "Vietnamese", settings, 0).key
+    assert key == "f711e363a3912edc15104758ae1411a675b9eec8cd1532d0491424c9c0cd92ab"

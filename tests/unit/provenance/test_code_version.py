@@ -125,12 +125,15 @@ def test_the_versions_of_the_installed_libraries_are_listed():
 
 
 def test_a_module_can_be_left_out(copied):
-    before, without = version(), code_version.code_version("probe.py", without="crane/neurons/neuron_set.py")
+    before, without = (
+        version(),
+        code_version.code_version("probe.py", without=["crane/neurons/neuron_set.py"]),
+    )
     append(copied / "crane" / "neurons" / "neuron_set.py")
     assert version() != before
-    assert code_version.code_version("probe.py", without="crane/neurons/neuron_set.py") == without
+    assert code_version.code_version("probe.py", without=["crane/neurons/neuron_set.py"]) == without
     append(copied / "crane" / "selection" / "rules.py")
-    assert code_version.code_version("probe.py", without="crane/neurons/neuron_set.py") != without
+    assert code_version.code_version("probe.py", without=["crane/neurons/neuron_set.py"]) != without
 
 
 # Functions that a script is given by name ------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 import pytest
 from crane.study.check import ConfigError, check
-from crane.study.judges import describe, speed
+from crane.study.judges import describe, request, speed
 from crane.study.study import Study
-from support.study_config import GPT, REMOVE, changed
+from support.study_config import GPT, REMOVE, changed, messages
 
 
 def test_the_label_says_what_judges():
@@ -49,6 +49,29 @@ def test_what_decides_a_reply_is_apart_from_speed_and_looks(config):
     assert judges.prices() == {"gpt": {"input": 2.5, "output": 10}}
     assert "not an LLM" in study.labels()["judge"]
     assert judges.languages("gpt")["vi"] == "Vietnamese" and judges.languages("reference") == {}
+
+
+OLD = {"max_tokens": "max_tokens", "system": False}
+
+
+def test_openais_dialect_is_the_default_and_changes_no_request() -> None:
+    default = {"max_tokens": "max_completion_tokens", "system": True}
+    assert request({**GPT, "dialect": default}) == request({**GPT, "dialect": {}}) == request(GPT)
+    assert request({**GPT, "dialect": {**OLD, "system": True}})["dialect"] == {"max_tokens": "max_tokens"}
+    assert request({**GPT, "dialect": OLD})["dialect"] == OLD
+
+
+def test_a_wrong_dialect_is_one_line(config) -> None:
+    check(changed(config, judges__gpt={**GPT, "dialect": OLD}))
+    for dialect, told in (
+        ({"max_tokens": "max_new_tokens"}, "judges.gpt.dialect.max_tokens"),
+        ({"max_tokens": 300}, "judges.gpt.dialect.max_tokens"),
+        ({"system": "no"}, "judges.gpt.dialect.system"),
+        ({"sytem": False}, "judges.gpt.dialect"),
+        ("max_tokens", "judges.gpt.dialect"),
+    ):
+        (line,) = messages(changed(config, judges__gpt={**GPT, "dialect": dialect}))
+        assert line.strip().startswith(told), line
 
 
 def test_a_study_without_open_questions_has_no_judges(config):

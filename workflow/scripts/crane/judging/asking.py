@@ -1,9 +1,11 @@
 """Ask a judge about all answers of a job: known replies come from the store, the rest are requested once."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from crane.judging.completions import kept, refused
 from crane.judging.interface import Backend, Failure, JudgeError, Request
 from crane.judging.prompts import judge_request
 from crane.judging.store import JudgementStore
@@ -13,7 +15,6 @@ TOLERATED = 0.02
 """Share of a job's answers, but at least one, that may get no reply; beyond it the endpoint is at fault."""
 PAUSE = 0.5
 """Seconds between two polls for the replies to another job's requests."""
-_USAGE = ("prompt_tokens", "completion_tokens")
 
 
 def ask_about(
@@ -26,9 +27,9 @@ def ask_about(
     """Return the replies about every answer, in the order of the requests.
 
     Equal answers to equal questions are judged once, across masks and studies. If no verdict can be parsed from the
-    last reply, the judge is asked again, up to `attempts` times. The parser thus determines how many requests are sent,
-    but not what is stored: with a new parser, the next rule parses the stored replies and sends no request. That is why
-    the rule's `params` do not include the parser's code.
+    last reply, and it is not a refusal, the judge is asked again, up to `attempts` times. The parser thus determines
+    how many requests are sent, but not what is stored: with a new parser, the next rule parses the stored replies and
+    sends no request. That is why the rule's `params` do not include the parser's code.
 
     Args:
         records: question, output, language.
@@ -39,7 +40,8 @@ def ask_about(
             are all stored needs neither key nor network.
 
     Returns:
-        The replies of each record: attempt, key, text, refusal, finish_reason, model, usage; or attempt, key, error.
+        The replies of each record: attempt, key, and the fields that `crane.judging.completions.kept` returns; or
+        attempt, key, error.
 
     Raises:
         JudgeError: see `Backend`; or more answers than `TOLERATED` get no reply, or none gets one. The replies so far
@@ -61,8 +63,9 @@ def ask_about(
         for i, request in requests.items():
             key = request.key
             if key in known:
-                replies[i].append({"attempt": attempt, "key": key, **_kept(known[key])})
-                if read_reply(replies[i][-1], settings, records[i]["output"]).score is None:
+                reply = {"attempt": attempt, "key": key, **kept(known[key])}
+                replies[i].append(reply)
+                if not refused(reply) and read_reply(reply, settings, records[i]["output"]).score is None:
                     still.append(i)
             else:
                 replies[i].append({"attempt": attempt, "key": key, "error": failures[key].reason})
@@ -170,27 +173,17 @@ class _Health:
         if len(failures) > 1 and not self._replied:
             reason = next(iter(failures.values())).reason
             raise JudgeError(
-                f"the endpoint refuses all {len(failures)} requests ({reason}); check the judge's settings"
+                f"the endpoint refuses all {len(failures)} requests ({reason}); {_advice(reason)}"
             )
 
 
-def _kept(reply: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a chat completion that a response file keeps; malformed ones count as absent."""
-    choice = reply["choices"][0]
-    message = choice["message"]
-    usage = reply.get("usage")
-    used = {name: usage.get(name) if isinstance(usage, dict) else None for name in _USAGE}
-    return {
-        "text": _text(message.get("content")),
-        "refusal": _text(message.get("refusal")),
-        "finish_reason": _text(choice.get("finish_reason")),
-        "model": _text(reply.get("model")),
-        "usage": {name: count if isinstance(count, int) else None for name, count in used.items()},
-    }
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _advice(reason: str) -> str:
+    """Return which setting to change if an endpoint refuses every request."""
+    if "max_completion_tokens" in reason:
+        return "set the judge's dialect: {max_tokens: max_tokens}"
+    if re.search("system|developer", reason, re.IGNORECASE):
+        return "if it knows no system role, set the judge's dialect: {system: false}"
+    return "check the judge's settings"
 
 
 def responses(

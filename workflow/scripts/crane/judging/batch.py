@@ -15,9 +15,10 @@ from typing import Any
 import openai
 
 from crane.judging.batch_routes import COMPLETIONS, BatchRoutes
-from crane.judging.endpoint import RETRIES, TRANSIENT, Endpoint, hopeless, refuses, retry_after
+from crane.judging.completions import described, error_in, is_completion
+from crane.judging.endpoint import RETRIES, Endpoint, hopeless, refuses, retry_after
 from crane.judging.interface import Failure, JudgeError, Record, Request
-from crane.judging.online import LONGEST_WAIT, is_completion
+from crane.judging.online import LONGEST_WAIT, NO_COMPLETION
 from crane.judging.store import Batch, JudgementStore
 
 LARGEST = 50_000
@@ -49,12 +50,13 @@ class BatchJudge:
         self.check_model = endpoint.check_model
         self._store = store
         self._pause = poll_seconds
+        self._stop: JudgeError | None = None
 
     def ask(self, requests: Sequence[Request], record: Record) -> dict[str, Failure]:
         """See `crane.judging.interface.Backend`."""
         by_key = {request.key: request for request in requests}
         failures: dict[str, Failure] = {}
-        with openai.OpenAI(**self.endpoint.settings) as client:
+        with self.endpoint.client() as client:
             routes = BatchRoutes(self.endpoint, client)
             try:
                 for batch in self._store.open_batches(by_key):
@@ -174,6 +176,8 @@ class BatchJudge:
                 f"{where} was cancelled with {len(replies)} of {len(batch.keys)} requests answered, which are stored; "
                 "run again to submit the rest"
             )
+        if self._stop:
+            raise self._stop
 
     def _download(self, routes: BatchRoutes, file_id: str, results: Results) -> bool:
         """Add the content of a file to the results; return whether all its lines could be parsed."""
@@ -184,18 +188,23 @@ class BatchJudge:
         return whole
 
     def _result(self, line: Mapping[str, Any]) -> dict[str, Any] | Failure:
-        """Return the completion of one line of an output or error file."""
+        """Return the completion of one line of an output or error file, or note that its error ends the job."""
         response = _object(line.get("response"))
         status, body = response.get("status_code"), response.get("body")
         if status == 200 and is_completion(body):
             return _object(body)
         if status == 200:
-            return Failure("the endpoint's reply is not a chat completion", refused=False)
-        error = line.get("error") or _object(body).get("error") or body
-        details = _object(error) or {"message": error}
-        told = f"{details.get('code') or status}: {details.get('message') or 'no reason given'}"
-        refused = isinstance(status, int) and 400 <= status < 500 and status not in TRANSIENT
-        return Failure(self.endpoint.one_line(told), refused)
+            error = error_in(body)
+            if error is None:
+                return NO_COMPLETION
+        else:
+            error = described(line.get("error") or body)
+            error = error._replace(status=status if isinstance(status, int) else error.status)
+        try:
+            return self.endpoint.failure_in(error)
+        except JudgeError as stop:
+            self._stop = stop
+            return Failure(str(stop), refused=True)
 
     def _forgotten(self, batch: Batch) -> JudgeError:
         name = batch.batch_id or f"with the mark {batch.uid}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import openai
 
+from crane.judging.completions import ServerError, described, error_in
 from crane.judging.interface import Failure, JudgeError
 
 NO_ROUTE = (404, 405, 501)
@@ -21,6 +22,8 @@ RETRIES = 6
 """Retries of the client, with growing pauses (0.5 to 8 s) or those of Retry-After."""
 SHORTEST_KEY = 8
 """Characters; a shorter value (`none`, `EMPTY`, for servers that accept any key) is no secret and occurs in words."""
+_ENDS_JOB = (401, 402, 403, 404)
+"""Statuses that every other request would get as well."""
 _KEY_SHAPE = re.compile(r"\bsk-[A-Za-z0-9_*-]{3,}")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -59,6 +62,18 @@ class Endpoint:
             "base_url": base_url, "api_key": self._key, "timeout": timeout, "max_retries": RETRIES,
         }  # fmt: skip
 
+    def client(self) -> openai.OpenAI:
+        """Return a client with the endpoint's settings; close it after use."""
+        hooks = {"response": [_read_quota]}
+        return openai.OpenAI(**self.settings, http_client=openai.DefaultHttpxClient(event_hooks=hooks))
+
+    def async_client(self) -> openai.AsyncOpenAI:
+        """Return an asynchronous client with the endpoint's settings; close it after use."""
+        hooks = {"response": [_read_quota_async]}
+        return openai.AsyncOpenAI(
+            **self.settings, http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks)
+        )
+
     def hidden(self, text: str) -> str:
         """Return a text without the key: servers repeat it in errors and might repeat it in replies."""
         return text.replace(self._key, "[key]") if len(self._key) >= SHORTEST_KEY else text
@@ -94,8 +109,9 @@ class Endpoint:
 
         Raises:
             openai.APIError: as the client raises it.
-            JudgeError: no reply was JSON of this shape.
+            JudgeError: no reply was JSON of this shape, or an error with status 200 that would come again.
         """
+        told = "does not reply with the expected JSON"
         for attempt in range(self.settings["max_retries"] + 1):
             if attempt:
                 time.sleep(min(0.25 * 2**attempt, 8.0))
@@ -104,16 +120,21 @@ class Endpoint:
                 value = self.read(reply.text)
             except ValueError:
                 continue
-            if isinstance(value, shape):
+            if shape is dict and (error := error_in(value)):
+                failure = self.failure_in(error)
+                told = f"replies with {failure.reason}"
+                if failure.refused:
+                    break
+            elif isinstance(value, shape):
                 return value
         raise JudgeError(
-            f"judge at {self.base_url}: {reply.request.url.path} does not reply with the expected JSON; "
+            f"judge at {self.base_url}: {reply.request.url.path} {told}; "
             "check base_url, or run again if the endpoint is failing"
         )
 
     def check_model(self, model: str) -> None:
         """See `crane.judging.interface.Backend`; an endpoint without a list of models passes."""
-        with openai.OpenAI(**self.settings) as client:
+        with self.client() as client:
             try:
                 served = _names(self.ask(client.models.with_raw_response.list, object))
             except openai.APIError as error:
@@ -139,9 +160,22 @@ class Endpoint:
         Raises:
             JudgeError: every other request would fail as well.
         """
-        if _status(error) in (401, 403, 404) or _without_quota(error):
+        if _ends_job(described(error.body)._replace(status=_status(error))):
             raise self.stop(error) from None
         return Failure(self.told(error), hopeless(error))
+
+    def failure_in(self, error: ServerError) -> Failure:
+        """Return why a request whose reply states an error got no completion.
+
+        Raises:
+            JudgeError: every other request would fail as well.
+        """
+        told = self.one_line(
+            f"error {error.status or error.code}".strip() + f": {error.message or 'no reason given'}"
+        )
+        if _ends_job(error):
+            raise self._stop(told, error.status, error.out_of_quota)
+        return Failure(told, _refusal(error.status))
 
     def told(self, error: openai.APIError) -> str:
         """Return an error as one line: its kind, status and the server's message, without the key."""
@@ -150,8 +184,7 @@ class Endpoint:
         if isinstance(error, openai.APIConnectionError):
             return f"no connection ({type(error.__cause__).__name__})"
         status = f"HTTP {error.status_code}: " if isinstance(error, openai.APIStatusError) else ""
-        told = error.body.get("message") if isinstance(error.body, dict) else None
-        return self.one_line(f"{status}{told or error.message}")
+        return self.one_line(f"{status}{described(error.body).message or error.message}")
 
     def one_line(self, text: str) -> str:
         """Return a server's message as one short line, without the key or anything of a key's form."""
@@ -160,12 +193,15 @@ class Endpoint:
 
     def stop(self, error: openai.APIError) -> JudgeError:
         """Return the error that ends the job."""
+        return self._stop(self.told(error), _status(error), _without_quota(error))
+
+    def _stop(self, told: str, status: int | None, out_of_quota: bool) -> JudgeError:
         advice = {
             401: "check the key", 403: "the key may not use this model", 404: "check base_url and model",
-        }.get(_status(error) or 0, "is the endpoint up? The replies received are stored")  # fmt: skip
-        if _without_quota(error):
+        }.get(status or 0, "is the endpoint up? The replies received are stored")  # fmt: skip
+        if out_of_quota or status == 402:
             advice = "the replies received are stored; run again when there is quota"
-        return JudgeError(f"judge at {self.base_url}: {self.told(error)}; {advice}")
+        return JudgeError(f"judge at {self.base_url}: {told}; {advice}")
 
 
 def refuses(error: openai.APIError) -> bool:
@@ -176,7 +212,15 @@ def refuses(error: openai.APIError) -> bool:
 
 def hopeless(error: openai.APIError) -> bool:
     """Return whether the same request would be refused again at any later time."""
-    return _without_quota(error) or (refuses(error) and _status(error) not in TRANSIENT)
+    return _without_quota(error) or _refusal(_status(error))
+
+
+def _ends_job(error: ServerError) -> bool:
+    return error.out_of_quota or (error.status in _ENDS_JOB and not error.moderated)
+
+
+def _refusal(status: int | None) -> bool:
+    return status is not None and 400 <= status < 500 and status not in TRANSIENT
 
 
 def retry_after(error: openai.APIError) -> float | None:
@@ -204,7 +248,7 @@ def _status(error: openai.APIError) -> int | None:
 
 
 def _without_quota(error: openai.APIError) -> bool:
-    return "insufficient_quota" in (error.code, error.type)
+    return described(error.body).out_of_quota
 
 
 def _names(listed: Any) -> list[str] | None:
@@ -213,3 +257,25 @@ def _names(listed: Any) -> list[str] | None:
     if not isinstance(entries, list):
         return None
     return [entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+
+
+def _read_quota(response: Any) -> None:
+    if response.status_code == 429:
+        response.read()
+        _end_without_quota(response)
+
+
+async def _read_quota_async(response: Any) -> None:
+    if response.status_code == 429:
+        await response.aread()
+        _end_without_quota(response)
+
+
+def _end_without_quota(response: Any) -> None:
+    """Keep the client from repeating a request for which there is no quota; it obeys this header of a server."""
+    try:
+        error = described(json.loads(response.text))
+    except (ValueError, RecursionError):
+        return
+    if error.out_of_quota:
+        response.headers["x-should-retry"] = "false"

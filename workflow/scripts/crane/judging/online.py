@@ -6,6 +6,7 @@ from typing import Any
 
 import openai
 
+from crane.judging.completions import error_in, is_completion
 from crane.judging.endpoint import RETRIES, Endpoint, retry_after
 from crane.judging.interface import Failure, JudgeError, Record, Request
 
@@ -13,13 +14,15 @@ CLIENTS_WAIT = 120.0
 """Longest Retry-After, in seconds, that the client itself follows."""
 LONGEST_WAIT = 3600.0
 """Longest wait, in seconds, if Retry-After asks for more."""
+NO_COMPLETION = Failure("the endpoint's reply is not a chat completion", refused=False)
 
 
 class OnlineJudge:
     """Sends chat completions concurrently (a `Backend`).
 
     The official client retries 408, 409, 429, 5xx, time-outs and lost connections and follows Retry-After. It accepts
-    replies with status 200 that are no completion (truncated JSON, a web page): those requests are repeated here.
+    replies with status 200 that are no completion (truncated JSON, a web page, an error that may pass): those requests
+    are repeated here.
 
     Args:
         endpoint: the endpoint.
@@ -42,7 +45,7 @@ class OnlineJudge:
         waiting = iter(requests)
         recorder = _Recorder(record)
         stop: list[JudgeError] = []
-        async with openai.AsyncOpenAI(**self.endpoint.settings) as client:
+        async with self.endpoint.async_client() as client:
 
             async def work() -> None:
                 for request in waiting:
@@ -85,7 +88,11 @@ class OnlineJudge:
                 reply = None
             if is_completion(reply):
                 return reply
-            failure = Failure("the endpoint's reply is not a chat completion", refused=False)
+            failure = NO_COMPLETION
+            if stated := error_in(reply):
+                failure = self.endpoint.failure_in(stated)
+                if failure.refused:
+                    break
         return failure
 
 
@@ -107,14 +114,6 @@ class _Recorder:
             if key in self._waiting:  # else the writer before took it along
                 replies, self._waiting = self._waiting, {}
                 await asyncio.to_thread(self._record, replies)
-
-
-def is_completion(value: Any) -> bool:
-    """Return whether the value of a reply's JSON is a chat completion."""
-    try:
-        return isinstance(value["choices"][0]["message"], dict)
-    except (KeyError, IndexError, TypeError):
-        return False
 
 
 def _long_wait(error: openai.APIError) -> float | None:

@@ -56,7 +56,8 @@ def judge_request(
     Args:
         record: `question` and `output`.
         language: English name of the language asked in.
-        settings: base_url, model, prompt, output, max_tokens; temperature and seed if they are to be sent.
+        settings: base_url, model, prompt, output, max_tokens; temperature and seed if they are to be sent; dialect if
+            it is not OpenAI's.
         attempt: 0, or the number of the repetition.
     """
     prompt = load_prompt(settings["prompt"])
@@ -65,16 +66,12 @@ def judge_request(
         "question": disarm(record["question"]),
         "answer": disarm(record["output"].strip()),
     }
+    dialect = settings.get("dialect", {})
+    user = _filled(prompt["user"], values) + (prompt["again"] if attempt else "")
     body: dict[str, Any] = {
         "model": settings["model"],
-        "messages": [
-            {"role": "system", "content": prompt["system"]},
-            {
-                "role": "user",
-                "content": _filled(prompt["user"], values) + (prompt["again"] if attempt else ""),
-            },
-        ],
-        "max_completion_tokens": settings["max_tokens"],
+        "messages": _messages(prompt["system"], user, dialect.get("system", True)),
+        dialect.get("max_tokens", "max_completion_tokens"): settings["max_tokens"],
     }
     if "temperature" in settings:
         body["temperature"] = settings["temperature"]
@@ -83,6 +80,13 @@ def judge_request(
     if settings["output"] == "json_schema":
         body["response_format"] = {"type": "json_schema", "json_schema": VERDICT_SCHEMA}
     return Request(settings["base_url"], body, attempt)
+
+
+def _messages(system: str, user: str, with_system: bool) -> list[dict[str, str]]:
+    """Return the messages of a request; without a system role its text stands before the user's."""
+    if not with_system:
+        return [{"role": "user", "content": f"{system}\n\n{user}"}]
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

@@ -12,10 +12,12 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from crane.judging.completions import refused
+from crane.judging.reply_text import spoken, unfenced
 from crane.judging.scale import HIGHEST, LOWEST
 
 # Possessive and bounded: a reply or an answer of a million spaces takes no longer than one of a million letters.
-_RATING = re.compile(r"rating\s*+[:：]?+\s*+\**+\s*+\[\[([^\[\]]*+)\]\]", re.IGNORECASE)
+_RATING = re.compile(r"rating[\s*_]*+[:：]?+[\s*_]*+\[\[([^\[\]]*+)\]\]", re.IGNORECASE)
 # In a `_plain` text, in which a run of white space is one space.
 _BRACKETS = re.compile(r"\[ ?\[ ?([0-9]{1,4}) ?\] ?\]")
 _SCORE = re.compile(r"score\W{0,12}([0-9]{1,4})(?![0-9])", re.IGNORECASE)
@@ -27,6 +29,7 @@ _ESCAPED = 5
 _INVISIBLE = ("Cf", "Cc", "Mn", "Mc", "Me")
 """Unicode categories that a judge may drop unnoticed: zero-width, control and combining characters."""
 _NUMBER = re.compile(r"\s*([0-9]{1,4})\s*")
+_DIGITS = re.compile("[0-9]{1,4}")
 _CHRF = re.compile(r"chrF = ([0-9.e+-]+)")
 QUOTED = "the verdict may be quoted from the answer"
 
@@ -48,7 +51,7 @@ def read_reply(reply: Mapping[str, Any], reading: Mapping[str, Any], answer: str
     """Return the verdict of one reply.
 
     Args:
-        reply: `text`, `refusal`, `finish_reason`, or `error` where the endpoint refused the request.
+        reply: as `crane.judging.completions.kept` returns it, or `error` if the endpoint refused the request.
         reading: kind of the judge; prompt and output where it is an LLM.
         answer: the answer that was judged.
     """
@@ -57,22 +60,21 @@ def read_reply(reply: Mapping[str, Any], reading: Mapping[str, Any], answer: str
     text = (reply.get("text") or "").strip()
     if reading["kind"] == "reference":
         return _chrf(text)
-    if reply.get("refusal") or reply.get("finish_reason") == "content_filter":
+    if refused(reply):
         return _missing("refused by the judge")
-    if not text:
-        cut = reply.get("finish_reason") == "length"
-        return _missing("cut off before any text" if cut else "empty reply")
+    cut = reply.get("finish_reason") == "length"
+    said = spoken(text)
+    if not said:
+        thoughts = bool(text) or reply.get("thoughts")
+        uncut = "thoughts without a reply" if thoughts else "empty reply"
+        return _missing("cut off before any text" if cut else uncut)
     if reading["output"] == "json_schema":
-        verdict = _whole_object(text)
-        if verdict.score is not None and _spaceless(text) in _spaceless(answer):
-            verdict = _missing(QUOTED)
+        verdict = _under_schema(text, said, answer)
     elif reading["prompt"] == "mtbench":
-        verdict = own_verdict(_rating(text), answer)
+        verdict = own_verdict(_rating(said), answer)
     else:
-        verdict = own_verdict(_last_object(text), answer)
-    if verdict.score is None and reply.get("finish_reason") == "length":
-        return _missing("cut off before the verdict")
-    return verdict
+        verdict = own_verdict(_last_object(said), answer)
+    return _missing("cut off before the verdict") if cut and verdict.score is None else verdict
 
 
 def read_replies(replies: Sequence[Mapping[str, Any]], reading: Mapping[str, Any], answer: str) -> Verdict:
@@ -125,6 +127,8 @@ def _spaceless(text: str) -> str:
 
 
 def _scored(value: Any) -> Verdict:
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and LOWEST <= value <= HIGHEST:
         return Verdict(float(value), None)
     shown = str(value)[:40] if isinstance(value, str | int | float | None) else "a list or an object"
@@ -132,7 +136,7 @@ def _scored(value: Any) -> Verdict:
 
 
 def _rating(text: str) -> Verdict:
-    """Parse `Rating: [[n]]` at the end of a reply, which may be bold or end with a full stop."""
+    """Parse `Rating: [[n]]` at the end of a reply; label and number may be bold, and a full stop may follow."""
     ratings = list(_RATING.finditer(text))
     if not ratings:
         return _missing("no verdict")
@@ -140,6 +144,21 @@ def _rating(text: str) -> Verdict:
         return _missing("the reply does not end with its verdict")
     number = _NUMBER.fullmatch(ratings[-1][1])
     return _scored(int(number[1]) if number else ratings[-1][1])
+
+
+def _under_schema(text: str, said: str, answer: str) -> Verdict:
+    """Parse a reply that the endpoint should have restricted to one JSON object.
+
+    If anything is around the object (thoughts, an end token, a code fence), the endpoint does not restrict the judge,
+    and the verdict counts like one in free text.
+    """
+    verdict = _whole_object(text)
+    if verdict.score is None:
+        text = unfenced(said)
+        verdict = own_verdict(_whole_object(text), answer)
+    if verdict.score is not None and _spaceless(text) in _spaceless(answer):
+        return _missing(QUOTED)
+    return verdict
 
 
 def _whole_object(text: str) -> Verdict:

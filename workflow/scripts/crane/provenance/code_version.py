@@ -5,7 +5,7 @@ Standard library only: the Snakefile imports this module on every node.
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,7 +27,7 @@ PACKAGES = (
 )
 
 
-def code_version(script: str, *data: str, named: str = "", without: str = "") -> str:
+def code_version(script: str, *data: str, named: str = "", without: Collection[str] = ()) -> str:
     """Return a hash of a script, of all modules of `crane` that it imports, directly or not, and of data files.
 
     Rules carry it in `params`, so that a changed module reruns exactly the rules whose results it could change.
@@ -37,11 +37,11 @@ def code_version(script: str, *data: str, named: str = "", without: str = "") ->
         script: file name in `workflow/scripts`.
         data: files that the script reads as part of the code (prompts, task definitions), relative to `workflow`.
         named: dotted name of a function that the script is given in `params` and imports by that name.
-        without: module, relative to the scripts' folder, that the script uses but that changes no result of it.
+        without: modules, relative to the scripts' folder, that the script uses but that change no result of it.
     """
     digest = hashlib.sha256()
     roots = [SCRIPTS / script, *(_files(named) if named else ())]
-    files = frozenset().union(*map(reachable, roots)) - {SCRIPTS / without}
+    files = frozenset().union(*map(reachable, roots)) - {SCRIPTS / name for name in without}
     for path in sorted(files | {SCRIPTS.parent / name for name in data}):
         digest.update(path.relative_to(SCRIPTS.parent).as_posix().encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")

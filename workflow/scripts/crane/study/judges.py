@@ -12,6 +12,7 @@ BASE_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
 _DEFAULT_SPEED = {"concurrency": 8, "timeout": 120, "poll_seconds": 60}
 _OF_THE_REQUEST = ("kind", "model", "prompt", "output", "temperature", "seed", "max_tokens", "attempts")
+OPENAI_DIALECT = {"max_tokens": "max_completion_tokens", "system": True}
 _OF_CHRF = ("kind", "char_order", "word_order")
 
 
@@ -20,6 +21,9 @@ def request(settings: Mapping[str, Any]) -> dict[str, Any]:
     if settings["kind"] == "reference":
         return {key: settings[key] for key in _OF_CHRF}
     chosen = {key: settings[key] for key in _OF_THE_REQUEST if settings.get(key) is not None}
+    dialect = {k: v for k, v in settings.get("dialect", {}).items() if v != OPENAI_DIALECT[k]}
+    if dialect:  # OpenAI's own is what a judge without this key has: the same requests
+        chosen["dialect"] = key_sorted(dialect)
     return {**chosen, "base_url": settings.get("base_url", BASE_URL).rstrip("/")}
 
 

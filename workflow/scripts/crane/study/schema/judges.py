@@ -28,6 +28,20 @@ class Price(Section):
     output: float = Field(ge=0, description="Price of a million tokens written.")
 
 
+class Dialect(Section):
+    """What an endpoint knows of OpenAI's requests."""
+
+    max_tokens: Given[Literal["max_completion_tokens", "max_tokens"]] = Field(
+        default=None,
+        description="Field of a request that holds the maximum length of a reply; default: max_completion_tokens.",
+    )
+    system: Given[bool] = Field(
+        default=None,
+        description="Whether the endpoint knows the system role (default: true); if not, its text is put before the "
+        "user's.",
+    )
+
+
 class _LlmJudge(Section):
     model_config = ConfigDict(json_schema_extra={"dependentRequired": {"base_url": ["key_variable"]}})
 
@@ -60,6 +74,9 @@ class _LlmJudge(Section):
     )
     max_tokens: int = Field(
         ge=1, description="Maximum length of a reply, in tokens, including those of reasoning."
+    )
+    dialect: Given[Dialect] = Field(
+        default=None, description="For endpoints that refuse parts of OpenAI's requests; default: OpenAI's."
     )
     attempts: int = Field(
         ge=1, description="Maximum number of requests per answer; repeated while no verdict can be parsed."
