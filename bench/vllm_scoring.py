@@ -24,8 +24,8 @@ os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 import numpy as np  # noqa: E402
 from crane.evaluation import benchmarks  # noqa: E402
-from crane.evaluation.engine import Question  # noqa: E402
-from crane.evaluation.prompts import questions, render_benchmark  # noqa: E402
+from crane.evaluation.engine import Question, questions  # noqa: E402
+from crane.evaluation.prompts import render_benchmark  # noqa: E402
 from crane.evaluation.vllm import VllmEngine  # noqa: E402
 from crane.neurons.neuron_set import NeuronSet  # noqa: E402
 from support import stock_lm  # noqa: E402

@@ -12,7 +12,7 @@ from crane.artefacts import write_json
 from crane.demo.tokenizer import train_tokenizer
 from crane.evaluation import benchmarks
 from crane.evaluation.engine import Question
-from crane.evaluation.prompts import questions as questions_of
+from crane.evaluation.engine import questions as questions_of
 from crane.evaluation.prompts import render_benchmark
 from crane.evaluation.vllm import VllmEngine
 from crane.models.tokenizers import load_tokenizer

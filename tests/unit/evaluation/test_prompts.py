@@ -11,8 +11,9 @@ from crane.artefacts import read_table, write_table
 from crane.evaluation import benchmarks
 from crane.evaluation.collect import choices
 from crane.evaluation.conditions import Prompts, ask
+from crane.evaluation.engine import questions
 from crane.evaluation.hf import HuggingFaceEngine
-from crane.evaluation.prompts import PromptError, questions, render_benchmark
+from crane.evaluation.prompts import PromptError, render_benchmark
 from support import hub_datasets, stock_lm
 
 pytestmark = pytest.mark.usefixtures("few_tasks")

@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 
 from crane.evaluation import open_questions
-from crane.evaluation.engine import Engine
-from crane.evaluation.prompts import questions
+from crane.evaluation.engine import Engine, questions
 from crane.names import NO_MASK
 from crane.neurons.neuron_set import NeuronSet
 from crane.parts import PartStore, part_key

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 
 from crane.artefacts import read_json
 from crane.errors import CraneError
@@ -43,6 +44,16 @@ class Question(NamedTuple):
     def one_request(self) -> bool:
         """Whether the distribution of one next token scores all choices: they are single tokens after one context."""
         return len(self.contexts) == 1 and all(len(choice) == 1 for choice in self.choices)
+
+
+def questions(prompts: pd.DataFrame) -> list[Question]:
+    """Return the rows of `crane.evaluation.prompts.render_benchmark`, as read from a file, for an engine."""
+    return [
+        Question(
+            [np.asarray(ids).tolist() for ids in contexts], [np.asarray(ids).tolist() for ids in choices]
+        )
+        for contexts, choices in zip(prompts["contexts"], prompts["choices"], strict=True)
+    ]
 
 
 class Generation(NamedTuple):

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from crane.errors import CraneError
-from crane.evaluation.engine import Question
 
 OVERLONG = ("refuse", "drop")
 FEWSHOT_SEED = 0
@@ -103,16 +102,6 @@ def render_benchmark(
     frame = pd.DataFrame(rows)
     frame.attrs["dropped"] = dropped
     return frame
-
-
-def questions(prompts: pd.DataFrame) -> list[Question]:
-    """Return the rows of `render_benchmark`, as read from a file, for an engine."""
-    return [
-        Question(
-            [np.asarray(ids).tolist() for ids in contexts], [np.asarray(ids).tolist() for ids in choices]
-        )
-        for contexts, choices in zip(prompts["contexts"], prompts["choices"], strict=True)
-    ]
 
 
 def _documents(task: Any) -> Iterator[tuple[int, Any]]:

@@ -10,7 +10,14 @@ import torch
 
 
 class PickleError(ValueError):
-    """A file is not one of plain tensors; the message says why, and its caller names the file and what to do."""
+    """A file is cut or damaged, or no PyTorch file; its caller says which file, and what to do."""
+
+
+class OtherObjectsError(PickleError):
+    """A file holds other Python objects than tensors, or is damaged so that it seems to.
+
+    The message names the object, in parentheses, if PyTorch does.
+    """
 
 
 def load_plain_tensors(path: str | Path, device: str = "cpu") -> Any:
@@ -21,7 +28,8 @@ def load_plain_tensors(path: str | Path, device: str = "cpu") -> Any:
         device: of the tensors; `meta` reads their shapes and dtypes alone.
 
     Raises:
-        PickleError: it is cut or damaged, no PyTorch file, or holds other Python objects.
+        OtherObjectsError: it holds others, which are never loaded because they can run code.
+        PickleError: it cannot be read.
     """
     try:
         # The older form has no directory of its content and cannot be mapped: it is read from end to end.
@@ -29,12 +37,6 @@ def load_plain_tensors(path: str | Path, device: str = "cpu") -> Any:
     except UnpicklingError as error:
         # PyTorch's message advises to load the file with weights_only=False, which would run its code.
         held = re.search(r"GLOBAL (\S+)", str(error))
-        holds = f" (it holds {held[1]})" if held else ""
-        raise PickleError(
-            f"not a PyTorch file of plain tensors{holds}: damaged, or it holds other Python objects than tensors, "
-            "which are never loaded because they can run code"
-        ) from error
+        raise OtherObjectsError(f" (it holds {held[1]})" if held else "") from error
     except Exception as error:  # torch.load raises many kinds; each means the same to the user
-        raise PickleError(
-            f"cut or damaged, {Path(path).stat().st_size:,} bytes, or not a PyTorch file of plain tensors"
-        ) from error
+        raise PickleError("not a PyTorch file") from error

@@ -13,7 +13,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, WEIGH
 from crane.artefacts import read_json
 from crane.models.errors import ModelError, reason, some
 from crane.models.fetched import check_fetched
-from crane.models.pickled import PickleError, load_plain_tensors
+from crane.models.pickled import OtherObjectsError, PickleError, load_plain_tensors
 
 FORMS = ((SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME), (WEIGHTS_NAME, WEIGHTS_INDEX_NAME))
 """One file, and the index of several, of each form of weights; safetensors come first, as for transformers and vLLM."""
@@ -122,8 +122,13 @@ def _safetensors(path: Path) -> dict[str, torch.Tensor]:
 def _pickled(path: Path) -> dict[str, torch.Tensor]:
     try:
         tensors = load_plain_tensors(path, "meta")
+    except OtherObjectsError as error:
+        raise ModelError(
+            f"{path}: damaged, or it holds other Python objects than tensors, which are never loaded because they can "
+            "run code; download it again, or save the model as safetensors"
+        ) from error
     except PickleError as error:
-        raise ModelError(f"{path}: {error}; download it again, or save the model as safetensors") from error
+        raise _damaged(path, str(error)) from error
     if not isinstance(tensors, dict) or not all(isinstance(one, torch.Tensor) for one in tensors.values()):
         raise ModelError(f"{path}: not a state dict (name -> tensor); save the model with save_pretrained")
     return tensors

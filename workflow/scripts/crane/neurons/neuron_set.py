@@ -11,7 +11,7 @@ import torch
 
 from crane.artefacts import ArtefactError, atomic_file, is_lfs_pointer, read_metadata, read_table, write_table
 from crane.models.architectures import SITES, Site
-from crane.models.pickled import PickleError, load_plain_tensors
+from crane.models.pickled import OtherObjectsError, PickleError, load_plain_tensors
 
 Indices = np.ndarray
 """int64 `[n]`, strictly ascending."""
@@ -230,9 +230,14 @@ def _load_lists(path: Path) -> list[list[Any]]:
         )
     try:
         lists = load_plain_tensors(path)
+    except OtherObjectsError as error:
+        raise ArtefactError(
+            f"{path}: not a PyTorch file of plain tensors{error}; other objects are never loaded, because they can run "
+            "code: save a list per language of a list per layer of int64 tensors"
+        ) from error
     except PickleError as error:
         raise ArtefactError(
-            f"{path}: {error}; download it again, or save a list per language of a list per layer of int64 tensors"
+            f"{path}: not a PyTorch file of plain tensors, or cut or damaged; download or save it again"
         ) from error
     if not isinstance(lists, list) or not lists or not all(isinstance(row, list) for row in lists):
         raise ArtefactError(

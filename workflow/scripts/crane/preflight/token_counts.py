@@ -71,7 +71,7 @@ def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) 
     path = Path(f"{study.results}/prompts/{model}/{name}.parquet")
     if path.exists():
         # Imported here: it takes seconds, and before there are prompts it is not needed.
-        from crane.evaluation.prompts import questions
+        from crane.evaluation.engine import questions
 
         count = _sent_to_vllm if cached else _computed_by_hf
         return float(count(questions(read_table(path, ["contexts", "choices"]))))
