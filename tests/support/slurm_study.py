@@ -1,6 +1,8 @@
 """The small study of these tests, and copies of the workflow that run on their cluster."""
 
+import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,11 +54,12 @@ class SlurmWorkspace(Workspace):
         return {**super().environment(), **self.cluster.environment}
 
     def start(self, *arguments: str, log: Path) -> subprocess.Popen[bytes]:
-        """Start the driver, with what it prints in `log`."""
+        """Start the driver, with what it prints in `log`; Ctrl-C ends it, also if the tests run in the background."""
         with log.open("wb") as out:
             return subprocess.Popen(
-                self.command(*arguments), cwd=self.folder, env=self.environment(), stdout=out, stderr=out
-            )
+                self.command(*arguments), cwd=self.folder, env=self.environment(), stdout=out, stderr=out,
+                preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+            )  # fmt: skip
 
     def jobs_of(self, rule: str) -> list[dict[str, str]]:
         """Return the SLURM jobs of a rule, or of all rules whose names begin so, in the order of submission."""

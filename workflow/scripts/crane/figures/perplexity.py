@@ -14,6 +14,8 @@ from crane.results.labels import Labels
 from crane.results.perplexity import perplexity_rows
 
 COLUMNS = 4
+FULL_COLOUR = math.log(100)
+"""Log-ratio from which colours differ no more: a model that has lost a language would take the whole scale."""
 
 
 def perplexity_heatmap(
@@ -34,7 +36,8 @@ def perplexity_heatmap(
     panel = max(1.6, count * (style.length(_times(1, style)) + 0.1) + 0.25)
     columns = style.across(min(COLUMNS, len(sets)), panel)
     lines = math.ceil(len(sets) / columns)
-    extreme = float(rows["log_ratio"].abs().max()) or 1.0
+    largest = float(rows["log_ratio"].abs().max()) or 1.0
+    extreme = min(largest, FULL_COLOUR)
 
     with style.applied():
         size = style.width / columns
@@ -68,13 +71,16 @@ def perplexity_heatmap(
         figure.supxlabel("Language of the texts", fontsize=style.font_size)
         documents = rows["documents"].iloc[0]
         figure.colorbar(
-            image, ax=figure.axes, location="right", aspect=25,
+            image, ax=figure.axes, location="right", aspect=25, extend="both" if extreme < largest else "neither",
             label=f"Log of the perplexity's ratio\n(n = {documents:,.0f} documents)",
         )  # fmt: skip
     return figure
 
 
 def _times(ratio: float, style: Style) -> str:
-    """Return a factor with three digits, or all of those before the point."""
+    """Return a factor with three digits, or its power of ten from 1,000."""
+    if ratio >= 1000:
+        digits, exponent = f"{ratio:.0e}".split("e")
+        return f"×{'' if style.narrow else ' '}{digits}e{int(exponent)}"
     decimals = 2 if ratio < 10 else 1 if ratio < 100 else 0
     return f"×{'' if style.narrow else ' '}{ratio:.{decimals}f}"
