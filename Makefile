@@ -10,7 +10,7 @@ DEMO := results/demo
 SMOLLM2 := .cache/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .PHONY: demo demo-evidence demo-models real clean-demo figures unlock install vllm vllm-cpu slurm-packages preflight plan dry-run \
-  test test-vllm test-real test-slurm test-report lint schema docs-demo rulegraph lock bench bench-bootstrap bench-evaluation \
+  test test-vllm test-real test-slurm test-report lint schema docs-demo docs-smollm2 rulegraph lock bench bench-bootstrap bench-evaluation \
   bench-judge bench-planning bench-vllm
 
 # Running it again is a no-op.
@@ -150,15 +150,22 @@ lock:
 	  $(VENV)-lock/bin/python -m pip freeze --exclude pip --exclude setuptools | sed 's/+cpu$$//'; } > envs/base.txt
 	rm -rf $(VENV)-lock
 
-# Copy to docs/demo/ the tables and figures that the documentation shows or links to.
-DOC_TABLES := table1 table2 table3 table4 drop_tests-base-quiz f1_differences-quiz null_distribution-quiz stability \
+# Copy to docs/demo/ and docs/smollm2/ the tables and figures that the documentation shows or links to.
+DEMO_TABLES := table1 table2 table3 table4 drop_tests-base-quiz f1_differences-quiz null_distribution-quiz stability \
   overlap published-base-quiz matrix-base-quiz perplexity-base sweep_budget sweep_threshold sweep_ablation \
   sweep_intervention
-DOC_FIGURES := drop_heatmap-base-quiz random_band-quiz stability overlap mask_layers published-base-quiz \
+DEMO_FIGURES := drop_heatmap-base-quiz random_band-quiz stability overlap mask_layers published-base-quiz \
   perplexity-base sweep_budget sweep_threshold sweep_ablation sweep_intervention
 docs-demo: demo-evidence
 	rm -rf docs/demo && mkdir docs/demo
-	cp $(DOC_TABLES:%=$(DEMO)/tables/%.md) $(DOC_FIGURES:%=$(DEMO)/figures/%.png) docs/demo/
+	cp $(DEMO_TABLES:%=$(DEMO)/tables/%.md) $(DEMO_FIGURES:%=$(DEMO)/figures/%.png) docs/demo/
+
+REAL := results/smollm2-local
+SMOLLM2_TABLES := perplexity-base table1 drop_tests-base-go_on f1_differences-go_on stability overlap
+SMOLLM2_FIGURES := perplexity-base drop_heatmap-base-go_on stability mask_layers kurtosis_contrast-base
+docs-smollm2: real
+	rm -rf docs/smollm2 && mkdir docs/smollm2
+	cp $(SMOLLM2_TABLES:%=$(REAL)/tables/%.md) $(SMOLLM2_FIGURES:%=$(REAL)/figures/%.png) docs/smollm2/
 
 clean-demo:
 	rm -rf $(DEMO)

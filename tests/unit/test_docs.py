@@ -1,4 +1,4 @@
-"""Links in the documentation lead somewhere, and docs/demo holds what is shown or linked, and nothing else."""
+"""Links in the documentation lead somewhere, and folders of tables and figures hold what is shown, and nothing else."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,8 @@ PAGES = [
     ROOT / "config" / "README.md",
     ROOT / "results" / "README.md",
 ]
-DEMO = ROOT / "docs" / "demo"
+SHOWN = {"DEMO": ROOT / "docs" / "demo", "SMOLLM2": ROOT / "docs" / "smollm2"}
+"""Study, as the Makefile calls it -> folder of its tables and figures that the documentation shows."""
 
 
 def targets(page: Path) -> list[str]:
@@ -39,16 +40,18 @@ def test_every_link_leads_to_a_file_and_heading(page: Path) -> None:
             assert anchor in anchors(path), f"{page.name}: {target}"
 
 
-def test_the_demos_tables_and_figures_are_those_of_the_documentation() -> None:
+@pytest.mark.parametrize("folder", SHOWN.values(), ids=SHOWN)
+def test_only_tables_and_figures_of_the_documentation_are_kept(folder: Path) -> None:
     linked = {(page.parent / target).resolve() for page in PAGES for target in targets(page)}
-    assert {path for path in DEMO.iterdir() if path not in linked} == set()
+    assert {path for path in folder.iterdir() if path not in linked} == set()
 
 
-def test_make_copies_what_the_documentation_shows() -> None:
+@pytest.mark.parametrize("study", SHOWN)
+def test_make_copies_what_the_documentation_shows(study: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
     names = {
         f"{name}.{ending}"
-        for variable, ending in (("DOC_TABLES", "md"), ("DOC_FIGURES", "png"))
+        for variable, ending in ((f"{study}_TABLES", "md"), (f"{study}_FIGURES", "png"))
         for name in re.search(rf"^{variable} := (.*)$", makefile, re.MULTILINE)[1].split()
     }
-    assert names == {path.name for path in DEMO.iterdir()}
+    assert names == {path.name for path in SHOWN[study].iterdir()}
