@@ -17,6 +17,18 @@ from support.workspace import Workspace
 pytestmark = pytest.mark.slow
 
 
+@torch.no_grad()
+def choices_by_hand(model: Any, tokenizer: Any, question: dict[str, Any]) -> list[float]:
+    """Return the log-likelihood of each choice, from a forward pass of its own."""
+    prompt = tokenizer(f"Q: {question['question']}\nA:").input_ids
+    sums = []
+    for choice in question["choices"]:
+        ids = torch.tensor([tokenizer(f"Q: {question['question']}\nA: {choice}").input_ids])
+        logprobs = model(ids).logits[0].log_softmax(-1)
+        sums.append(sum(float(logprobs[t - 1, ids[0, t]]) for t in range(len(prompt), ids.shape[1])))
+    return sums
+
+
 def test_a_stored_answer_is_what_the_masked_model_says(study: Workspace) -> None:
     """Recompute one question under one mask by hand: chat model, masks of the base model."""
     answers = read_table(study.results / "evaluations" / "chat" / "dispersion" / "quiz.parquet")
@@ -24,13 +36,9 @@ def test_a_stored_answer_is_what_the_masked_model_says(study: Workspace) -> None
     question = read_jsonl(study.results / "generated" / "zh" / "benchmark.jsonl")[row["doc_id"]]
     model, tokenizer = (load(study.results / "models" / "chat") for load in (load_model, load_tokenizer))
     neurons = NeuronSet.read_parquet(study.results / "masks" / "base" / "dispersion.parquet")
-    prompt = tokenizer(f"Q: {question['question']}\nA:").input_ids
-    with masked(model, neurons, "zh"), torch.no_grad():
-        for choice, stored in zip(question["choices"], row["loglikelihoods"], strict=True):
-            ids = torch.tensor([tokenizer(f"Q: {question['question']}\nA: {choice}").input_ids])
-            logprobs = model(ids).logits[0].log_softmax(-1)
-            own = sum(float(logprobs[t - 1, ids[0, t]]) for t in range(len(prompt), ids.shape[1]))
-            assert own == pytest.approx(float(stored), abs=1e-4)
+    with masked(model, neurons, "zh"):
+        by_hand = choices_by_hand(model, tokenizer, question)
+    assert by_hand == pytest.approx(row["loglikelihoods"].tolist(), abs=1e-4)
 
 
 def test_a_stored_answer_is_what_the_model_says_at_mean_values(study: Workspace) -> None:
@@ -65,13 +73,8 @@ def test_a_stored_answer_is_what_the_model_says_at_mean_values(study: Workspace)
             return (values,)
 
         layer.mlp.down_proj.register_forward_pre_hook(replace)
-    prompt = tokenizer(f"Q: {question['question']}\nA:").input_ids
-    with torch.no_grad():
-        for choice, stored in zip(question["choices"], row["loglikelihoods"], strict=True):
-            ids = torch.tensor([tokenizer(f"Q: {question['question']}\nA: {choice}").input_ids])
-            logprobs = model(ids).logits[0].log_softmax(-1)
-            own = sum(float(logprobs[t - 1, ids[0, t]]) for t in range(len(prompt), ids.shape[1]))
-            assert own == pytest.approx(float(stored), abs=1e-3)
+    by_hand = choices_by_hand(model, tokenizer, question)
+    assert by_hand == pytest.approx(row["loglikelihoods"].tolist(), abs=1e-3)
 
 
 def test_perplexity_is_of_texts_that_relevance_never_saw(study: Workspace) -> None:
