@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,8 @@ def job_log(snakemake: Any) -> Iterator[None]:
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", buffering=1, encoding="utf-8") as log:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-            if isinstance(stream, TextIOWrapper):  # a notebook's is none
-                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        sys.stdout.flush()
+        sys.stderr.flush()
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     start = time.monotonic()
