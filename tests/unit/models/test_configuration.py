@@ -55,6 +55,8 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "code": (lambda f: set_json(f / "config.json", {"auto_map": {"AutoConfig": "x.C"}}), "never run"),
     "cut": (lambda f: (f / "model.safetensors").write_bytes(b"cut"), "cut or damaged"),
     "tokenizer": (lambda f: (f / "tokenizer.json").unlink(), "no tokenizer"),
+    "generation": (lambda f: (f / "generation_config.json").write_text("{"), "no readable JSON object"),
+    "ends": (lambda f: set_json(f / "generation_config.json", {"eos_token_id": ["</s>"]}), "eos_token_id is "),
     "template": (lambda f: (f / "chat_template.jinja").write_text("{{ 1 / 0 }}"), "chat template"),
     "family": (lambda f: set_json(f / "config.json", {"model_type": "olmo"}), "'olmo' is not supported"),
 }  # fmt: skip

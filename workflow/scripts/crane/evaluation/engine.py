@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from crane.artefacts import read_json
 from crane.errors import CraneError
+from crane.models.configuration import stated_ends
 from crane.neurons.neuron_set import NeuronSet
 
 log = logging.getLogger(__name__)
@@ -80,25 +80,12 @@ def room(prompts: Sequence[Prompt], context: int, limit: int) -> int:
 
 
 def end_tokens(folder: str | Path, tokenizer: Any, config: Any) -> set[int]:
-    """Return the tokens that end an answer; chat models have several.
-
-    They are all that is taken from a folder's generation_config.json: its sampling, penalties and bans would change
-    greedy answers, in each engine otherwise.
-
-    Args:
-        folder: the model folder.
-        tokenizer: its tokenizer.
-        config: its configuration, which counts if there is no generation_config.json.
+    """Return the tokens that end an answer: the tokenizer's own, and those that the model folder states.
 
     Raises:
-        EngineError: generation_config.json cannot be read.
+        ModelError: see `crane.models.configuration.stated_ends`.
     """
-    path = Path(folder) / "generation_config.json"
-    try:
-        ends = read_json(path).get("eos_token_id") if path.exists() else config.eos_token_id
-    except (ValueError, AttributeError) as error:
-        raise EngineError(f"{path}: no readable JSON object ({error}); download it again") from error
-    return {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
+    return {tokenizer.eos_token_id, *stated_ends(folder, config)} - {None}
 
 
 def check_length(samples: Sequence[Sequence[int]], limit: int) -> None:

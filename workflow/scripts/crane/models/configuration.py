@@ -6,11 +6,12 @@ from typing import Any
 
 from transformers import AutoConfig
 
+from crane.artefacts import read_json
 from crane.models.architectures import FAMILIES, UnsupportedModelError, family_of, positions
 from crane.models.errors import ModelError, reason
 from crane.models.fetched import check_fetched
 
-CONFIG = "config.json"
+CONFIG, GENERATION = "config.json", "generation_config.json"
 _QUANTISED = ("quantization_config", "compression_config")
 _QUANTISED_FILES = ("hf_quant_config.json", "quantize_config.json", "quant_config.json")
 """Written beside the weights by tools that do not mention it in config.json: ModelOpt, AutoGPTQ, AutoAWQ."""
@@ -75,6 +76,32 @@ def _quantised(folder: Path, sign: str) -> ModelError:
         f"{folder}: the model is quantised ({sign}), and quantised weights can be neither masked nor attributed; "
         "take the original model in bfloat16, float16 or float32"
     )
+
+
+def stated_ends(folder: str | Path, config: Any) -> list[int]:
+    """Return the tokens that end an answer, as a model folder states them; chat models have several.
+
+    They are all that is taken from generation_config.json: its sampling, penalties and bans would change greedy
+    answers, in each engine otherwise.
+
+    Args:
+        folder: the model folder.
+        config: its configuration, which counts if there is no generation_config.json.
+
+    Raises:
+        ModelError: generation_config.json cannot be read, or states other things than tokens.
+    """
+    path = Path(folder) / GENERATION
+    try:
+        ends = read_json(path).get("eos_token_id") if path.exists() else config.eos_token_id
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"{path}: no readable JSON object ({reason(error)}); download it again, or remove it"
+        ) from error
+    ends = ends if isinstance(ends, list) else [] if ends is None else [ends]
+    if not all(type(token) is int for token in ends):
+        raise ModelError(f"{path}: eos_token_id is {ends!r}, not one or several token numbers; correct it")
+    return ends
 
 
 def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from crane.artefacts import atomic_folder, sha256, write_json
-from crane.models.configuration import check_shape, read_config
+from crane.models.configuration import check_shape, read_config, stated_ends
 from crane.models.errors import ModelError
 from crane.models.tensors import check_names, check_report, check_types, compare
 from crane.models.tokenizers import check_tokenizer
@@ -33,7 +33,8 @@ def check_whole(folder: str | Path) -> Any:
     Raises:
         ModelError: config.json, weights or tokenizer are missing, cut, git-LFS pointers or not readable; the tensors
             are not those of the architecture; the model is quantised, an adapter, or defined by code of the folder;
-            tokens have no row in the embedding; or the chat template cannot be rendered.
+            tokens have no row in the embedding; the chat template cannot be rendered; or generation_config.json cannot
+            be read.
         UnsupportedModelError: the model's family is unknown.
     """
     folder = Path(folder)
@@ -47,6 +48,7 @@ def _check_content(folder: Path, config: Any) -> Any:
     check_types(folder, tensors)
     check_report(folder, config, compare(folder, config, tensors))
     check_tokenizer(folder, config)
+    stated_ends(folder, config)
     return config
 
 
@@ -77,6 +79,7 @@ def check_settings(folder: Path, name: str, layers: int, intermediate_size: int)
     if index is not None:
         check_names(folder, config, read_index(index))
     check_tokenizer(folder, config)
+    stated_ends(folder, config)
 
 
 def link_folder(source: Path, target: Path, name: str, layers: int, intermediate_size: int) -> dict[str, Any]:
