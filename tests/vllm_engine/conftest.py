@@ -13,6 +13,7 @@ from crane.demo.tokenizer import train_tokenizer
 from crane.evaluation import benchmarks
 from crane.evaluation.engine import Question
 from crane.evaluation.engine import questions as questions_of
+from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.prompts import render_benchmark
 from crane.evaluation.vllm import VllmEngine
 from crane.models.tokenizers import load_tokenizer
@@ -106,3 +107,16 @@ def tasks(
         key: questions_of(render_benchmark(key[0], found, {}, tokenizer, 512))
         for key, found in loaded.items()
     }
+
+
+@pytest.fixture(scope="session")
+def hf(folder: Path) -> HuggingFaceEngine:
+    """Return the Hugging Face engine on that model, float32."""
+    return HuggingFaceEngine(folder, dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def written() -> NeuronSet:
+    """Return a mask of a fifth of what the MLPs write."""
+    flags = np.random.default_rng(1).random((1, LAYERS, HIDDEN)) < 0.2
+    return NeuronSet.from_flags(flags, ["en"], site="residual_write")

