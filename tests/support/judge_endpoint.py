@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from support.judge_batches import Batches
 from support.judge_faults import ANSWERS, BEFORE, Options, about, digest, score_of, share
 
 
@@ -28,8 +29,7 @@ class Endpoint:
         self.first_arrival: dict[str, float] = {}
         self.pauses: list[float] = []
         self.in_flight = self.most_in_flight = 0
-        self.files: dict[str, tuple[str, str]] = {}
-        self.batches: dict[str, dict[str, Any]] = {}
+        self.batches = Batches(self)
 
     # Completions ----------------------------------------------------------------------------------------
 
@@ -166,93 +166,6 @@ class Endpoint:
             return web.json_response(next(entry for entry in entries if entry["id"] == name))
         return web.json_response({"object": "list", "data": entries})
 
-    # Files and batches ----------------------------------------------------------------------------------
-
-    def keep(self, name: str, text: str) -> str:
-        file_id = f"file-{len(self.files)}"
-        self.files[file_id] = (name, text)
-        return file_id
-
-    async def upload(self, request: web.Request) -> web.Response:
-        form = await request.post()
-        sent: Any = form["file"]
-        assert form["purpose"] == "batch"
-        file_id = self.keep(sent.filename, sent.file.read().decode())
-        return web.json_response(
-            {"id": file_id, "object": "file", "bytes": 1, "created_at": 0, "filename": sent.filename,
-             "purpose": "batch", "status": "processed"}
-        )  # fmt: skip
-
-    async def content(self, request: web.Request) -> web.Response:
-        return web.Response(text=self.files[request.match_info["file"]][1])
-
-    async def create(self, request: web.Request) -> web.StreamResponse:
-        wanted = await request.json()
-        number = len(self.batches)
-        batch_id = f"batch_{number}"
-        self.batches[batch_id] = {
-            "id": batch_id, "object": "batch", "endpoint": wanted["endpoint"], "errors": None, "created_at": 0,
-            "input_file_id": wanted["input_file_id"], "completion_window": wanted["completion_window"],
-            "status": "validating", "metadata": wanted.get("metadata"), "looks": 0, "number": number,
-        }  # fmt: skip
-        return web.json_response(self.batches[batch_id])
-
-    async def batch_list(self, request: web.Request) -> web.Response:
-        return web.json_response(
-            {"object": "list", "data": [*reversed(self.batches.values())], "has_more": False}
-        )
-
-    async def batch(self, request: web.Request) -> web.Response:
-        batch = self.batches.get(request.match_info["batch"])
-        if batch is None:
-            return self.error(request, 404, "no such batch")
-        batch["looks"] += 1
-        if batch["status"] in ("validating", "in_progress"):
-            batch["status"] = "in_progress"
-            if batch["looks"] >= self.options.polls:
-                self.finish(batch, self.key_of(request))
-        return web.json_response(batch)
-
-    def finish(self, batch: dict[str, Any], key: str) -> None:
-        number = batch["number"]
-        fault = self.options.batch_faults[number] if number < len(self.options.batch_faults) else ""
-        if fault:
-            self.met[f"batch: {fault}"] += 1
-        if fault == "failed":
-            batch["status"] = "failed"
-            batch["errors"] = {"object": "list", "data": [{"code": "invalid", "message": "bad file"}]}
-            return
-        output, errors = [], []
-        lines = self.files[batch["input_file_id"]][1].splitlines()
-        for place, line in enumerate(map(json.loads, lines)):
-            self.arrived[digest(line["body"])] += 1
-            if fault == "missing ids" and place % 5 == 0:
-                continue
-            if fault in ("expired", "cancelled") and place >= len(lines) // 2:
-                error = {"code": f"batch_{fault}", "message": "not answered in time"}
-                errors.append({"custom_id": line["custom_id"], "response": None, "error": error})
-            elif fault in ("errors", "no credit") and place % 4 == 0:
-                status = 500 if fault == "errors" else 402
-                response = {"status_code": status, "body": {"error": {"message": "out of order"}}}
-                errors.append({"custom_id": line["custom_id"], "response": response, "error": None})
-            else:
-                response = {"status_code": 200, "body": self.completion(line["body"], key)}
-                output.append({"custom_id": line["custom_id"], "response": response, "error": None})
-        batch["request_counts"] = {
-            "total": len(lines),
-            "completed": len(output),
-            "failed": 0 if fault in ("expired", "cancelled") else len(errors),
-        }
-        output.reverse()  # the order is not promised
-        if fault == "lost lines":
-            del output[len(output) // 2 :]
-        text = "".join(self.written(entry, key) + "\n" for entry in output)
-        if fault == "cut line":
-            text = text[:-30]
-        batch["output_file_id"] = self.keep("output", text) if output else None
-        batch["error_file_id"] = self.keep("errors", "\n".join(map(json.dumps, errors))) if errors else None
-        batch["status"] = fault if fault in ("expired", "cancelled") else "completed"
-
     # Around ---------------------------------------------------------------------------------------------
 
     async def stats(self, _: web.Request) -> web.Response:
@@ -261,7 +174,7 @@ class Endpoint:
                 "requests": sum(self.arrived.values()), "bodies": len(self.arrived),
                 "answered": sum(self.answered.values()), "answered_bodies": len(self.answered),
                 "most_answers_to_one": max(self.answered.values(), default=0), "met": self.met,
-                "routes": self.routes, "most_in_flight": self.most_in_flight, "batches": len(self.batches),
+                "routes": self.routes, "most_in_flight": self.most_in_flight, "batches": len(self.batches.entries),
                 "shortest_pause": min(self.pauses, default=None),
             }
         )  # fmt: skip
@@ -295,10 +208,10 @@ class Endpoint:
         app.add_routes([
             web.post("/v1/chat/completions", self.chat, name="chat"), web.get("/stats", self.stats),
             web.get("/v1/models", self.models, name="models"), web.get("/v1/models/{model}", self.models, name="model"),
-            web.post("/v1/files", self.upload, name="upload"),
-            web.get("/v1/files/{file}/content", self.content, name="content"),
-            web.post("/v1/batches", self.create, name="create"),
-            web.get("/v1/batches", self.batch_list, name="batch-list"),
-            web.get("/v1/batches/{batch}", self.batch, name="look"),
+            web.post("/v1/files", self.batches.upload, name="upload"),
+            web.get("/v1/files/{file}/content", self.batches.content, name="content"),
+            web.post("/v1/batches", self.batches.create, name="create"),
+            web.get("/v1/batches", self.batches.batch_list, name="batch-list"),
+            web.get("/v1/batches/{batch}", self.batches.batch, name="look"),
         ])  # fmt: skip
         return app
