@@ -33,7 +33,8 @@ demo-models: $(INSTALLED)
 	$(BIN)/python resources/demo/ship_models.py results/demo-models config/demo-models.yaml
 
 # The study of a real model, SmolLM2-135M, on this machine: hours from the hub (texts of Wikipedia), or 90 minutes on
-# 2 cores from the folder that CRANE_REAL_DATA names. An interrupted run resumes with the same command.
+# 2 cores from the folder that CRANE_REAL_DATA names. An interrupted run resumes with the same command,
+# after `make unlock` if it was killed.
 real: $(INSTALLED) $(SMOLLM2)
 ifdef CRANE_REAL_DATA
 	@mkdir -p .cache && ln -sfn "$(CRANE_REAL_DATA)/texts" .cache/texts

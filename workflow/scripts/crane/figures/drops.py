@@ -42,7 +42,7 @@ def drop_heatmap(
     seeds = effects["seeds"].to_numpy()
     digits = 3 if labels.kind_of(suite) == "nlu" else 2
     if style.narrow and len(benchmarks) > 3:
-        digits -= 1
+        digits -= 1  # there is no room for the last one
     sizes = masked.groupby("benchmark")["n"].first()
     names = [f"{labels.benchmarks[name]['label']}\nn = {sizes[name]:,.0f}" for name in benchmarks]
     note = style.wrapped(f"Drop: original − masked ({labels.measure_of(suite)}){labels.judge_line(suite)}")
