@@ -13,6 +13,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     Tag,
+    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -36,6 +37,18 @@ class _NotNull:
 
 Given = Annotated[T | None, _NotNull()]
 """An optional key: None if the study leaves it out, but `null` is not a valid value."""
+
+# Scalars ------------------------------------------------------------------------------------------------
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, str | int | float | bool):
+        raise PydanticCustomError("scalar", "must be a string, a number or a boolean")
+    return value
+
+
+Scalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+"""A value whose meaning another program knows; a union of types would have an error for each."""
 
 # Names --------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crane.study.file_names import file_name
-from crane.study.schema.fields import File, ending_problems
+from crane.study.schema.fields import File, Given, Scalar, ending_problems
 from crane.study.schema.section import Problem, Section
 
 
@@ -19,11 +19,11 @@ class _OpenQuestions(Section):
         description="Language -> text after the question that asks for an answer in that language; may be empty."
     )
     chat_template: bool = Field(description="Apply the tokenizer's chat template to the question.")
-    template: dict[str, str | int | float | bool] | None = Field(
+    template: Given[dict[str, Scalar]] = Field(
         default=None,
         description="Arguments of the chat template, such as {enable_thinking: false}; only with chat_template.",
     )
-    date: str | None = Field(
+    date: Given[str] = Field(
         default=None,
         pattern=r"^\d{4}-\d{2}-\d{2}$",
         description="The day, in quotes, that a chat template gets that asks for today's; only with chat_template.",
