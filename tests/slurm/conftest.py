@@ -44,7 +44,7 @@ def study(
             wait_for(relevance_runs, 400, "relevance jobs that run")
         finally:
             driver.send_signal(signal.SIGINT)
-        assert driver.wait(timeout=400) != 0
+        assert driver.wait(timeout=120) != 0
     interrupted = set(cluster.squeue("--states", "pending,running"))
     partial = list(workspace.results.rglob("*.partial"))
     workspace.run()
