@@ -24,7 +24,7 @@ def small(demo: dict[str, Any]) -> dict[str, Any]:
     config["transfer_models"] = []
     config["demo"]["data"].update(documents=600, identification=120, benchmark=12, questions=2)
     config["corpora"].update(documents=80, shards=SHARDS)
-    config["relevance"].update(batch_size=2, shards_per_job=1)
+    config["relevance"].update(batch_tokens=48, shards_per_job=1)
     config["evaluation"].update(sets_per_job=2)
     config["mask_sets"] = {name: config["mask_sets"][name] for name in ("crane", "dispersion")}
     config["benchmarks"] = {

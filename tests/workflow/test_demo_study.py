@@ -34,7 +34,7 @@ def test_it_does_not_matter_later_what_shared_a_job(study: Workspace) -> None:
     for speed in ({"sets_per_job": 3}, {"sets_per_job": 1, "batch_tokens": 64}):
         with study.configured(lambda config, speed=speed: config["evaluation"].update(speed)):
             assert study.planned() == {}
-    with study.configured(lambda config: config["relevance"].update(shards_per_job=1, batch_size=2)):
+    with study.configured(lambda config: config["relevance"].update(shards_per_job=1, batch_tokens=48)):
         assert study.planned() == {}
 
 

@@ -154,7 +154,7 @@ def test_a_killed_evaluation_computes_the_mask_that_is_missing(study: Workspace)
 def test_a_killed_relevance_job_takes_the_finished_shards_from_the_store(study: Workspace) -> None:
     folder, store = study.results / "relevance" / "base" / "vi", study.results / "parts"
     target = f"results/stored/relevance/base/vi/{SHARDS - 1}.safetensors"
-    with study.configured(lambda config: config["relevance"].update(batch_size=1)):  # slowly
+    with study.configured(lambda config: config["relevance"].update(batch_tokens=24)):  # slowly
         shutil.rmtree(folder)
         shutil.rmtree(store)
         study.run(target)

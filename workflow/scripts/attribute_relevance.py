@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from crane.artefacts import atomic_file, read_table, sha256
 from crane.corpora.chunks import shard_rows
-from crane.models.loading import load_model
 from crane.models.manifests import identity, weights_identity
 from crane.parts import PartStore, part_key
 from crane.relevance.attribution import attribution
-from crane.relevance.collect import batches, collect
+from crane.relevance.collect import collect, padded
+from crane.relevance.placement import placed
 from crane.relevance.selftest import self_test
 from crane.relevance.shards import write_shard
 from joblog import job_log, provenance
@@ -25,39 +25,42 @@ PROBE_TOKENS = 128
 def main(snakemake: Any) -> None:
     """Run a rule `attribute_relevance_*`."""
     torch.set_num_threads(snakemake.threads)
-    params = snakemake.params
+    params, speed = snakemake.params, snakemake.resources
     settings = {key.removeprefix("relevance."): value for key, value in params.relevance.items()}
-    model = load_model(snakemake.input.model, settings.pop("dtype"))
     corpus = read_table(snakemake.input.corpus, ["input_ids"])["input_ids"]
     samples = [torch.tensor(ids, dtype=torch.int64) for ids in corpus]
-
-    probes = [sample[:PROBE_TOKENS] for sample in samples[:PROBE_SAMPLES]]
-    probe = next(batches(probes, PROBE_SAMPLES, model.device))
-    measured = self_test(model, probe.input_ids, probe.attention_mask, **settings)
-    for name, value in measured.items():
-        print(f"self-test: {name}: {value}")
-    facts = {"dtype": str(model.dtype), "device": str(model.device)}
-    metadata = provenance(snakemake, self_test=measured, model=identity(snakemake.input.model), **facts)
-    deciding = {
-        **facts, **settings, "corpus": sha256(snakemake.input.corpus), "code": params.code,
-        "model": weights_identity(snakemake.input.model),
-    }  # fmt: skip
-    store = PartStore(params.store)
-    for path in snakemake.output:
-        shard = int(Path(path).stem)
-        rows = shard_rows(len(samples), shard, params.shards)
-        key = part_key({**deciding, "rows": [rows.start, rows.stop]})
-        kept = store.find(key)
-        if kept is None:
-            with attribution(model, **settings) as attribute:
-                statistics = collect(
-                    attribute, samples[rows.start : rows.stop], snakemake.resources.batch_size
-                )
-            kept = store.keep(key, ".safetensors", partial(write_shard, statistics, metadata=metadata))
-        else:
-            print(f"shard {shard}: from the store", flush=True)
-        with atomic_file(path) as copy:
-            shutil.copyfile(kept, copy)
+    with placed(
+        snakemake.input.model,
+        settings.pop("dtype"),
+        longest=max(map(len, samples)),
+        batch_tokens=speed.batch_tokens,
+        sweep_tokens=speed.sweep_tokens,
+        memory=speed.memory_gb * 1e9 or None,
+    ) as (model, fit, passing):
+        probe = padded([sample[:PROBE_TOKENS] for sample in samples[:PROBE_SAMPLES]], model.device)
+        measured = self_test(model, *probe, passing=passing, **settings)
+        for name, value in measured.items():
+            print(f"self-test: {name}: {value}")
+        facts = {"dtype": str(model.dtype), "device": str(model.device)}
+        metadata = provenance(snakemake, self_test=measured, model=identity(snakemake.input.model), **facts)
+        deciding = {
+            **facts, **settings, "corpus": sha256(snakemake.input.corpus), "code": params.code,
+            "model": weights_identity(snakemake.input.model),
+        }  # fmt: skip
+        store = PartStore(params.store)
+        for path in snakemake.output:
+            shard = int(Path(path).stem)
+            rows = shard_rows(len(samples), shard, params.shards)
+            key = part_key({**deciding, "rows": [rows.start, rows.stop]})
+            kept = store.find(key)
+            if kept is None:
+                with attribution(model, passing=passing, **settings) as attribute:
+                    statistics = collect(attribute, samples[rows.start : rows.stop], fit)
+                kept = store.keep(key, ".safetensors", partial(write_shard, statistics, metadata=metadata))
+            else:
+                print(f"shard {shard}: from the store", flush=True)
+            with atomic_file(path) as copy:
+                shutil.copyfile(kept, copy)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from typing import Any
 
 from crane.artefacts import write_text
-from crane.preflight.plan_table import render
+from crane.preflight.plan_table import relevance_line, render
 from crane.study.study import Study
 
 BESIDES = "Scores, tables, figures and the record are not listed: local jobs of seconds (`snakemake -n` counts them)."
@@ -11,7 +11,8 @@ BESIDES = "Scores, tables, figures and the record are not listed: local jobs of 
 
 def main(snakemake: Any) -> None:
     """Run the rule `plan`."""
-    report = f"{render(Study(snakemake.params.config))}\n{BESIDES}"
+    study = Study(snakemake.params.config)
+    report = f"{render(study)}\n{relevance_line(study)}\n{BESIDES}"
     write_text(report + "\n", snakemake.log[0])
     print(report)
 

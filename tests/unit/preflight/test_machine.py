@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from crane.preflight.checks import PreflightError
-from crane.preflight.machine import disk, gpu, gpu_loads, partitions
+from crane.preflight.machine import disk, gpu, partitions
 from crane.study.study import Study
 
 
@@ -73,38 +73,43 @@ class Card:
         )
 
 
-def test_a_gpu_must_hold_the_weights_of_every_stage(
+WHOLE = "relevance: batches of 8,192 tokens through the whole model"
+
+
+def test_a_gpu_must_hold_what_evaluation_and_relevance_take(
     paper: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bfloat16 = 2 * 6.74e9
-    assert gpu_loads(Study(paper)) == {
-        "relevance": (bfloat16, "auto"), "evaluation": (bfloat16, "auto"),
-    }  # fmt: skip
     paper["evaluation"]["dtype"] = "float32"
-    loads = gpu_loads(Study(paper))
-    assert loads["evaluation"] == (2 * bfloat16, "float32")
     Card(monkeypatch, 80, True)
-    assert gpu(loads) == "Card, 80 GB"
+    assert gpu(Study(paper)) == f"Card, 80 GB; {WHOLE}"
     Card(monkeypatch, 24, True)
     with pytest.raises(PreflightError, match="24 GB: evaluation: the model's weights alone take 27 GB"):
-        gpu(loads)
+        gpu(Study(paper))
     paper["evaluation"]["gpus"] = 2  # each holds half of it
-    assert gpu(gpu_loads(Study(paper))) == "Card, 24 GB"
+    assert gpu(Study(paper)).startswith("Card, 24 GB; relevance: batches of 2,0")
+    paper["evaluation"]["gpus"] = 16
+    Card(monkeypatch, 12, True)
+    assert gpu(Study(paper)).startswith("Card, 12 GB; relevance: layer sweeps of ")
+    Card(monkeypatch, 2, True)
+    with pytest.raises(
+        PreflightError, match=r"2 GB: relevance of one sample of 512 tokens takes .* even layer by layer"
+    ):
+        gpu(Study(paper))
 
 
 def test_a_gpu_that_emulates_bfloat16_fails_where_it_is_asked_for(
     paper: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Card(monkeypatch, 32, False)
+    Card(monkeypatch, 64, False)
     with pytest.raises(
         PreflightError, match=r"no bfloat16; set relevance\.dtype and evaluation\.dtype to float32"
     ):
-        gpu(gpu_loads(Study(paper)))
+        gpu(Study(paper))
     paper["relevance"]["dtype"] = "float32"
     with pytest.raises(PreflightError, match=r"no bfloat16; set evaluation\.dtype to float32"):
-        gpu(gpu_loads(Study(paper)))
+        gpu(Study(paper))
     paper["evaluation"]["dtype"] = "float32"
-    assert gpu(gpu_loads(Study(paper))) == "Card, 32 GB"
+    assert gpu(Study(paper)).startswith("Card, 64 GB; relevance: batches of ")
 
 
 def test_partitions_are_compared_with_those_of_the_cluster(

@@ -9,7 +9,7 @@ import pytest
 from crane.artefacts import write_table
 from crane.preflight.assumptions import Assumptions, decoding_bytes, hidden_width
 from crane.preflight.plan import CostError, Stage, estimate, parameters
-from crane.preflight.plan_table import render
+from crane.preflight.plan_table import relevance_line, render
 from crane.study.study import Study
 from support.study_config import preset
 
@@ -50,6 +50,36 @@ def test_relevance_is_a_forward_and_a_backward_pass_over_all_tokens(paper: dict[
     split = stages(paper)["relevance"]
     assert split.gpu_jobs == 3 * 3
     assert split.gpu_hours == pytest.approx(computed + 9 * START) and split.disk == relevance.disk
+
+
+def test_a_layer_sweep_passes_forward_twice(paper: dict[str, Any]) -> None:
+    paper["plan"] = {"gpu_memory": 12}
+    computed = 3 * 5000 * 512 * 6 * LLAMA / SPEED / 3600
+    assert stages(paper)["relevance"].gpu_hours == pytest.approx(computed + 3 * START)
+    paper["plan"] = {"gpu_memory": 2}
+    assert relevance_line(Study(paper)).endswith(
+        "2 GB: not possible, a single sample takes more; use a larger GPU."
+    )
+
+
+@pytest.mark.parametrize(
+    ("layers", "intermediate", "parameters", "memory", "expected"),
+    [  # LLaMA-2 of 7, 13 and 70 billion parameters, samples of 2,048 tokens
+        (32, 11008, 6.74e9, 80, "batches of 8,192 tokens through the whole model"),
+        (32, 11008, 6.74e9, 24, "batches of 2,048 tokens through the whole model"),
+        (40, 13824, 13.02e9, 24, "layer sweeps of 32,768 tokens in batches of 8,192"),
+        (80, 28672, 68.98e9, 80, "layer sweeps of 32,768 tokens in batches of 8,192"),
+    ],
+)
+def test_which_models_pass_through_which_gpus(
+    paper: dict[str, Any], layers: int, intermediate: int, parameters: float, memory: int, expected: str
+) -> None:
+    for model in paper["models"].values():
+        model.update(layers=layers, intermediate_size=intermediate, parameters=parameters)
+    del paper["published"]
+    paper["corpora"]["max_tokens"] = 2048
+    paper["plan"] = {"gpu_memory": memory}
+    assert relevance_line(Study(paper)) == f"Relevance on a GPU of {memory} GB: {expected}."
 
 
 def test_an_evaluation_asks_the_original_once_and_every_other_mask_set_once_per_language(
@@ -128,7 +158,7 @@ def test_every_assumption_can_be_set_and_counts(paper: dict[str, Any], name: str
     paper["corpora"]["sample"] = "document"
     before = estimate(Study(copy.deepcopy(paper)))
     default = Assumptions._field_defaults[name]
-    paper["plan"] = {name: type(default)(default / 2)}
+    paper["plan"] = {name: type(default)(default / 8)}
     assert estimate(Study(paper)) != before
 
 

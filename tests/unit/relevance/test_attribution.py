@@ -7,12 +7,8 @@ from typing import get_args
 import pytest
 import torch
 from crane.models.architectures import UnsupportedModelError, mlps
-from crane.relevance.attribution import (
-    AGGREGATES,
-    Aggregate,
-    RelevanceError,
-    attribution,
-)
+from crane.relevance.aggregates import AGGREGATES, Aggregate
+from crane.relevance.attribution import RelevanceError, attribution
 from crane.relevance.lrp import RULES
 from crane.relevance.objectives import OBJECTIVES, Objective
 from crane.study.schema import relevance as schema

@@ -99,7 +99,13 @@ def test_renamed_keys_name_the_present_one(config: dict[str, Any]) -> None:
     former = {"label": "L", "method": "lape", "top": 0.01, "filter": 0.95, "bar": 0.95}
     matched = {"label": "L", "method": "lape_matched", "match": "crane", "filter": 0.95, "bar": 0.95}
     lines = messages(
-        changed(config, mask_sets__lape=former, mask_sets__lape_matched=matched, perplexity__batch_size=8)
+        changed(
+            config,
+            mask_sets__lape=former,
+            mask_sets__lape_matched=matched,
+            perplexity__batch_size=8,
+            relevance__batch_size=4,
+        )
     )
     assert [line.strip() for line in lines] == [
         f"{f'{section}.{tag}' if tag else section}: key {old!r} is now {new!r}"
@@ -118,7 +124,7 @@ def test_a_missing_key_is_still_reported_beside_a_renamed_one(config: dict[str, 
     ("edits", "parts"),
     [
         ({"sweeps": None}, ["sweeps: null is not a value"]),
-        ({"relevance__batch_size": None}, ["relevance.batch_size: null is not a value"]),
+        ({"relevance__batch_tokens": None}, ["relevance.batch_tokens: null is not a value"]),
         ({"mask_sets__crane__relevance": None}, ["mask_sets.crane.relevance: null is not a value"]),
         ({"demo__pretraining__learning_rate": "3e-3"}, ["'3e-3'", "a number", "point before the exponent"]),
         ({"corpora__documents": "5000"}, ["must be an integer, not '5000'; remove the quotes"]),

@@ -15,7 +15,14 @@ from crane.models.tensors import check_report, report_of
 from crane.models.weights import read_headers, weight_files
 
 
-def load_model(folder: str | Path, dtype: str = "auto", device: str | None = None) -> Any:
+def preferred_device() -> str:
+    """Return the torch device on which models run unless told otherwise: a GPU if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_model(
+    folder: str | Path, dtype: str = "auto", device: str | None = None, *, weights: str | None = None
+) -> Any:
     """Load a causal language model for inference.
 
     Args:
@@ -23,14 +30,14 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
         dtype: `auto`: bfloat16 on a GPU, float32 on a CPU (method, section 2); `stored`: that of the
             weights, or the narrowest that holds those of all of them; or the name of a torch dtype.
         device: a torch device; by default a GPU if there is one.
+        weights: where the weights are put, if not on the device on which they will be used.
 
     Raises:
         ModelError: the folder does not hold a whole model (`crane.models.folders.check_whole`), or its weights hold
             an output layer besides the embedding that is to be the output layer.
         UnsupportedModelError: its family is unknown.
     """
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device or preferred_device()
     if dtype == "auto":
         dtype = "bfloat16" if device.startswith("cuda") else "float32"
     config = check_whole(folder)
@@ -48,7 +55,7 @@ def load_model(folder: str | Path, dtype: str = "auto", device: str | None = Non
         raise ModelError(f"{folder}: no readable model ({reason(error)})") from error
     check_report(folder, config, report_of(loaded))
     _check_tied(folder, model)
-    return model.to(device).eval()
+    return model.to(weights or device).eval()
 
 
 def _stored_dtype(folder: str | Path) -> torch.dtype:

@@ -10,6 +10,8 @@ class Assumptions(NamedTuple):
     """Peak of one GPU in bfloat16, TFLOP/s (A100)."""
     gpu_bandwidth: float = 2.0
     """Memory bandwidth of one GPU, TB/s (A100 80 GB)."""
+    gpu_memory: float = 80.0
+    """Memory of one GPU, GB (1e9 bytes)."""
     utilisation: float = 0.45
     """Share of the peak that forward and backward passes reach."""
     bandwidth_share: float = 0.8

@@ -9,32 +9,17 @@ from pathlib import Path
 
 from crane.preflight.checks import PreflightError
 from crane.preflight.plan import Stage, estimate, parameters
+from crane.preflight.relevance_memory import relevance_fit
+from crane.relevance.memory import TooSmallError
 from crane.study.study import Study
 
 
-def gpu_loads(study: Study) -> dict[str, tuple[float, str]]:
-    """Return what one GPU must hold: section of the study -> bytes of the largest model's weights, and `dtype`.
-
-    Raises:
-        CostError: a model's size is unknown.
-    """
-    largest = max(parameters(study, model) for model in study.evaluated_models)
-    asked = {
-        "relevance": parameters(study, study.identification_model),
-        "evaluation": largest / study.config["evaluation"]["gpus"],  # spread over them
-    }
-    dtypes = {section: study.config[section]["dtype"] for section in asked}
-    return {s: (count * (4 if dtypes[s] == "float32" else 2), dtypes[s]) for s, count in asked.items()}
-
-
-def gpu(loads: Mapping[str, tuple[float, str]]) -> str:
-    """Check the GPU of the node that this runs on.
-
-    Args:
-        loads: from `gpu_loads`.
+def gpu(study: Study) -> str:
+    """Check the GPU of the node that this runs on, and return it with how relevance will use its memory.
 
     Raises:
         PreflightError: there is none, it is too small, or it lacks bfloat16.
+        CostError: a model's size is unknown.
     """
     import torch
 
@@ -42,16 +27,24 @@ def gpu(loads: Mapping[str, tuple[float, str]]) -> str:
         raise PreflightError("PyTorch sees no GPU on this node; is it the CUDA build (`make vllm`)?")
     properties = torch.cuda.get_device_properties(0)
     card = f"{properties.name}, {properties.total_memory / 1e9:.0f} GB"
-    for section, (needed, _) in loads.items():
-        if needed > properties.total_memory:
-            raise PreflightError(
-                f"{card}: {section}: the model's weights alone take {needed / 1e9:.0f} GB; ask for a larger GPU"
-            )
+    settings = {section: study.config[section] for section in ("relevance", "evaluation")}
+    largest = max(parameters(study, model) for model in study.evaluated_models)
+    shared = (
+        largest * (4 if settings["evaluation"]["dtype"] == "float32" else 2) / settings["evaluation"]["gpus"]
+    )
+    if shared > properties.total_memory:
+        raise PreflightError(
+            f"{card}: evaluation: the model's weights alone take {shared / 1e9:.0f} GB; ask for a larger GPU"
+        )
+    try:
+        way = relevance_fit(study, parameters(study, study.identification_model), properties.total_memory)
+    except TooSmallError as error:
+        raise PreflightError(f"{card}: {error}") from error
     # Without emulation, because a GPU without bfloat16 can emulate it, many times slower.
-    lacking = [f"{section}.dtype" for section, (_, dtype) in loads.items() if dtype != "float32"]
+    lacking = [f"{section}.dtype" for section, of in settings.items() if of["dtype"] != "float32"]
     if lacking and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise PreflightError(f"{card}: no bfloat16; set {' and '.join(lacking)} to float32")
-    return card
+    return f"{card}; relevance: {way}"
 
 
 def disk(study: Study) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from crane.errors import CraneError
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
 from crane.preflight.assumptions import Assumptions, decoding_bytes, hidden_width
+from crane.preflight.relevance_memory import relevance_fit
 from crane.preflight.token_counts import (
     benchmark_tokens,
     held_out_tokens,
@@ -16,6 +17,7 @@ from crane.preflight.token_counts import (
     question_count,
     sample_tokens,
 )
+from crane.relevance.memory import Fit, TooSmallError
 from crane.study import evaluations
 from crane.study.study import Study
 
@@ -134,17 +136,29 @@ def _corpora(study: Study, assumed: Assumptions) -> Stage:
 
 
 def _relevance(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
-    """Cost of a forward and a backward pass, 2P each per token because parameters are frozen."""
+    """Cost of a forward and a backward pass, 2P each per token because parameters are frozen; a sweep repeats one."""
     runs, shards = 1 + len(study.masks.used_variants), study.config["corpora"]["shards"]
     each = study.config["relevance"].get("shards_per_job", shards)
     jobs = len(study.languages) * runs * -(-shards // each)
     tokens = runs * sum(sample_tokens(study, language, assumed) for language in study.languages)
+    way = relevance_way(study, assumed)
+    passes = 6 if way is not None and way.sweep_tokens else 4
     seconds = (
-        assumed.compute(4 * sizes[study.identification_model] * tokens) + 60 * jobs * assumed.start_minutes
+        assumed.compute(passes * sizes[study.identification_model] * tokens)
+        + 60 * jobs * assumed.start_minutes
     )
     size = len(study.languages) * runs * shards * _neurons(study) * STATISTICS_BYTES
     # Every shard is also in the store of parts.
     return Stage("relevance", jobs, ("relevance*",), gpu_jobs=jobs, gpu_hours=seconds / 3600, disk=2 * size)
+
+
+def relevance_way(study: Study, assumed: Assumptions) -> Fit | None:
+    """Return how relevance passes through the assumed GPU, or None if a single sample does not fit."""
+    size = parameters(study, study.identification_model)
+    try:
+        return relevance_fit(study, size, assumed.gpu_memory * 1e9)
+    except TooSmallError:
+        return None
 
 
 def _neurons(study: Study) -> int:

@@ -2,7 +2,7 @@
 
 from tabulate import tabulate
 
-from crane.preflight.plan import assumptions, estimate
+from crane.preflight.plan import assumptions, estimate, relevance_way
 from crane.study.study import Study
 
 
@@ -38,6 +38,13 @@ def render(study: Study) -> str:
         intfmt=",",
         colalign=("left", *["right"] * (len(heads) - 1)),
     )
+
+
+def relevance_line(study: Study) -> str:
+    """Return in a sentence how relevance passes through the assumed GPU."""
+    assumed = assumptions(study)
+    way = relevance_way(study, assumed) or "not possible, a single sample takes more; use a larger GPU"
+    return f"Relevance on a GPU of {assumed.gpu_memory:g} GB: {way}."
 
 
 def _range(low: float, high: float) -> str:

@@ -1,50 +1,64 @@
 """Relevance of every MLP neuron for a model's own next-token predictions, one vector per sample."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from crane.errors import CraneError
 from crane.models.architectures import MLP, SITES, Site, mlps, positions, width
+from crane.relevance.aggregates import AGGREGATES, Aggregate
 from crane.relevance.lrp import Rules, lrp_rules
 from crane.relevance.objectives import OBJECTIVES, Head, Objective
-
-Aggregate = Literal["sum", "mean", "sum_abs", "max_abs"]
 
 
 class RelevanceError(CraneError, RuntimeError):
     """The relevance of a model is invalid: NaN, infinity, or a failed self-test."""
 
 
-# Aggregation over tokens ------------------------------------------------------------------------------
+class Batch(NamedTuple):
+    """Samples of similar length, padded on the right."""
+
+    input_ids: Tensor
+    """int64 `[B, T]`"""
+    attention_mask: Tensor
+    """int64 `[B, T]`, 1 for real tokens; on the host it costs a GPU no synchronisation."""
 
 
-def _sum(product: Tensor, counted: Tensor) -> Tensor:
-    return product.sum(1)
+class Passage:
+    """One batch on its way through the model, and the relevance that the hooks have found so far."""
+
+    def __init__(self, input_ids: Tensor, lengths: Tensor, layers: int, skip_first: bool) -> None:
+        self.input_ids = input_ids
+        self.lengths = lengths
+        real = torch.arange(input_ids.shape[1]) < lengths[:, None]
+        counted = real.clone()
+        if skip_first:
+            counted[:, 0] = False
+        self.tokens, self.counted_tokens = int(lengths.sum()), int(counted.sum())
+        self.real, self.counted = real.to(input_ids.device), counted.to(input_ids.device)
+        """bool `[B, T]`: no padding; and what the aggregate counts."""
+        self.relevance: list[Tensor | None] = [None] * layers
+        """float32 `[B, I]` of each layer."""
 
 
-def _mean(product: Tensor, counted: Tensor) -> Tensor:
-    return product.sum(1) / counted.sum(1, keepdim=True)
+class Pass(Protocol):
+    """A way of taking batches through the model: forward, and backward for the relevance."""
+
+    def __call__(self, attribute: "Attribution", passages: Sequence[Passage]) -> None:
+        """Fill the relevance of every passage, under `attribute.hooked(passage)`."""
+        ...
 
 
-def _sum_abs(product: Tensor, counted: Tensor) -> Tensor:
-    return product.abs().sum(1)
-
-
-def _max_abs(product: Tensor, counted: Tensor) -> Tensor:
-    return product.abs().amax(1)
-
-
-AGGREGATES: dict[Aggregate, Callable[[Tensor, Tensor], Tensor]] = {
-    "sum": _sum,
-    "mean": _mean,
-    "sum_abs": _sum_abs,
-    "max_abs": _max_abs,
-}
+def whole_model(attribute: "Attribution", passages: Sequence[Passage]) -> None:
+    """Take one batch after the other through all layers, keeping what each layer needs for its backward pass."""
+    for passage in passages:
+        with attribute.hooked(passage), torch.enable_grad():
+            hidden = attribute.hidden(passage.input_ids)
+            attribute.explained(hidden, passage).sum().backward()
 
 
 class Attribution:
@@ -59,17 +73,17 @@ class Attribution:
         aggregate: Aggregate,
         site: Site,
         skip_first: bool,
+        passing: Pass = whole_model,
     ) -> None:
         self.model = model
         self.site = site
         self._objective = OBJECTIVES[objective]
         self._reduce = AGGREGATES[aggregate]
         self._skip_first = skip_first
+        self._passing = passing
         self._mlps = mlps(model)
         self._head = Head(model, rules)
-        self._mask: Tensor | None = None
-        self._counted: Tensor | None = None
-        self._relevance: list[Tensor | None] = [None] * len(self._mlps)
+        self._passage: Passage | None = None
         self.active = torch.zeros(
             len(self._mlps), width(model, "intermediate"), dtype=torch.int64, device=model.device
         )
@@ -96,17 +110,25 @@ class Attribution:
             ValueError: a sample has fewer than two tokens, or padding is not on the right; or T exceeds the positions
                 of the model.
         """
-        lengths = self._lengths(input_ids, attention_mask)
-        mask = torch.arange(input_ids.shape[1]) < lengths[:, None]
-        counted = mask.clone()
-        if self._skip_first:
-            counted[:, 0] = False
-        self._mask, self._counted = mask.to(input_ids.device), counted.to(input_ids.device)
-        with torch.enable_grad():
-            self._value(input_ids, lengths).sum().backward()
-        relevance = torch.stack([r for r in self._relevance if r is not None], 1)
-        self._relevance = [None] * len(self._mlps)
-        self._mask = self._counted = None
+        return self.relevances([Batch(input_ids, attention_mask)])[0]
+
+    def relevances(self, batches: Sequence[Batch]) -> list[Tensor]:
+        """Return the relevance of several batches, which a layer sweep takes through each layer together.
+
+        Arguments, results and errors of each as of a call. After an error the counters are as before.
+        """
+        layers = len(self._mlps)
+        passages = [Passage(b.input_ids, self._lengths(*b), layers, self._skip_first) for b in batches]
+        with self.all_or_nothing():
+            self._passing(self, passages)
+            found = [self._found(passage) for passage in passages]
+            self.tokens += sum(passage.tokens for passage in passages)
+            self.counted += sum(passage.counted_tokens for passage in passages)
+        return found
+
+    def _found(self, passage: Passage) -> Tensor:
+        relevance = torch.stack([layer for layer in passage.relevance if layer is not None], 1)
+        passage.relevance.clear()
         if relevance.shape[1] != len(self._mlps):
             raise RelevanceError("the backward pass did not reach every layer")
         if not torch.isfinite(relevance).all():
@@ -114,13 +136,32 @@ class Attribution:
             raise RelevanceError(
                 f"relevance is NaN or infinite in layers {layers}; use bfloat16 or float32 (float16 underflows)"
             )
-        self.tokens += int(lengths.sum())
-        self.counted += int(counted.sum())
         return relevance
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Undo what the counters have counted within the context if it ends in an error."""
+        before = self.active.clone(), self.value_sum.clone(), self.tokens, self.counted
+        try:
+            yield
+        except BaseException:
+            self.active, self.value_sum, self.tokens, self.counted = before
+            raise
 
     def objective(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the objective f(x) of each sample, float32 `[B]`; arguments and `ValueError` as of a call."""
-        return self._value(input_ids, self._lengths(input_ids, attention_mask))
+        lengths = self._lengths(input_ids, attention_mask)
+        return self._objective(self.hidden(input_ids), input_ids, lengths, self._head)
+
+    def hidden(self, input_ids: Tensor) -> Tensor:
+        """Return the last hidden states `[B, T, H]` of samples padded on the right."""
+        # Attention is causal and padding on the right, so no real token sees it. With a mask, attention would leave its
+        # fast causal path, and rows without a visible token would be NaN under sliding windows.
+        return self.model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
+
+    def explained(self, hidden: Tensor, passage: Passage) -> Tensor:
+        """Return the objective of each sample of a passage, float32 `[B]`, from its last hidden states."""
+        return self._objective(hidden, passage.input_ids, passage.lengths, self._head)
 
     def _lengths(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Check a batch and return the lengths of its samples, int64 `[B]`, on the host."""
@@ -136,13 +177,16 @@ class Attribution:
             raise ValueError("padding must be on the right")
         return lengths
 
-    def _value(self, input_ids: Tensor, lengths: Tensor) -> Tensor:
-        # Attention is causal and padding on the right, so no real token sees it. With a mask, attention would leave its
-        # fast causal path, and rows without a visible token would be NaN under sliding windows.
-        hidden = self.model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
-        return self._objective(hidden, input_ids, lengths, self._head)
-
     # Hooks ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def hooked(self, passage: Passage) -> Iterator[None]:
+        """Let the hooks count and reduce for a passage; they are idle otherwise."""
+        self._passage = passage
+        try:
+            yield
+        finally:
+            self._passage = None
 
     def _watch(self, layer: int, values: Tensor) -> None:
         """Reduce relevance at `values` `[B, T, I]` over the tokens as soon as its gradient exists."""
@@ -150,11 +194,11 @@ class Attribution:
         activation = values.detach()
 
         def reduce(gradient: Tensor) -> None:
-            counted = self._counted
-            assert counted is not None
-            kept = activation.float() * counted.unsqueeze(2)
+            passage = self._passage
+            assert passage is not None
+            kept = activation.float() * passage.counted.unsqueeze(2)
             self.value_sum[layer] += kept.sum((0, 1))
-            self._relevance[layer] = self._reduce(kept * gradient.float(), counted)
+            passage.relevance[layer] = self._reduce(kept * gradient.float(), passage.counted)
 
         if values.requires_grad:
             values.register_hook(reduce)
@@ -166,8 +210,8 @@ class Attribution:
         self._watch(layer, output)
 
     def _on_activation(self, layer: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        if self._mask is not None:
-            positive = (output.detach() > 0) & self._mask.unsqueeze(2)
+        if self._passage is not None:
+            positive = (output.detach() > 0) & self._passage.real.unsqueeze(2)
             self.active[layer] += positive.sum((0, 1))
 
     def install(self, handles: list[Any]) -> None:
@@ -198,6 +242,7 @@ def attribution(
     aggregate: Aggregate = "sum",
     site: Site = "intermediate",
     skip_first: bool = False,
+    passing: Pass = whole_model,
 ) -> Iterator[Attribution]:
     """Make relevance available: `with attribution(model) as attribute: attribute(input_ids, attention_mask)`.
 
@@ -212,6 +257,8 @@ def attribution(
         aggregate: a key of `AGGREGATES`.
         site: where neurons are: "intermediate" (input of the down projection) or "residual_write".
         skip_first: leave the first position (BOS) out of the aggregation.
+        passing: how batches pass through the model: `whole_model`, or a `crane.relevance.sweep.LayerSweep` of it. It
+            changes memory and speed, and no bit of the relevance.
 
     Raises:
         ValueError: an unknown option.
@@ -226,7 +273,13 @@ def attribution(
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
     attribute = Attribution(
-        model, rules=rules, objective=objective, aggregate=aggregate, site=site, skip_first=skip_first
+        model,
+        rules=rules,
+        objective=objective,
+        aggregate=aggregate,
+        site=site,
+        skip_first=skip_first,
+        passing=passing,
     )
     training = model.training
     trainable = [p for p in model.parameters() if p.requires_grad]

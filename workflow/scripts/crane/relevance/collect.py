@@ -1,52 +1,103 @@
 """From a list of tokenised samples to their statistics: batching, progress, accumulation."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from crane.relevance.attribution import Attribution
+from crane.relevance.attribution import Attribution, Batch
+from crane.relevance.memory import Fit, TooSmallError
 from crane.relevance.moments import Moments
 from crane.relevance.shards import Statistics
 
 
-class Batch(NamedTuple):
-    """Samples of similar length, padded on the right."""
-
-    input_ids: Tensor
-    """int64 `[B, T]`"""
-    attention_mask: Tensor
-    """int64 `[B, T]`, 1 for real tokens; on the host."""
+def padded(samples: Sequence[Tensor], device: Any) -> Batch:
+    """Return samples, int64 `[T]` each, as one batch; its mask stays on the host."""
+    mask = pad_sequence([torch.ones_like(sample) for sample in samples], batch_first=True)
+    return Batch(pad_sequence(list(samples), batch_first=True).to(device), mask)
 
 
-def batches(samples: Sequence[Tensor], batch_size: int, device: Any) -> Iterator[Batch]:
-    """Yield all samples, longest first: little padding, and too large a batch fails at the start."""
-    order = sorted(range(len(samples)), key=lambda i: (-len(samples[i]), i))
-    for start in range(0, len(order), batch_size):
-        chosen = [samples[i] for i in order[start : start + batch_size]]
-        mask = pad_sequence([torch.ones_like(s) for s in chosen], batch_first=True)
-        yield Batch(pad_sequence(chosen, batch_first=True).to(device), mask)
+def batches(samples: Sequence[Tensor], tokens: int) -> list[list[Tensor]]:
+    """Divide samples, longest first, into batches of at most so many tokens, padding included, or of one sample.
+
+    So there is little padding, and too large a batch fails at the start.
+    """
+    waiting = sorted(samples, key=len, reverse=True)
+    divided = []
+    while waiting:
+        rows = max(1, tokens // len(waiting[0]))
+        divided.append(waiting[:rows])
+        waiting = waiting[rows:]
+    return divided
 
 
-def collect(attribute: Attribution, samples: Sequence[Tensor], batch_size: int) -> Statistics:
+def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Statistics:
     """Return the statistics of all samples' relevance, `[K, I]`, in one pass.
+
+    When memory runs out, the number of tokens is halved for all that remains.
 
     Args:
         attribute: from `crane.relevance.attribution.attribution`, unused so far.
         samples: int64 `[T]` each, at least two tokens.
-        batch_size: samples per forward and backward pass.
+        fit: tokens of a batch, and of a sweep if the attribution's way is a layer sweep.
+
+    Raises:
+        TooSmallError: a single sample does not fit into the GPU's memory.
     """
-    total: Moments | None = None
-    with tqdm(total=sum(map(len, samples)), unit="token", unit_scale=True, mininterval=2) as bar:
-        for batch in batches(samples, batch_size, attribute.model.device):
-            moments = Moments.from_batch(attribute(batch.input_ids, batch.attention_mask))
-            total = moments if total is None else total.merge(moments)
-            bar.update(int(batch.attention_mask.sum()))
-    if total is None:
+    if not samples:
         raise ValueError("no samples")
+    total: Moments | None = None
+    waiting = batches(samples, fit.batch_tokens)
+    with tqdm(total=sum(map(len, samples)), unit="token", unit_scale=True, mininterval=2) as bar:
+        while waiting:
+            group = _together(waiting, fit.sweep_tokens or 0)
+            added = _added(attribute, group, total)
+            if added is None:
+                fit = _halved(fit, longest=len(waiting[0][0]))
+                waiting = batches([sample for batch in waiting for sample in batch], fit.batch_tokens)
+                continue
+            total, waiting = added, waiting[len(group) :]
+            bar.update(sum(len(sample) for batch in group for sample in batch))
+    assert total is not None
     return Statistics(
         total, attribute.active, attribute.tokens, value_sum=attribute.value_sum, counted=attribute.counted
     )
+
+
+def _together(waiting: Sequence[list[Tensor]], tokens: int) -> list[list[Tensor]]:
+    """Return the first batches that have so many tokens together, padding included, or the first alone."""
+    group = [waiting[0]]
+    size = len(waiting[0]) * len(waiting[0][0])
+    for batch in waiting[1:]:
+        size += len(batch) * len(batch[0])
+        if size > tokens:
+            break
+        group.append(batch)
+    return group
+
+
+def _added(attribute: Attribution, group: Sequence[list[Tensor]], total: Moments | None) -> Moments | None:
+    """Return the moments with those of a group of batches, or None if memory runs out."""
+    try:
+        with attribute.all_or_nothing():
+            for relevance in attribute.relevances([padded(batch, attribute.model.device) for batch in group]):
+                moments = Moments.from_batch(relevance)
+                total = moments if total is None else total.merge(moments)
+            return total
+    except torch.OutOfMemoryError:
+        return None
+
+
+def _halved(fit: Fit, *, longest: int) -> Fit:
+    smaller = fit.smaller(longest)
+    if smaller is None:
+        raise TooSmallError(
+            f"one sample of {longest:,} tokens does not fit into the GPU's memory; set relevance.memory_gb lower, so "
+            "that fewer layers stay in it, or use a larger GPU"
+        )
+    torch.cuda.empty_cache()
+    print(f"out of memory: {smaller} from here on", flush=True)
+    return smaller

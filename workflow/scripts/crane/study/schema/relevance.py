@@ -31,9 +31,23 @@ class Relevance(Section):
     )
     skip_first: bool = Field(description="Leave out the first position (BOS).")
     dtype: Dtype
-    batch_size: int = Field(
+    batch_tokens: Given[int] = Field(
+        default=None,
         ge=1,
-        description="Samples per forward and backward pass; affects speed and memory only, and reruns nothing.",
+        description="Tokens per forward and backward pass, padding included (default 8192); affects speed and memory "
+        "only, and is halved when memory runs out.",
+    )
+    sweep_tokens: Given[int] = Field(
+        default=None,
+        ge=1,
+        description="Tokens that pass through each layer together if the model does not fit into the GPU's memory "
+        "(default 32768); affects speed and memory only.",
+    )
+    memory_gb: Given[int] = Field(
+        default=None,
+        ge=1,
+        description="GB (1e9 bytes) of the device that relevance may take, weights included (default: what is free on "
+        "the GPU); what does not fit passes layer by layer, weights in host memory. Affects speed only.",
     )
     shards_per_job: Given[int] = Field(
         default=None,

@@ -34,6 +34,9 @@ class Plan(Section):
     gpu_bandwidth: Given[PositiveAmount] = Field(
         default=None, description="Memory bandwidth of one GPU, in TB/s."
     )
+    gpu_memory: Given[PositiveAmount] = Field(
+        default=None, description="Memory of one GPU, in GB (1e9 bytes)."
+    )
     utilisation: Given[Annotated[float, Field(gt=0, le=1)]] = Field(
         default=None, description="Share of the peak that forward and backward passes reach."
     )
