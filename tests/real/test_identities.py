@@ -22,7 +22,7 @@ def test_every_identity_holds(smollm2, tokens, dtype):
     measured = self_test(model, *batch(tokens))
     assert measured["tolerance"] == TOLERANCE[model.dtype]
     # The actual change of the objective is no identity: relevance is a first-order guess of it.
-    assert measured["correlation of predicted and actual change"] > 0.9
+    assert measured["masking single neurons: pearson"] > 0.4
 
 
 def test_relevance_equals_a_plain_backward_pass_under_lxts_rules(model, tokens):

@@ -4,14 +4,18 @@ import gc
 from contextlib import nullcontext
 
 import crane.relevance.attribution
+import crane.relevance.lrp
 import crane.relevance.selftest
 import pytest
 import torch
+from crane.models.architectures import FAMILIES
 from crane.relevance.attribution import Attribution, RelevanceError
 from crane.relevance.lrp import RULES
+from crane.relevance.recorder import Recorder
 from crane.relevance.selftest import self_test
 
 INSIDE = "relevance is not conserved inside an MLP"
+AT_NORMS = "relevance is not conserved in a norm"
 
 
 @pytest.fixture
@@ -25,10 +29,10 @@ def test_passes_on_every_family(any_model, probe):
     assert measured["patched logits differ from unpatched"] <= 1e-5
     assert measured["batched relevance differs from one by one"] <= 1e-5
     assert len(measured["share of the objective in the residual stream"]) == 2
-    assert -1 <= measured["correlation of predicted and actual change"] <= 1
+    assert measured["masking single neurons: neurons"] == 144
     gated = any_model.config.model_type != "gpt2"
     assert ("relevance at gate or up is not half of the intermediate's" in measured) == gated
-    assert measured[INSIDE] <= 1e-5
+    assert measured[INSIDE] <= 1e-5 and measured[AT_NORMS] <= 1e-5
 
 
 LLAMA3_ROPE = {
@@ -120,7 +124,7 @@ def test_cp_lrp_in_the_place_of_attnlrp_is_noticed(monkeypatch, llama, probe):
 def test_biases_absorb_exactly_their_share(make_model, probe, monkeypatch, family, rules):
     model = make_model(family, **({"mlp_bias": True} if family == "llama" else {}))
     assert self_test(model, *probe, rules=rules)[INSIDE] <= 1e-5
-    monkeypatch.setattr(crane.relevance.selftest._Recorder, "bias_share", lambda self, name, layer: 0.0)
+    monkeypatch.setattr(Recorder, "bias_share", lambda self, name, layer: 0.0)
     with pytest.raises(RelevanceError, match=INSIDE):
         self_test(model, *probe, rules=rules)
 
@@ -128,10 +132,10 @@ def test_biases_absorb_exactly_their_share(make_model, probe, monkeypatch, famil
 @pytest.mark.parametrize("name", ["c_fc", "c_proj"])
 def test_one_bias_that_is_left_out_is_noticed(make_model, probe, monkeypatch, name):
     model = make_model("gpt2")
-    real = crane.relevance.selftest._Recorder.bias_share
+    real = Recorder.bias_share
     place = {"c_fc": "up", "c_proj": "mlp_output"}[name]
     monkeypatch.setattr(
-        crane.relevance.selftest._Recorder,
+        Recorder,
         "bias_share",
         lambda self, at, layer: 0.0 if (at, layer) == (place, 1) else real(self, at, layer),
     )
@@ -195,3 +199,19 @@ def test_patched_logits_that_differ_are_noticed(monkeypatch, llama, probe):
     monkeypatch.setattr(crane.relevance.selftest, "lrp_rules", Shift)
     with pytest.raises(RelevanceError, match="patched logits differ"):
         self_test(llama, *probe)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma", "gpt2"])
+def test_norms_without_their_rule_are_noticed(make_model, probe, monkeypatch, family):
+    """The plain gradient of a norm gives its input almost no relevance, as its scale follows the input."""
+    monkeypatch.setattr(crane.relevance.lrp, "frozen_scale", lambda x, original, norm: original(x))
+    with pytest.raises(RelevanceError, match=AT_NORMS):
+        self_test(make_model(family), *probe)
+
+
+def test_a_norm_of_the_wrong_kind_is_noticed(make_model, probe, monkeypatch):
+    """No logit shows it, as the forward pass is the original."""
+    model = make_model("gemma")
+    monkeypatch.setitem(FAMILIES, "gemma", FAMILIES["gemma"]._replace(norm="rms"))
+    with pytest.raises(RelevanceError, match=AT_NORMS):
+        self_test(model, *probe)

@@ -41,6 +41,8 @@ class Passage:
         self.tokens, self.counted_tokens = int(lengths.sum()), int(counted.sum())
         self.real, self.counted = real.to(input_ids.device), counted.to(input_ids.device)
         """bool `[B, T]`: no padding; and what the aggregate counts."""
+        self.all_real, self.all_counted = bool(real.all()), bool(counted.all())
+        """Samples of equal length need no masks, each of which is a pass over `[B, T, I]`."""
         self.relevance: list[Tensor | None] = [None] * layers
         """float32 `[B, I]` of each layer."""
 
@@ -81,17 +83,17 @@ class Attribution:
         self._reduce = AGGREGATES[aggregate]
         self._skip_first = skip_first
         self._passing = passing
-        self._mlps = mlps(model)
+        self.mlps = mlps(model)
         self._head = Head(model, rules)
         self._passage: Passage | None = None
         self.active = torch.zeros(
-            len(self._mlps), width(model, "intermediate"), dtype=torch.int64, device=model.device
+            len(self.mlps), width(model, "intermediate"), dtype=torch.int64, device=model.device
         )
         """int64 `[K, I]`: tokens seen so far whose activation was > 0 (LAPE's counter)."""
         self.tokens = 0
         """Tokens seen so far, padding excluded."""
         self.value_sum = torch.zeros(
-            len(self._mlps), width(model, site), dtype=torch.float64, device=model.device
+            len(self.mlps), width(model, site), dtype=torch.float64, device=model.device
         )
         """float64 `[K, I]`: sum of the site's values over the counted tokens so far."""
         self.counted = 0
@@ -117,7 +119,7 @@ class Attribution:
 
         Arguments, results and errors of each as of a call. After an error the counters are as before.
         """
-        layers = len(self._mlps)
+        layers = len(self.mlps)
         passages = [Passage(b.input_ids, self._lengths(*b), layers, self._skip_first) for b in batches]
         with self.all_or_nothing():
             self._passing(self, passages)
@@ -129,7 +131,7 @@ class Attribution:
     def _found(self, passage: Passage) -> Tensor:
         relevance = torch.stack([layer for layer in passage.relevance if layer is not None], 1)
         passage.relevance.clear()
-        if relevance.shape[1] != len(self._mlps):
+        if relevance.shape[1] != len(self.mlps):
             raise RelevanceError("the backward pass did not reach every layer")
         if not torch.isfinite(relevance).all():
             layers = (~torch.isfinite(relevance)).any(2).any(0).nonzero().flatten().tolist()
@@ -196,7 +198,9 @@ class Attribution:
         def reduce(gradient: Tensor) -> None:
             passage = self._passage
             assert passage is not None
-            kept = activation.float() * passage.counted.unsqueeze(2)
+            kept = activation.float()
+            if not passage.all_counted:
+                kept = kept * passage.counted.unsqueeze(2)
             self.value_sum[layer] += kept.sum((0, 1))
             passage.relevance[layer] = self._reduce(kept * gradient.float(), passage.counted)
 
@@ -211,13 +215,15 @@ class Attribution:
 
     def _on_activation(self, layer: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
         if self._passage is not None:
-            positive = (output.detach() > 0) & self._passage.real.unsqueeze(2)
+            positive = output.detach() > 0
+            if not self._passage.all_real:
+                positive &= self._passage.real.unsqueeze(2)
             self.active[layer] += positive.sum((0, 1))
 
     def install(self, handles: list[Any]) -> None:
         """Install the hooks and append their handles."""
-        handles.append(self._mlps[0].module.register_forward_pre_hook(_require_gradient))
-        for layer, mlp in enumerate(self._mlps):
+        handles.append(self.mlps[0].module.register_forward_pre_hook(_require_gradient))
+        for layer, mlp in enumerate(self.mlps):
             handles.append(mlp.activation.register_forward_hook(partial(self._on_activation, layer)))
             handles.append(self._site_hook(layer, mlp))
 

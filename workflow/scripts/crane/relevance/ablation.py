@@ -1,0 +1,94 @@
+"""What relevance predicts of masking single neurons, against what happens."""
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from scipy.stats import pearsonr, spearmanr
+from torch import Tensor
+
+from crane.relevance.attribution import Attribution
+
+CHUNK_TOKENS = 8192
+"""Tokens that pass through the model together: copies of the batch, in each of which another neuron is masked."""
+
+
+class Agreement(NamedTuple):
+    """Agreement of relevance with the drop of the objective over single masked neurons."""
+
+    neurons: int
+    pearson: float
+    spearman: float
+    same_sign: float
+    """Share of the neurons."""
+
+
+@torch.no_grad()
+def agreement(
+    attribute: Attribution,
+    relevance: Tensor,
+    input_ids: Tensor,
+    attention_mask: Tensor,
+    *,
+    neurons: int,
+    seed: int = 0,
+) -> Agreement:
+    """Mask random neurons one at a time and compare.
+
+    Args:
+        attribute: an attribution of the model, which is not masked.
+        relevance: `[B, K, I]` of the batch.
+        input_ids, attention_mask: the batch, `[B, T]`.
+        neurons: how many; all, if the model has fewer.
+        seed: of the choice.
+    """
+    mean = relevance.mean(0).flatten().cpu()
+    order = torch.randperm(len(mean), generator=torch.Generator().manual_seed(seed))
+    chosen = order[:neurons]
+    whole = attribute.objective(input_ids, attention_mask)
+    drops = []
+    for part in chosen.split(max(1, CHUNK_TOKENS // input_ids.numel())):
+        pairs = [divmod(flat, relevance.shape[2]) for flat in part.tolist()]
+        drops.append((whole - _objective_without(attribute, pairs, input_ids, attention_mask)).mean(1).cpu())
+    predicted, actual = mean[chosen].double().numpy(), torch.cat(drops).double().numpy()
+    return Agreement(
+        len(chosen),
+        float(pearsonr(predicted, actual).statistic),
+        float(spearmanr(predicted, actual).statistic),
+        float(((predicted > 0) == (actual > 0)).mean()),
+    )
+
+
+def _objective_without(
+    attribute: Attribution, pairs: list[tuple[int, int]], input_ids: Tensor, attention_mask: Tensor
+) -> Tensor:
+    """Return the objective `[C, B]` in C copies of a batch, each without one neuron (layer, number)."""
+    copies, rows = len(pairs), len(input_ids)
+    handles = []
+    for layer, mlp in enumerate(attribute.mlps):
+        own = [(copy, neuron) for copy, (k, neuron) in enumerate(pairs) if k == layer]
+        if not own:
+            continue
+        without = partial(_without, own, rows)
+        if attribute.site == "intermediate":
+            handles.append(
+                mlp.down.register_forward_pre_hook(lambda _, inputs, without=without: without(inputs[0]))
+            )
+        else:
+            handles.append(
+                mlp.down.register_forward_hook(lambda _, inputs, output, without=without: without(output))
+            )
+    try:
+        objective = attribute.objective(input_ids.repeat(copies, 1), attention_mask.repeat(copies, 1))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return objective.view(copies, rows)
+
+
+def _without(own: list[tuple[int, int]], rows: int, values: Tensor) -> Tensor:
+    """Return `[C * B, T, n]` with a neuron of its own zeroed in some copies."""
+    values = values.clone()
+    for copy, neuron in own:
+        values[copy * rows : (copy + 1) * rows, :, neuron] = 0
+    return values
