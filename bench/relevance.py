@@ -1,7 +1,8 @@
-"""Relevance against a forward pass alone, on the demo's base model with the same batches, in one run.
+"""Relevance against a forward pass alone, with the same batches, in one run.
 
-Run by `make bench` after `make demo`. Prints the time of each, its ratio to a forward pass with all logits, and the
-process's peak memory when it had first run.
+On the demo's base model and on a random LLaMA of the size of SmolLM2-135M. Run by `make bench` after `make demo`.
+Prints the time of each, its ratio to forward passes with all logits and with none, and the process's peak memory when
+it had first run.
 """
 
 import resource
@@ -9,6 +10,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,10 +20,11 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from crane.artefacts import read_table  # noqa: E402
 from crane.models.loading import load_model  # noqa: E402
 from crane.relevance.attribution import attribution  # noqa: E402
-from crane.relevance.collect import batches  # noqa: E402
+from crane.relevance.collect import batches, padded  # noqa: E402
 from crane.relevance.moments import Moments  # noqa: E402
+from transformers import AutoModelForCausalLM, LlamaConfig  # noqa: E402
 
-BATCH, ROUNDS = 32, 7
+ROUNDS = 7
 RESULTS = ROOT / "results" / "demo"
 
 
@@ -30,57 +33,70 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main() -> None:
-    """Time both in turn and print the medians."""
-    torch.set_num_threads(2)
-    model = load_model(RESULTS / "models" / "base")
-    ids = read_table(RESULTS / "corpora" / "base" / "en.parquet", ["input_ids"])["input_ids"]
-    work = list(batches([torch.tensor(i, dtype=torch.int64) for i in ids], BATCH, "cpu"))
+def compare(label: str, model: Any, samples: list[torch.Tensor], batch_tokens: int) -> None:
+    """Time forward passes and relevance of the same batches in turn and print the medians."""
+    work = [padded(batch, "cpu") for batch in batches(samples, batch_tokens)]
 
     def forward() -> None:
         with torch.inference_mode():
             for batch in work:
-                model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
+                model(input_ids=batch.input_ids, use_cache=False)
 
     def headless() -> None:
         with torch.inference_mode():
             for batch in work:
-                model.base_model(
-                    input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False
-                )
+                model.base_model(input_ids=batch.input_ids, use_cache=False)
 
     def relevance() -> None:
         with attribution(model) as attribute:
             for batch in work:
-                attribute(batch.input_ids, batch.attention_mask)
+                attribute(*batch)
 
     def collected() -> None:
         with attribution(model) as attribute:
             for batch in work:
-                Moments.from_batch(attribute(batch.input_ids, batch.attention_mask))
+                Moments.from_batch(attribute(*batch))
 
-    seconds: dict[str, list[float]] = {f.__name__: [] for f in (forward, headless, relevance, collected)}
+    ways = {
+        "forward with all logits": forward,
+        "forward without the output layer": headless,
+        "relevance (forward and backward)": relevance,
+        "relevance and moments": collected,
+    }
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
     memory = {}
     for _ in range(ROUNDS + 1):
-        for function in (forward, headless, relevance, collected):
+        for way, function in ways.items():
             start = time.perf_counter()
             function()
-            seconds[function.__name__].append(time.perf_counter() - start)
-            memory.setdefault(function.__name__, peak_memory())
-    medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}
-    tokens = sum(int(batch.attention_mask.sum()) for batch in work)
-    print(f"{len(ids)} samples, {tokens} tokens, batch {BATCH}, median of {ROUNDS} rounds, torch {torch.__version__}, "
-          f"{torch.get_num_threads()} threads")  # fmt: skip
-    labels = {
-        "forward": "forward with all logits",
-        "headless": "forward without the output layer",
-        "relevance": "relevance (forward and backward)",
-        "collected": "relevance and moments",
-    }
-    for name, label in labels.items():
-        ratios = [a / b for a, b in zip(seconds[name][1:], seconds["forward"][1:], strict=True)]
-        print(f"{label:34} {medians[name]:7.3f} s  {tokens / medians[name] / 1000:7.1f} ktoken/s  "
-              f"ratio to forward {statistics.median(ratios):5.2f}  peak memory {memory[name]:5.0f} MB")  # fmt: skip
+            seconds[way].append(time.perf_counter() - start)
+            memory.setdefault(way, peak_memory())
+    tokens = sum(map(len, samples))
+    print(f"{label}: {len(samples)} samples, {tokens} tokens, batches of {batch_tokens}, median of {ROUNDS} rounds, "
+          f"torch {torch.__version__}, {torch.get_num_threads()} threads")  # fmt: skip
+    for way in ways:
+        median = statistics.median(seconds[way][1:])
+        ratios = [
+            [a / b for a, b in zip(seconds[way][1:], seconds[base][1:], strict=True)]
+            for base in list(ways)[:2]
+        ]
+        print(f"{way:34} {median:7.3f} s  {tokens / median / 1000:7.2f} ktoken/s  ratio to forward "
+              f"{statistics.median(ratios[0]):5.2f}  to headless {statistics.median(ratios[1]):5.2f}  "
+              f"peak memory {memory[way]:5.0f} MB")  # fmt: skip
+
+
+def main() -> None:
+    """Compare on both models."""
+    torch.set_num_threads(2)
+    ids = read_table(RESULTS / "corpora" / "base" / "en.parquet", ["input_ids"])["input_ids"]
+    samples = [torch.tensor(i, dtype=torch.int64) for i in ids]
+    compare("demo base model", load_model(RESULTS / "models" / "base"), samples, 768)
+    config = LlamaConfig(
+        hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
+        vocab_size=49152, max_position_embeddings=2048, tie_word_embeddings=True,
+    )  # fmt: skip
+    model = AutoModelForCausalLM.from_config(config).eval()
+    compare("LLaMA of 30 layers, 135 M parameters", model, list(torch.randint(3, 49152, (16, 128))), 1024)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class _FrozenScale(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         scale, factor = ctx.saved_tensors
-        given = gradient.to(scale.dtype) * factor * scale
+        given = (gradient.to(scale.dtype) * factor).mul_(scale)
         if ctx.kind == "layer":
             given = given - given.mean(-1, keepdim=True)
         return given.to(gradient.dtype), None, None
@@ -118,7 +118,7 @@ _QUOTIENTS: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
     activations.GELUActivation: _erf_gelu,
     nn.ReLU: lambda x: (x > 0).to(x.dtype),
 }
-"""activation(x) / x in closed form, which is finite everywhere."""
+"""activation(x) / x in closed form, finite everywhere, in a tensor of its own."""
 
 
 class _GatedProduct(torch.autograd.Function):
@@ -131,8 +131,8 @@ class _GatedProduct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         gate, up = ctx.saved_tensors
-        half = ctx.quotient(gate) * gradient / 2
-        return half * up, half * gate, None
+        half = ctx.quotient(gate).mul_(gradient).div_(2)
+        return half * up, half.mul_(gate), None
 
 
 def gated_product(gate: Tensor, up: Tensor, activation: nn.Module) -> Tensor:
