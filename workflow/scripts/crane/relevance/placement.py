@@ -1,6 +1,5 @@
 """Load a model so that its relevance fits into the memory of the device."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,8 +61,6 @@ def placed(
         ModelError, UnsupportedModelError: as of `load_model`.
         TooSmallError: a single sample does not fit.
     """
-    # Weights and inputs of layers come and go: fixed segments would break the memory into pieces that fit nothing.
-    os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
     device = preferred_device()
     model = load_model(folder, dtype, device, weights="cpu")
     size = shape_of(model)

@@ -16,10 +16,10 @@ TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10, torch.bfloat16: 5e-2}
 BATCHED = "batched relevance differs from one by one"
 # In an MLP without a gate, LXT's identity rule divides by the activation's input: near 0 it amplifies the last bits,
 # which depend on the shape of the batch. The largest error in about 700 batches of float32 was 2.7e-5.
-BATCHED_TOLERANCE = TOLERANCE | {torch.float32: 1e-4}
-
-
+# In bfloat16, batches of another shape take other kernels of a GPU: 0.030 and 0.042 on an H200, LLaMA-2-7B's shape.
+BATCHED_TOLERANCE = TOLERANCE | {torch.float32: 1e-4, torch.bfloat16: 1e-1}
 ABLATION_TOKENS = 32
+"""Length of the sample on which single neurons are masked."""
 
 
 def self_test(
