@@ -32,6 +32,7 @@ _LXT_MODULE = {
     "gemma3": "gemma3",
     "gpt2": "gpt2",
 }
+FAMILIES = tuple(_LXT_MODULE)
 _RENAMED = {"mistral": ("Llama", "Mistral"), "gemma": ("Gemma3", "Gemma"), "gemma2": ("Gemma3", "Gemma2")}
 
 

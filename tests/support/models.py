@@ -10,6 +10,14 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor
 from transformers import (
+    BloomConfig,
+    BloomForCausalLM,
+    Cohere2Config,
+    Cohere2ForCausalLM,
+    CohereConfig,
+    CohereForCausalLM,
+    Exaone4Config,
+    Exaone4ForCausalLM,
     Gemma2Config,
     Gemma2ForCausalLM,
     Gemma3Config,
@@ -20,20 +28,38 @@ from transformers import (
     GemmaForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
+    GraniteConfig,
+    GraniteForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    Olmo2Config,
+    Olmo2ForCausalLM,
+    Olmo3Config,
+    Olmo3ForCausalLM,
+    OPTConfig,
+    OPTForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
     SiglipVisionConfig,
+    SmolLM3Config,
+    SmolLM3ForCausalLM,
+    Starcoder2Config,
+    Starcoder2ForCausalLM,
+    XGLMConfig,
+    XGLMForCausalLM,
 )
 
 VOCABULARY, LAYERS, HIDDEN, INTERMEDIATE = 140, 3, 32, 48
-_GATED = {
+_LIKE_LLAMA = {
     "llama": (LlamaConfig, LlamaForCausalLM),
     "mistral": (MistralConfig, MistralForCausalLM),
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
@@ -42,8 +68,24 @@ _GATED = {
     "gemma2": (Gemma2Config, Gemma2ForCausalLM),
     "gemma3_text": (Gemma3TextConfig, Gemma3ForCausalLM),
     "gemma3": (Gemma3TextConfig, Gemma3ForConditionalGeneration),
+    "olmo2": (Olmo2Config, Olmo2ForCausalLM),
+    "olmo3": (Olmo3Config, Olmo3ForCausalLM),
+    "smollm3": (SmolLM3Config, SmolLM3ForCausalLM),
+    "exaone4": (Exaone4Config, Exaone4ForCausalLM),
+    "granite": (GraniteConfig, GraniteForCausalLM),
+    "cohere": (CohereConfig, CohereForCausalLM),
+    "cohere2": (Cohere2Config, Cohere2ForCausalLM),
+    "starcoder2": (Starcoder2Config, Starcoder2ForCausalLM),
+    "gpt_neox": (GPTNeoXConfig, GPTNeoXForCausalLM),
+    "phi3": (Phi3Config, Phi3ForCausalLM),
 }
-FAMILIES = (*_GATED, "gpt2")
+_OTHERS = {
+    "gpt2": (GPT2Config, GPT2LMHeadModel),
+    "bloom": (BloomConfig, BloomForCausalLM),
+    "opt": (OPTConfig, OPTForCausalLM),
+    "xglm": (XGLMConfig, XGLMForCausalLM),
+}
+FAMILIES = (*_LIKE_LLAMA, *_OTHERS)
 # Windows shorter than the samples, caps that are reached, and local and global layers in turn.
 _OWN: dict[str, dict[str, Any]] = {
     "gemma2": {
@@ -54,6 +96,26 @@ _OWN: dict[str, dict[str, Any]] = {
         "query_pre_attn_scalar": 8, "sliding_window": 4, "sliding_window_pattern": 2, "final_logit_softcapping": 5.0
     },
     "gemma3": {"query_pre_attn_scalar": 8, "sliding_window": 4, "sliding_window_pattern": 2},
+    "olmo3": {"sliding_window": 4, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]},
+    "smollm3": {"no_rope_layer_interval": 2},
+    "exaone4": {"sliding_window": 4, "sliding_window_pattern": 2},
+    "granite": {
+        "logits_scaling": 3.0, "residual_multiplier": 0.5, "embedding_multiplier": 2.0, "attention_multiplier": 0.3,
+    },
+    "cohere": {"logit_scale": 0.25, "use_qk_norm": True},
+    "cohere2": {"logit_scale": 0.25, "sliding_window": 4, "sliding_window_pattern": 2},
+}  # fmt: skip
+_SHAPES: dict[str, dict[str, Any]] = {
+    "gpt2": {"n_embd": HIDDEN, "n_inner": INTERMEDIATE, "n_layer": LAYERS, "n_head": 4, "n_positions": 96},
+    "bloom": {"hidden_size": HIDDEN, "n_layer": LAYERS, "n_head": 4},
+    "opt": {
+        "hidden_size": HIDDEN, "ffn_dim": INTERMEDIATE, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
+        "max_position_embeddings": 96, "word_embed_proj_dim": 16, "dropout": 0.0,
+    },
+    "xglm": {
+        "d_model": HIDDEN, "ffn_dim": INTERMEDIATE, "num_layers": LAYERS, "attention_heads": 4,
+        "max_position_embeddings": 96,
+    },
 }  # fmt: skip
 SENTENCES = [
     "The capital of France is Paris and people there speak French.",
@@ -70,21 +132,18 @@ def build_model(family: str, *, seed: int = 0, vocabulary: int = VOCABULARY, **s
         "vocab_size": vocabulary, "initializer_range": 0.2, "tie_word_embeddings": False,
         "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2,
     }  # fmt: skip
-    if family == "gpt2":
-        shape: dict[str, Any] = {
-            "n_embd": HIDDEN, "n_inner": INTERMEDIATE, "n_layer": LAYERS, "n_head": 4, "n_positions": 96
-        }  # fmt: skip
-        config: Any = GPT2Config(**shape | common | settings)
-        make: Any = GPT2LMHeadModel
+    if family in _OTHERS:
+        make_config, make = _OTHERS[family]
+        shape = _SHAPES[family]
     else:
-        make_config, make = _GATED[family]
+        make_config, make = _LIKE_LLAMA[family]
         shape = {
             "hidden_size": HIDDEN, "intermediate_size": INTERMEDIATE, "num_hidden_layers": LAYERS,
             "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 96,
         }  # fmt: skip
-        config = make_config(**shape | common | _OWN.get(family, {}) | settings)
-        if family == "gemma3":
-            config = _seeing(config)
+    config: Any = make_config(**shape | common | _OWN.get(family, {}) | settings)
+    if family == "gemma3":
+        config = _seeing(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = make(config).eval()

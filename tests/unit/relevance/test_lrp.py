@@ -9,9 +9,8 @@ import torch
 from crane.models.architectures import mlps
 from crane.relevance.attribution import attribution
 from crane.relevance.lrp import RULES, lrp_rules
-from support import stock_lxt
+from support import lxt_patches, stock_lxt
 from support.lxt_patches import lxt_rules
-from support.models import FAMILIES
 from support.relevance import LENGTHS, Captured, close
 
 
@@ -25,7 +24,7 @@ from support.relevance import LENGTHS, Captured, close
         ("cp_lrp", torch.float32, 1e-6),
     ],
 )
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", lxt_patches.FAMILIES)
 def test_relevance_equals_that_under_lxts_patches(
     make_model, make_batch, monkeypatch, family, rules, dtype, tolerance
 ):

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from crane.evaluation.batching import TokenBudget
 from crane.evaluation.engine import Question, check_length
-from crane.models.architectures import logit_cap
+from crane.models.architectures import logit_cap, scaled_logits
 
 LOGIT_ROWS = 512
 """Number of positions whose logits over the whole vocabulary are held at the same time."""
@@ -173,7 +173,7 @@ class Scorer:
         """Return the log-probabilities `[N, C]` of tokens `[N, C]` after states `[N, H]`."""
         parts = []
         for part, wanted in zip(states.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), strict=True):
-            logits = self._model.get_output_embeddings()(part)
+            logits = scaled_logits(self._model.config, self._model.get_output_embeddings()(part))
             if self._cap:
                 logits = torch.tanh(logits / self._cap) * self._cap
             parts.append(logits.float().log_softmax(-1).gather(1, wanted))

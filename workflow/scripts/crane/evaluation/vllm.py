@@ -20,7 +20,7 @@ from crane.evaluation.engine import (
 )
 from crane.evaluation.vllm_check import check_masks
 from crane.evaluation.vllm_start import prepare_environment, text_decoder
-from crane.models.architectures import family_of, positions
+from crane.models.architectures import UnsupportedModelError, family_of, positions
 from crane.models.folders import check_whole
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
@@ -44,7 +44,7 @@ class VllmEngine:
 
     Raises:
         ModelError: the folder does not hold a whole model (`crane.models.folders.check_whole`).
-        UnsupportedModelError: the model's family is unknown.
+        UnsupportedModelError: the model's family is unknown, or is not tested in vLLM.
         EngineError: vLLM cannot load the model, or cannot mask it.
     """
 
@@ -60,7 +60,12 @@ class VllmEngine:
     ) -> None:
         self._config = check_whole(folder)
         self.tokenizer = load_tokenizer(folder)
-        sees = family_of(self._config).text is not None
+        family = family_of(self._config)
+        if not family.vllm:
+            raise UnsupportedModelError(
+                f"{folder}: masks in vLLM are not tested with model type {self._config.model_type!r}; set engine: hf"
+            )
+        sees = hasattr(self._config, "vision_config")
         cpu = not torch.cuda.is_available()
         prepare_environment(cpu, tensor_parallel_size)
         if dtype == "auto":

@@ -22,27 +22,49 @@ class Family(NamedTuple):
     """Module names inside one decoder layer of a model family."""
 
     mlp: str
+    """Empty if the layer itself has the MLP's modules."""
     down: str
     """The MLP's second linear layer."""
     activation: str
     """The module whose positive output LAPE counts."""
     gate: str | None
-    """The gate projection, or None for an MLP without a gate."""
+    """The gate projection, or None for an MLP without one."""
     up: str
+    fused: bool = False
+    """The output of `up` is [gate; up]."""
     norm: NormKind = "rms"
     attention: str = "self_attn"
     query_key_value: tuple[str, ...] = ("q_proj", "k_proj", "v_proj")
     """The attention's projections: three, or one whose output is [query; key; value]."""
+    by_head: bool = False
+    """The output of the one projection is [query; key; value] of the first head, then of the second, and so on."""
     text: str | None = None
-    """Attribute of the text decoder within a multimodal base model."""
+    """Attribute of the text decoder within the base model, where that is not the decoder itself."""
+    tuples: bool = False
+    """Layers return their hidden states in a tuple."""
     attention_cap: str | None = None
     """Configuration key of the cap c, if attention scores s are soft-capped to c tanh(s / c)."""
     logit_cap: str | None = None
     """Configuration key of the logits' soft-cap."""
+    logit_factor: str | None = None
+    """Configuration key of a factor of the logits."""
+    logit_divisor: str | None = None
+    """Configuration key of a divisor of the logits."""
+    vllm: bool = True
+    """Whether masks in vLLM are tested with this family."""
 
 
 _GATED = Family(mlp="mlp", down="down_proj", activation="act_fn", gate="gate_proj", up="up_proj")
 _GEMMA = _GATED._replace(norm="rms_offset")
+_HF_ONLY = _GATED._replace(vllm=False)
+_COHERE = _HF_ONLY._replace(norm="layer", logit_factor="logit_scale")
+_NEOX = Family(
+    mlp="mlp", down="dense_4h_to_h", activation="act", gate=None, up="dense_h_to_4h", norm="layer",
+    attention="attention", query_key_value=("query_key_value",), by_head=True, vllm=False,
+)  # fmt: skip
+_FAIRSEQ = Family(
+    mlp="", down="fc2", activation="activation_fn", gate=None, up="fc1", norm="layer", vllm=False
+)
 FAMILIES: dict[str, Family] = {
     "llama": _GATED,
     "mistral": _GATED,
@@ -57,6 +79,24 @@ FAMILIES: dict[str, Family] = {
         mlp="mlp", down="c_proj", activation="act", gate=None, up="c_fc",
         norm="layer", attention="attn", query_key_value=("c_attn",),
     ),
+    "olmo2": _HF_ONLY,
+    "olmo3": _HF_ONLY,
+    "smollm3": _HF_ONLY,
+    "exaone4": _HF_ONLY,
+    "granite": _HF_ONLY._replace(logit_divisor="logits_scaling"),
+    "cohere": _COHERE,
+    "cohere2": _COHERE,
+    "starcoder2": Family(
+        mlp="mlp", down="c_proj", activation="act", gate=None, up="c_fc", norm="layer", vllm=False
+    ),
+    "phi3": Family(
+        mlp="mlp", down="down_proj", activation="activation_fn", gate=None, up="gate_up_proj", fused=True,
+        query_key_value=("qkv_proj",), vllm=False,
+    ),
+    "gpt_neox": _NEOX,
+    "bloom": _NEOX._replace(activation="gelu_impl", attention="self_attention", tuples=True),
+    "opt": _FAIRSEQ._replace(text="decoder"),
+    "xglm": _FAIRSEQ,
 }  # fmt: skip
 _ATTENTIONS = {"full_attention", "sliding_attention"}
 _LAYER_LISTS = ("layers", "h")
@@ -72,10 +112,18 @@ class MLP(NamedTuple):
     layer: nn.Module
     """The decoder layer it belongs to."""
     module: nn.Module
+    """What reads the MLP's input: the MLP, or its first linear layer where the MLP is no module of its own."""
     down: nn.Module
     activation: nn.Module
     gate: nn.Module | None
     up: nn.Module
+    fused: bool
+    """The output of `up` is [gate; up]."""
+
+    @property
+    def gated(self) -> bool:
+        """Whether neurons are products of an activated gate and another factor."""
+        return self.gate is not None or self.fused
 
 
 class Attention(NamedTuple):
@@ -127,6 +175,13 @@ def positions(config: Any) -> int | None:
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
+def neurons_per_layer(config: Any) -> int:
+    """Return the width of the MLPs, as a model's configuration states it."""
+    text = config.get_text_config()
+    stated = (getattr(text, name, None) for name in ("intermediate_size", "ffn_dim", "n_inner"))
+    return next((width for width in stated if width), 4 * text.hidden_size)
+
+
 def attention_cap(config: Any) -> float | None:
     """Return the soft-cap c of a model's attention scores (s becomes c tanh(s / c)), or None; raises as `family_of`."""
     name = family_of(config).attention_cap
@@ -137,6 +192,16 @@ def logit_cap(config: Any) -> float | None:
     """Return the soft-cap of a model's logits, or None; raises as `family_of`."""
     name = family_of(config).logit_cap
     return getattr(config, name) if name else None
+
+
+def scaled_logits(config: Any, logits: Tensor) -> Tensor:
+    """Return what a model makes of its output layer's values before any soft-cap; raises as `family_of`."""
+    family = family_of(config)
+    if family.logit_factor:
+        logits = logits * getattr(config, family.logit_factor)
+    if family.logit_divisor:
+        logits = logits / getattr(config, family.logit_divisor)
+    return logits
 
 
 def decoder(model: Any) -> nn.Module:
@@ -165,15 +230,16 @@ def mlps(model: Any) -> list[MLP]:
         )
     blocks = []
     for layer in _layers(model):
-        mlp = getattr(layer, family.mlp)
+        mlp = getattr(layer, family.mlp) if family.mlp else layer
         blocks.append(
             MLP(
                 layer=layer,
-                module=mlp,
+                module=mlp if family.mlp else getattr(mlp, family.up),
                 down=getattr(mlp, family.down),
                 activation=getattr(mlp, family.activation),
                 gate=getattr(mlp, family.gate) if family.gate else None,
                 up=getattr(mlp, family.up),
+                fused=family.fused,
             )
         )
     return blocks
@@ -197,6 +263,8 @@ def query_key_value_columns(model: Any) -> Tensor:
     heads = config.num_attention_heads
     shared = getattr(config, "num_key_value_heads", None) or heads
     size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    if family_of(model.config).by_head:
+        return torch.tensor([0, 1, 2]).repeat_interleave(size).repeat(heads)
     return torch.tensor([0, 1, 2]).repeat_interleave(torch.tensor([heads, shared, shared]) * size)
 
 

@@ -7,7 +7,13 @@ from typing import Any
 from transformers import AutoConfig
 
 from crane.artefacts import read_json
-from crane.models.architectures import FAMILIES, UnsupportedModelError, family_of, positions
+from crane.models.architectures import (
+    FAMILIES,
+    UnsupportedModelError,
+    family_of,
+    neurons_per_layer,
+    positions,
+)
 from crane.models.errors import ModelError, reason
 from crane.models.fetched import check_fetched
 
@@ -111,10 +117,7 @@ def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> 
         ModelError: they differ, says what to write.
     """
     text = config.get_text_config()
-    shape = (
-        text.num_hidden_layers,
-        getattr(text, "intermediate_size", None) or text.n_inner or 4 * text.n_embd,
-    )
+    shape = (text.num_hidden_layers, neurons_per_layer(config))
     if shape != (layers, intermediate_size):
         raise ModelError(
             f"model {name!r} has {shape[0]} layers of {shape[1]} neurons, the configuration says {layers} of "

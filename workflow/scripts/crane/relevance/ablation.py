@@ -69,7 +69,7 @@ def _objective_without(
         own = [(copy, neuron) for copy, (k, neuron) in enumerate(pairs) if k == layer]
         if not own:
             continue
-        without = partial(_without, own, rows)
+        without = partial(_without, own, copies)
         if attribute.site == "intermediate":
             handles.append(
                 mlp.down.register_forward_pre_hook(lambda _, inputs, without=without: without(inputs[0]))
@@ -86,9 +86,10 @@ def _objective_without(
     return objective.view(copies, rows)
 
 
-def _without(own: list[tuple[int, int]], rows: int, values: Tensor) -> Tensor:
-    """Return `[C * B, T, n]` with a neuron of its own zeroed in some copies."""
+def _without(own: list[tuple[int, int]], copies: int, values: Tensor) -> Tensor:
+    """Return `[C * B, T, n]` or `[C * B * T, n]` with a neuron of its own zeroed in some copies."""
     values = values.clone()
+    by_copy = values.view(copies, -1, values.shape[-1])
     for copy, neuron in own:
-        values[copy * rows : (copy + 1) * rows, :, neuron] = 0
+        by_copy[copy, :, neuron] = 0
     return values

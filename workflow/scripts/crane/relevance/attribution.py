@@ -191,14 +191,16 @@ class Attribution:
             self._passage = None
 
     def _watch(self, layer: int, values: Tensor) -> None:
-        """Reduce relevance at `values` `[B, T, I]` over the tokens as soon as its gradient exists."""
+        """Reduce relevance at `values` `[B, T, I]` or `[B * T, I]` over the tokens as soon as its gradient exists."""
         # A hook that holds `values` itself would form a reference cycle that is never freed.
         activation = values.detach()
 
         def reduce(gradient: Tensor) -> None:
             passage = self._passage
             assert passage is not None
-            kept = activation.float()
+            # OPT's layers flatten samples and tokens.
+            gradient = gradient.reshape(*passage.real.shape, -1)
+            kept = activation.reshape(gradient.shape).float()
             if not passage.all_counted:
                 kept = kept * passage.counted.unsqueeze(2)
             self.value_sum[layer] += kept.sum((0, 1))
@@ -215,7 +217,7 @@ class Attribution:
 
     def _on_activation(self, layer: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
         if self._passage is not None:
-            positive = output.detach() > 0
+            positive = output.detach().reshape(*self._passage.real.shape, -1) > 0
             if not self._passage.all_real:
                 positive &= self._passage.real.unsqueeze(2)
             self.active[layer] += positive.sum((0, 1))

@@ -96,18 +96,25 @@ def _change_output(undo: ExitStack, module: nn.Module, rule: Callable[[Tensor], 
 
 
 def _install_in_mlp(undo: ExitStack, mlp: MLP, rules: Rules) -> None:
-    if mlp.gate is None:
+    if not mlp.gated:
         _replace(undo, mlp.activation, "forward", partial(identity, mlp.activation.forward))
     elif rules == "attnlrp":
         _replace(undo, mlp.module, "forward", partial(_gated_mlp, mlp))
-    else:
+    elif mlp.gate is not None:
         _change_output(undo, mlp.gate, stop)
+    else:
+        _change_output(undo, mlp.up, _constant_gate)
 
 
 def _gated_mlp(mlp: MLP, x: Tensor) -> Tensor:
     """Return the output of a gated MLP; neurons are read behind the uniform rule, with all of their relevance."""
-    assert mlp.gate is not None
-    return mlp.down(gated_product(mlp.gate(x), mlp.up(x), mlp.activation))
+    gate, up = mlp.up(x).chunk(2, -1) if mlp.gate is None else (mlp.gate(x), mlp.up(x))
+    return mlp.down(gated_product(gate, up, mlp.activation))
+
+
+def _constant_gate(gate_and_up: Tensor) -> Tensor:
+    gate, up = gate_and_up.chunk(2, -1)
+    return torch.cat([stop(gate), up], -1)
 
 
 # Attention --------------------------------------------------------------------------------------------

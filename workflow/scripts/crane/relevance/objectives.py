@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from crane.models.architectures import logit_cap
+from crane.models.architectures import logit_cap, scaled_logits
 from crane.relevance.lrp import Rules, soft_cap
 
 Objective = Literal[
@@ -21,10 +21,12 @@ class Head:
 
     def __init__(self, model: Any, rules: Rules) -> None:
         self._projection = model.get_output_embeddings()
+        self._config = model.config
         self._cap = logit_cap(model.config)
         self._rules = rules
 
-    def _capped(self, logits: Tensor) -> Tensor:
+    def _logits(self, projected: Tensor) -> Tensor:
+        logits = scaled_logits(self._config, projected)
         return logits if self._cap is None else soft_cap(logits, self._cap, self._rules)
 
     def selected(self, hidden: Tensor, tokens: Tensor) -> Tensor:
@@ -33,11 +35,11 @@ class Head:
         logits = (hidden.float() * weight[tokens].float()).sum(-1)
         if bias is not None:
             logits = logits + bias[tokens]
-        return self._capped(logits)
+        return self._logits(logits)
 
     def all(self, hidden: Tensor) -> Tensor:
         """Return all logits, float32 `[..., V]`."""
-        return self._capped(self._projection(hidden).float())
+        return self._logits(self._projection(hidden).float())
 
     def logprobs(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probabilities `[N]` of tokens `[N]` after states `[N, H]`, in chunks of `LOGIT_ROWS`."""

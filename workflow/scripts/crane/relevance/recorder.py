@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from crane.models.architectures import mlps, norms
 
+FIRST = ("gate", "up", "gate_and_up")
+"""Names of the outputs of an MLP's first linear layers; the last stands for both if they are one."""
+
 
 class Recorder:
     """Relevance (value x gradient) at named places, reduced as soon as a gradient exists.
@@ -36,10 +39,11 @@ class Recorder:
                 self._biases[name, number] = bias.double() @ gradient.double().flatten(0, -2).sum(0)
             if name == "intermediate":
                 self._half = {number: relevance / 2}
-            elif name in ("gate", "up") and number in self._half:
-                self._from_half[name, number] = relative_error(relevance, self._half[number])
-                if {("gate", number), ("up", number)} <= self._from_half.keys():
-                    self._half.clear()
+            elif name in FIRST and number in self._half:
+                half = self._half[number]
+                if name == "gate_and_up":
+                    half = torch.cat([half, half], -1)
+                self._from_half[name, number] = relative_error(relevance, half)
 
         if values.requires_grad:
             values.register_hook(reduce)
@@ -70,8 +74,8 @@ def relative_error(measured: Tensor, expected: Tensor) -> Tensor:
 def recording(model: Any) -> Iterator[Recorder]:
     """Record relevance within the context.
 
-    Places of a layer: `residual` (its input), `mlp_input`, `gate`, `up`, `intermediate`, `mlp_output`; of a norm:
-    `norm_input` and `norm_output`.
+    Places of a layer: `residual` (its input), `mlp_input`, `gate` and `up`, or `gate_and_up`, `intermediate`,
+    `mlp_output`; of a norm: `norm_input` and `norm_output`.
     """
     recorder = Recorder()
     handles = []
@@ -87,10 +91,10 @@ def recording(model: Any) -> Iterator[Recorder]:
         before(mlp.layer, "residual", k)
         before(mlp.module, "mlp_input", k)
         before(mlp.down, "intermediate", k)
-        after(mlp.up, "up", k, mlp.up)
+        after(mlp.up, "gate_and_up" if mlp.fused else "up", k, mlp.up)
         if mlp.gate is not None:
             after(mlp.gate, "gate", k, mlp.gate)
-        after(mlp.module, "mlp_output", k, mlp.down)
+        after(mlp.down, "mlp_output", k, mlp.down)
     for number, norm in enumerate(norms(model)):
         before(norm.module, "norm_input", number)
         after(norm.module, "norm_output", number, norm.module)

@@ -9,7 +9,8 @@ from crane.models.architectures import mlps, norms
 from crane.relevance.ablation import agreement
 from crane.relevance.attribution import RelevanceError, attribution
 from crane.relevance.lrp import lrp_rules
-from crane.relevance.recorder import Recorder, recording, relative_error
+from crane.relevance.objectives import Head
+from crane.relevance.recorder import FIRST, Recorder, recording, relative_error
 
 # Relative errors that the arithmetic allows: float32 as the method requires; bfloat16 has 8 significant bits.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10, torch.bfloat16: 5e-2}
@@ -34,9 +35,10 @@ def self_test(
     """Check the identities of method section 2 on a probe batch and return the measured errors.
 
     Asserted (relative to the objective or the largest value): no NaN or infinity; batched = one by one; patched
-    logits = unpatched logits; relevance is conserved inside the MLPs (not under `input_x_gradient`), where the biases
-    of the first and of the second layer absorb what the epsilon rule gives them, bias x gradient; likewise in the
-    norms; under AttnLRP relevance at the gate and up projections' outputs is half of the intermediate's.
+    logits = unpatched logits; the objective's logits = the model's; relevance is conserved inside the MLPs (not under
+    `input_x_gradient`), where the biases of the first and of the second layer absorb what the epsilon rule gives them,
+    bias x gradient; likewise in the norms; under AttnLRP relevance at the gate and up projections' outputs is half of
+    the intermediate's.
     Recorded only: the share of the objective in the residual stream at each layer's input (AttnLRP's softmax rule
     leaks), and how relevance agrees with the change of the objective when single neurons are masked
     (`crane.relevance.ablation`).
@@ -66,6 +68,7 @@ def self_test(
         scale = float(objective.abs().sum())
         errors = {
             "patched logits differ from unpatched": patched_error,
+            "the objective's logits differ from the model's": _head_error(model, input_ids, mask, rules),
             BATCHED: float(relative_error(relevance, single)),
             **_conservation(model, recorder, scale, rules),
         }
@@ -96,6 +99,17 @@ def _patched_logit_error(model: Any, input_ids: Tensor, mask: Tensor, rules: Any
     return float(relative_error(patched, plain))
 
 
+@torch.no_grad()
+def _head_error(model: Any, input_ids: Tensor, mask: Tensor, rules: Any) -> float:
+    """Return the relative error of the logits that objectives compute themselves."""
+    logits = model(input_ids=input_ids).logits[mask].float()
+    hidden = model.base_model(input_ids=input_ids, use_cache=False).last_hidden_state[mask]
+    head, tokens = Head(model, rules), input_ids[mask]
+    chosen = logits.gather(1, tokens[:, None]).squeeze(1)
+    errors = relative_error(head.all(hidden), logits), relative_error(head.selected(hidden, tokens), chosen)
+    return _worst([float(error) for error in errors])
+
+
 def _conservation(model: Any, recorder: Recorder, scale: float, rules: str) -> dict[str, float]:
     """Return the relative errors of the identities inside MLPs and norms that the rule set guarantees."""
     if rules == "input_x_gradient":
@@ -103,11 +117,11 @@ def _conservation(model: Any, recorder: Recorder, scale: float, rules: str) -> d
     inside, halves = [0.0], [0.0]
     for k, mlp in enumerate(mlps(model)):
         middle = recorder.total("intermediate", k)
-        first = recorder.total("mlp_input", k) + sum(recorder.bias_share(name, k) for name in ("gate", "up"))
+        first = recorder.total("mlp_input", k) + sum(recorder.bias_share(name, k) for name in FIRST)
         second = recorder.total("mlp_output", k) - recorder.bias_share("mlp_output", k)
         inside += [abs(total - middle) / scale for total in (first, second)]
-        if mlp.gate is not None and rules == "attnlrp":
-            halves += [recorder.from_half(name, k) for name in ("gate", "up")]
+        if mlp.gated and rules == "attnlrp":
+            halves += [recorder.from_half(name, k) for name in (FIRST[2:] if mlp.fused else FIRST[:2])]
     at_norms = [0.0]
     for number in range(len(norms(model))):
         if recorder.arrived("norm_output", number):  # not below the first MLP, where nothing has relevance

@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from crane.models.architectures import mlps
+from crane.models.architectures import family_of, mlps
 from crane.models.layer_store import LayerStore
 from crane.relevance.attribution import Attribution, Passage
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-Role = Callable[..., Tensor]
+Role = Callable[..., Any]
 
 
 class _Beginning(NamedTuple):
@@ -38,6 +38,7 @@ class LayerSweep:
     """A way of taking batches through a model, made by `layer_sweep`."""
 
     def __init__(self, model: Any, store: LayerStore) -> None:
+        self._tuples = family_of(model.config).tuples
         self._layers = [mlp.layer for mlp in mlps(model)]
         self._own = [layer.forward for layer in self._layers]
         self.store = store
@@ -79,7 +80,12 @@ class LayerSweep:
         """Run a layer whose weights are on the device, with the hooks on it."""
         args, kwargs = arguments
         with self._as(self._run):
-            return self._layers[number](hidden, *args, **kwargs)
+            output = self._layers[number](hidden, *args, **kwargs)
+        return output[0] if self._tuples else output
+
+    def _given(self, hidden: Tensor) -> Any:
+        """Return hidden states as a layer of the family returns them."""
+        return (hidden,) if self._tuples else hidden
 
     # The sweep -----------------------------------------------------------------------------------------------
 
@@ -97,11 +103,11 @@ class LayerSweep:
         first: list[Tensor] = []
         arguments: list[Arguments] = []
 
-        def note(number: int, hidden: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        def note(number: int, hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
             if number == 0:
                 first.append(hidden)
             arguments.append((args, kwargs))
-            return hidden
+            return self._given(hidden)
 
         with self._as(note):
             attribute.hidden(passage.input_ids)
@@ -121,8 +127,8 @@ class LayerSweep:
         """Return the gradient of the objective at the last layer's output."""
         last = last.detach().requires_grad_()
 
-        def give(number: int, hidden: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-            return last if number == len(self._layers) - 1 else hidden
+        def give(number: int, hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
+            return self._given(last if number == len(self._layers) - 1 else hidden)
 
         with self._as(give), torch.enable_grad():
             objective = attribute.explained(attribute.hidden(passage.input_ids), passage)
