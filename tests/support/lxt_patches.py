@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from crane.models.architectures import attention_cap
+from crane.models.families import attention_cap
 from crane.relevance.lrp import Rules, _soft_capped_attention
 from transformers.modeling_utils import AttentionInterface
 

@@ -107,7 +107,7 @@ _OWN: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 _SHAPES: dict[str, dict[str, Any]] = {
     "gpt2": {"n_embd": HIDDEN, "n_inner": INTERMEDIATE, "n_layer": LAYERS, "n_head": 4, "n_positions": 96},
-    "bloom": {"hidden_size": HIDDEN, "n_layer": LAYERS, "n_head": 4},
+    "bloom": {"hidden_size": INTERMEDIATE // 4, "n_layer": LAYERS, "n_head": 4},
     "opt": {
         "hidden_size": HIDDEN, "ffn_dim": INTERMEDIATE, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
         "max_position_embeddings": 96, "word_embed_proj_dim": 16, "dropout": 0.0,

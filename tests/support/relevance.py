@@ -30,7 +30,9 @@ class Captured:
     def products(self):
         for handle in self.handles:
             handle.remove()
-        return torch.stack([v.detach() * v.grad for v in self.values], 2)  # [B, T, K, n]
+        return torch.stack(
+            [v.detach() * v.grad for v in self.values], -2
+        )  # [B, T, K, n], [B * T, K, n] of OPT
 
 
 def own_attributes(model):

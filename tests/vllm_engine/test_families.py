@@ -11,7 +11,7 @@ import pytest
 from crane.demo.tokenizer import train_tokenizer
 from crane.evaluation.engine import EngineError, Question
 from crane.evaluation.hf import HuggingFaceEngine
-from crane.models.architectures import FAMILIES, UnsupportedModelError
+from crane.models.families import FAMILIES, UnsupportedModelError
 from crane.names import NO_MASK
 from crane.neurons.neuron_set import NeuronSet
 
@@ -28,7 +28,7 @@ TIED = {"tie_word_embeddings": True}  # as published; vLLM knows Gemma in no oth
 GEMMA = TIED | {"query_pre_attn_scalar": 32, "sliding_window": 8}
 OWN = {"gemma": TIED, "gemma2": GEMMA, "gemma3_text": GEMMA, "gemma3": GEMMA}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    **{family: (family, OWN.get(family, {})) for family in FAMILIES},
+    **{family: (family, OWN.get(family, {})) for family, names in FAMILIES.items() if names.vllm},
     "llama3": (
         "llama",
         {
@@ -129,4 +129,14 @@ def test_an_unknown_family_is_refused_before_vllm_starts(tmp_path, make_model):
     config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "olmo"}), encoding="utf-8")
     with pytest.raises(UnsupportedModelError, match="'olmo' is not supported"):
+        VllmEngine(tmp_path, dtype="float32", batch_size=4)
+
+
+@pytest.mark.parametrize("family", [family for family, names in FAMILIES.items() if not names.vllm])
+def test_families_whose_masks_are_not_tested_in_vllm_are_refused(make_model, tokenizer, tmp_path, family):
+    make_model(family, vocabulary=len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(
+        UnsupportedModelError, match=rf"not tested with model type '{family}'; set engine: hf"
+    ):
         VllmEngine(tmp_path, dtype="float32", batch_size=4)

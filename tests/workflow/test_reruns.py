@@ -107,7 +107,10 @@ def reordered(config: dict[str, Any]) -> None:
 KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     "nothing": (lambda c: None, {}),
     "batch sizes": (
-        lambda c: (c["relevance"].update(batch_tokens=70), c["evaluation"].update(batch_size=7, batch_tokens=77)), {},
+        lambda c: (
+            c["relevance"].update(batch_tokens=70, sweep_tokens=700, memory_gb=7),
+            c["evaluation"].update(batch_size=7, batch_tokens=77),
+        ), {},
     ),
     "more mask sets in a job": (lambda c: c["evaluation"].update(sets_per_job=4), {}),
     "fewer mask sets in a job": (lambda c: c["evaluation"].update(sets_per_job=1), {}),

@@ -60,7 +60,7 @@ def main(snakemake: Any) -> None:
             kept = store.find(key)
             if kept is None:
                 with attribution(model, passing=passing, **settings) as attribute:
-                    statistics = collect(attribute, samples[rows.start : rows.stop], fit)
+                    statistics, fit = collect(attribute, samples[rows.start : rows.stop], fit)
                 kept = store.keep(key, ".safetensors", partial(write_shard, statistics, metadata=metadata))
             else:
                 print(f"shard {shard}: from the store", flush=True)

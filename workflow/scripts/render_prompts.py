@@ -8,8 +8,8 @@ from crane.evaluation.continuation import render_continuations
 from crane.evaluation.open_questions import render_questions
 from crane.evaluation.prompts import render_benchmark
 from crane.evaluation.question_files import read_open_questions
-from crane.models.architectures import positions
 from crane.models.configuration import read_config
+from crane.models.families import positions
 from crane.models.tokenizers import load_tokenizer
 from joblog import job_log, provenance
 

@@ -9,8 +9,8 @@ import torch
 from crane.evaluation.engine import EngineError, Generation, Prompt
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.open_questions import render_questions
-from crane.models.architectures import FAMILIES
 from crane.models.errors import ModelError
+from crane.models.families import FAMILIES
 from crane.neurons.neuron_set import NeuronSet
 from support import stock_tokenizers
 from support.prompts import QUESTIONS
@@ -66,7 +66,7 @@ def test_every_family_answers(make_model, tokenizer, tmp_path, caplog, family):
     masks = NeuronSet.from_flags(np.random.default_rng(0).random((1, 3, 48)) < 0.3, ["en"])
     with caplog.at_level(logging.WARNING):
         plain = engine.generate(prompts(engine), max_new_tokens=6, context=8192)
-    assert "8192 exceeds the model's own 96" in caplog.text
+    assert ("8192 exceeds the model's own 96" in caplog.text) == (family != "bloom")
     with engine.masked(masks, "en"):
         answers = engine.generate(prompts(engine), max_new_tokens=6, context=96)
         for text, answer in zip(QUESTIONS, answers, strict=True):
@@ -74,7 +74,7 @@ def test_every_family_answers(make_model, tokenizer, tmp_path, caplog, family):
             tokens = tokens[: tokens.index(1)] if 1 in tokens else tokens
             assert answer.text == engine.tokenizer.decode(tokens, skip_special_tokens=True).strip()
     assert answers != plain
-    assert engine.limit == 96
+    assert engine.limit == (96 if family != "bloom" else None)  # its attention has no positions
 
 
 def test_the_penalty_counts(engine, settings):

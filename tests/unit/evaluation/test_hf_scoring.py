@@ -5,7 +5,7 @@ import pytest
 import torch
 from crane.evaluation.engine import EngineError, Question
 from crane.evaluation.hf import HuggingFaceEngine
-from crane.models.architectures import FAMILIES
+from crane.models.families import FAMILIES
 from support.prompts import QUESTIONS
 
 

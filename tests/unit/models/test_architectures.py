@@ -1,7 +1,8 @@
 """The families of models whose MLPs are known."""
 
 import pytest
-from crane.models.architectures import UnsupportedModelError, mlps, norms, query_key_value_columns
+from crane.models.architectures import mlps, norms, query_key_value_columns
+from crane.models.families import UnsupportedModelError
 
 
 def test_an_unknown_family_is_refused(llama):

@@ -12,9 +12,9 @@ import pytest
 from crane.errors import CraneError
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.vllm import VllmEngine
-from crane.models.architectures import UnsupportedModelError, positions
 from crane.models.configuration import check_positions, read_config
 from crane.models.errors import ModelError
+from crane.models.families import UnsupportedModelError, positions
 from crane.models.folders import check_folder, check_settings, check_whole, link_folder
 from crane.models.loading import load_model
 from crane.models.tokenizers import load_tokenizer
@@ -180,7 +180,7 @@ def test_weights_of_another_name_in_the_configuration_are_told(copied_model: Pat
 def test_an_unknown_family_names_the_known_ones(copied_model: Path, kind: str) -> None:
     set_json(copied_model / "config.json", {"model_type": kind})
     with pytest.raises(
-        UnsupportedModelError, match=rf"model type '{kind}' is not supported; supported: gemma, "
+        UnsupportedModelError, match=rf"model type '{kind}' is not supported; supported: bloom, "
     ):
         check_whole(copied_model)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from crane.models.architectures import UnsupportedModelError
 from crane.models.errors import ModelError
+from crane.models.families import UnsupportedModelError
 from crane.models.folders import link_folder
 from crane.models.loading import load_model
 from crane.models.manifests import identity

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
-from crane.models.architectures import SITES, UnsupportedModelError, mlps, shape, width
+from crane.models.architectures import SITES, mlps, shape, width
+from crane.models.families import FAMILIES, UnsupportedModelError
 from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
 
@@ -128,9 +129,10 @@ def test_only_the_neurons_parameters_change(any_model, site):
     neurons, before = random_set(any_model, site), weights(any_model)
     with masked(any_model, neurons, "vi"):
         changed = {name for name, p in any_model.named_parameters() if not torch.equal(p, before[name])}
-    down = "c_proj" if any_model.config.model_type == "gpt2" else "down_proj"
+    down = FAMILIES[any_model.config.model_type].down
     assert {name.rsplit(".", 2)[1] for name in changed} == {down}
-    assert len({name.rsplit(".mlp", 1)[0] for name in changed}) == 2  # layer 1 has no neuron
+    masked_layers = [layer for layer, indices in neurons["vi"].items() if len(indices)]
+    assert len({name.rsplit(down, 1)[0] for name in changed}) == len(masked_layers) > 0
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

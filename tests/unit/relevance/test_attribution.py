@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 import torch
-from crane.models.architectures import UnsupportedModelError, mlps
+from crane.models.architectures import mlps
+from crane.models.families import UnsupportedModelError, positions
 from crane.relevance.aggregates import AGGREGATES, Aggregate
 from crane.relevance.attribution import RelevanceError, attribution
 from crane.relevance.lrp import RULES
@@ -90,6 +91,8 @@ def test_what_the_padding_holds_changes_nothing(any_model, make_batch):
 
 
 def test_samples_beyond_the_models_positions_are_refused_before_it_runs(any_model, make_batch):
+    if positions(any_model.config) is None:
+        pytest.skip("a model of any length")
     calls = []
     any_model.base_model.register_forward_pre_hook(lambda _, args: calls.append(args))
     ids, mask = make_batch([97, 5])
@@ -138,8 +141,9 @@ def test_activation_counters_equal_a_naive_count(any_model, make_batch):
                 for row, real in zip(ids, mask, strict=True):
                     any_model(input_ids=row[real.bool()][None])
         handle.remove()
-        # SiLU and GELU are positive exactly where their input is.
-        expected[k] = sum((output[0] > 0).sum(0) for output in outputs)
+        # The activations are positive exactly where their input is.
+        gates = [output.reshape(-1, output.shape[-1])[:, : active.shape[1]] for output in outputs]
+        expected[k] = sum((gate > 0).sum(0) for gate in gates)
     assert torch.equal(active, expected)
 
 
@@ -168,7 +172,7 @@ def test_value_sums_equal_the_site_by_hooks(any_model, make_batch, site, skip_fi
                 real[:, 0] = False
             counted += int(real.sum())
             for layer, values in enumerate(seen):
-                sums[layer] = sums[layer] + values.pop()[real].double().sum(0)
+                sums[layer] = sums[layer] + values.pop().reshape(*real.shape, -1)[real].double().sum(0)
         for handle in handles:
             handle.remove()
         assert attribute.counted == counted

@@ -23,7 +23,7 @@ def samples():
 
 def collected(model, samples, fit, **options):
     with attribution(model, **options) as attribute:
-        return collect(attribute, samples, fit)
+        return collect(attribute, samples, fit).statistics
 
 
 def assert_equal(one, two):
@@ -93,6 +93,8 @@ def test_when_memory_runs_out_batches_are_halved_and_nothing_is_counted_twice(
             found = collected(llama, samples, fit, **options)
     assert_equal(found, expected)
     assert memory.tried[0] == 60 and max(memory.tried[1:]) <= 32
+    with attribution(llama) as attribute, Memory(llama, 32).handle:
+        assert collect(attribute, samples, Fit(64)).fit == Fit(32), "for the shards that follow"
     told = capsys.readouterr().out
     assert "out of memory" in told and "batches of 32" in told
 
@@ -121,7 +123,7 @@ def test_a_placed_model_gives_the_same_in_less_memory(model_folder, samples, cap
         whole = collected(model, samples, Fit(12), passing=passing)
         size = shape_of(model)
     assert "batches of 24 tokens through the whole model" in capsys.readouterr().out
-    less = (size.whole(12, 1) + size.sweep(12, 1, 12, 3)) / 2 / 0.95
+    less = (size.bytes_whole(12, 1) + size.bytes_sweep(12, 1, 12, 3)) / 2 / 0.95
     with placing(model_folder, less) as (model, fit, passing):
         assert fit.batch_tokens == 12 and fit.sweep_tokens and fit.resident == 3
         assert_equal(collected(model, samples, fit, passing=passing), whole)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from crane.models.architectures import UnsupportedModelError
+from crane.models.families import UnsupportedModelError
 from crane.relevance.attribution import attribution
 from crane.relevance.lrp import lrp_rules
 from support.relevance import LENGTHS, own_attributes

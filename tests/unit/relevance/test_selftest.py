@@ -8,7 +8,8 @@ import crane.relevance.lrp
 import crane.relevance.selftest
 import pytest
 import torch
-from crane.models.architectures import FAMILIES, mlps
+from crane.models.architectures import mlps
+from crane.models.families import FAMILIES
 from crane.relevance.attribution import Attribution, RelevanceError
 from crane.relevance.lrp import RULES
 from crane.relevance.recorder import Recorder

@@ -5,12 +5,14 @@ from copy import deepcopy
 import pytest
 import torch
 from crane.models.architectures import SITES, mlps
+from crane.models.layer_store import LayerStore
 from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
 from crane.relevance.aggregates import AGGREGATES
-from crane.relevance.attribution import Batch, RelevanceError, attribution
+from crane.relevance.attribution import RelevanceError, attribution
 from crane.relevance.lrp import RULES
 from crane.relevance.objectives import OBJECTIVES
+from crane.relevance.passage import Batch
 from crane.relevance.selftest import self_test
 from crane.relevance.sweep import layer_sweep
 from support.relevance import LENGTHS
@@ -147,3 +149,33 @@ def test_a_layer_of_nan_is_named(llama, work):
 def test_which_layers_are_streamed(llama, resident, streamed):
     with layer_sweep(llama, device="cpu", resident=resident) as sweep:
         assert sweep.store.streamed == streamed
+
+
+def test_a_copy_that_fails_leaves_the_weights_where_they_were(llama, work, monkeypatch):
+    whole = measured(llama, work)
+    with layer_sweep(llama, device="cpu", resident=0) as sweep:
+        store = sweep.store
+        at_rest = [tensor.data_ptr() for tensor in store._streamed[1].tensors]
+        fetch = LayerStore._fetch
+
+        def fail(self, layer):
+            if layer == 1:
+                raise torch.OutOfMemoryError("no memory")
+            fetch(self, layer)
+
+        monkeypatch.setattr(LayerStore, "_fetch", fail)
+        with pytest.raises(torch.OutOfMemoryError):
+            measured(llama, work, sweep)
+        monkeypatch.undo()
+        assert [tensor.data_ptr() for tensor in store._streamed[1].tensors] == at_rest
+        assert_same(measured(llama, work, sweep), whole)
+
+
+def test_sweeps_in_the_wrong_place_are_told(llama, make_model, work):
+    with layer_sweep(llama, device="cpu") as sweep:
+        with pytest.raises(RuntimeError, match="in a layer sweep already"), layer_sweep(llama, device="cpu"):
+            pass
+        with pytest.raises(ValueError, match="of another model, or has ended"):
+            measured(make_model("llama", seed=1), work, sweep)
+    with pytest.raises(ValueError, match="of another model, or has ended"):
+        measured(llama, work, sweep)

@@ -22,7 +22,7 @@ from crane.evaluation.engine import (
     room,
 )
 from crane.evaluation.hf_scoring import Scorer
-from crane.models.architectures import positions
+from crane.models.families import positions
 from crane.models.loading import load_model
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons import interventions

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from crane.evaluation.batching import TokenBudget
 from crane.evaluation.engine import Question, check_length
-from crane.models.architectures import logit_cap, scaled_logits
+from crane.models.families import logit_cap, scaled_logits
 
 LOGIT_ROWS = 512
 """Number of positions whose logits over the whole vocabulary are held at the same time."""

@@ -20,7 +20,7 @@ from crane.evaluation.engine import (
 )
 from crane.evaluation.vllm_check import check_masks
 from crane.evaluation.vllm_start import prepare_environment, text_decoder
-from crane.models.architectures import UnsupportedModelError, family_of, positions
+from crane.models.families import UnsupportedModelError, family_of, positions
 from crane.models.folders import check_whole
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet

@@ -7,14 +7,8 @@ from typing import Any
 from transformers import AutoConfig
 
 from crane.artefacts import read_json
-from crane.models.architectures import (
-    FAMILIES,
-    UnsupportedModelError,
-    family_of,
-    neurons_per_layer,
-    positions,
-)
 from crane.models.errors import ModelError, reason
+from crane.models.families import FAMILIES, UnsupportedModelError, family_of, neurons_per_layer, positions
 from crane.models.fetched import check_fetched
 
 CONFIG, GENERATION = "config.json", "generation_config.json"

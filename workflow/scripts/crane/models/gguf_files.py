@@ -8,9 +8,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from crane.artefacts import atomic_folder, read_json, sha256, write_json
-from crane.models.architectures import family_of
 from crane.models.configuration import check_shape
 from crane.models.errors import ModelError, reason, some
+from crane.models.families import family_of
 from crane.models.fetched import check_fetched
 from crane.models.folders import check_whole
 from crane.models.manifests import file_hashes

@@ -1,6 +1,7 @@
 """Where the weights of a model's decoder layers are: on their device, or in host memory until they are needed."""
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
@@ -63,7 +64,8 @@ class LayerStore:
     """The layers of a model, of which some are resident on a device and the others are copied there when they run.
 
     At rest, a parameter of a streamed layer is its tensor in host memory, so masks and checksums work on it as on any
-    other. On a GPU the copy of the following layer goes on beside the computation.
+    other, once the results of the last pass are there. On a GPU the copy of the following layer goes on beside the
+    computation.
 
     Args:
         layers: the decoder layers, in host memory or on the device.
@@ -83,6 +85,7 @@ class LayerStore:
                 layer.to(self._device)
         self._stream = torch.cuda.Stream(self._device) if self._on_gpu else None
         self._fetched: dict[int, tuple[Tensor, Any]] = {}
+        self._passed: deque[Any] = deque()  # events behind the layers that ran
         self.loads = 0
         """Number of layers copied to the device so far."""
 
@@ -102,6 +105,8 @@ class LayerStore:
 
     def close(self) -> None:
         """Unpin the host's memory."""
+        if self._stream is not None:
+            self._stream.synchronize()
         for layer in self._streamed.values():
             layer.close()
 
@@ -115,14 +120,13 @@ class LayerStore:
         """
         tensors = self._streamed[layer].tensors if layer in self._streamed else []
         at_rest = [tensor.data for tensor in tensors]
-        if tensors:
-            copies = self._arrived(layer)
-            for tensor, copy in zip(tensors, copies, strict=True):
-                tensor.data = copy
-        if self._on_gpu:
-            for number in [number for number in following if number in self._streamed][:1]:
-                self._fetch(number)
         try:
+            if tensors:
+                for tensor, copy in zip(tensors, self._arrived(layer), strict=True):
+                    tensor.data = copy
+            if self._on_gpu:
+                for number in [number for number in following if number in self._streamed][:1]:
+                    self._fetch(number)
             yield
         except BaseException:
             self._fetched.clear()  # by the next pass a mask may have changed the weights
@@ -130,18 +134,23 @@ class LayerStore:
         finally:
             for tensor, data in zip(tensors, at_rest, strict=True):
                 tensor.data = data
+            if self._on_gpu:
+                self._passed.append(torch.cuda.current_stream(self._device).record_event())
 
     def _fetch(self, layer: int) -> None:
         """Begin to copy a layer's weights, unless that has begun."""
         if layer in self._fetched:
             return
-        self.loads += 1
         host = self._streamed[layer].block
         if self._stream is None:
             self._fetched[layer] = host.clone(), None
-            return
-        with torch.cuda.stream(self._stream):
-            self._fetched[layer] = host.to(self._device, non_blocking=True), self._stream.record_event()
+        else:
+            # The host runs ahead of the GPU: without waiting, it would ask for the memory of layers far ahead.
+            while len(self._passed) > 1:
+                self._passed.popleft().synchronize()
+            with torch.cuda.stream(self._stream):
+                self._fetched[layer] = host.to(self._device, non_blocking=True), self._stream.record_event()
+        self.loads += 1
 
     def _arrived(self, layer: int) -> list[Tensor]:
         """Return a layer's weights on the device; the current stream waits for them."""

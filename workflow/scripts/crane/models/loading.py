@@ -8,8 +8,8 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 
-from crane.models.architectures import attention_cap
 from crane.models.errors import ModelError, reason
+from crane.models.families import attention_cap
 from crane.models.folders import check_whole
 from crane.models.tensors import check_report, report_of
 from crane.models.weights import read_headers, weight_files

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from crane.relevance.attribution import Attribution
 
-CHUNK_TOKENS = 8192
+CHUNK_TOKENS = 2048
 """Tokens that pass through the model together: copies of the batch, in each of which another neuron is masked."""
 
 

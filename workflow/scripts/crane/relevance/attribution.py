@@ -3,48 +3,22 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from crane.errors import CraneError
-from crane.models.architectures import MLP, SITES, Site, mlps, positions, width
+from crane.models.architectures import MLP, SITES, Site, mlps, width
+from crane.models.families import positions
 from crane.relevance.aggregates import AGGREGATES, Aggregate
 from crane.relevance.lrp import Rules, lrp_rules
 from crane.relevance.objectives import OBJECTIVES, Head, Objective
+from crane.relevance.passage import Batch, Passage
 
 
 class RelevanceError(CraneError, RuntimeError):
     """The relevance of a model is invalid: NaN, infinity, or a failed self-test."""
-
-
-class Batch(NamedTuple):
-    """Samples of similar length, padded on the right."""
-
-    input_ids: Tensor
-    """int64 `[B, T]`"""
-    attention_mask: Tensor
-    """int64 `[B, T]`, 1 for real tokens; on the host it costs a GPU no synchronisation."""
-
-
-class Passage:
-    """One batch on its way through the model, and the relevance that the hooks have found so far."""
-
-    def __init__(self, input_ids: Tensor, lengths: Tensor, layers: int, skip_first: bool) -> None:
-        self.input_ids = input_ids
-        self.lengths = lengths
-        real = torch.arange(input_ids.shape[1]) < lengths[:, None]
-        counted = real.clone()
-        if skip_first:
-            counted[:, 0] = False
-        self.tokens, self.counted_tokens = int(lengths.sum()), int(counted.sum())
-        self.real, self.counted = real.to(input_ids.device), counted.to(input_ids.device)
-        """bool `[B, T]`: no padding; and what the aggregate counts."""
-        self.all_real, self.all_counted = bool(real.all()), bool(counted.all())
-        """Samples of equal length need no masks, each of which is a pass over `[B, T, I]`."""
-        self.relevance: list[Tensor | None] = [None] * layers
-        """float32 `[B, I]` of each layer."""
 
 
 class Pass(Protocol):
@@ -129,14 +103,15 @@ class Attribution:
         return found
 
     def _found(self, passage: Passage) -> Tensor:
-        relevance = torch.stack([layer for layer in passage.relevance if layer is not None], 1)
+        layers = [layer for layer in passage.relevance if layer is not None]
         passage.relevance.clear()
-        if relevance.shape[1] != len(self.mlps):
+        if len(layers) != len(self.mlps):
             raise RelevanceError("the backward pass did not reach every layer")
+        relevance = torch.stack(layers, 1)
         if not torch.isfinite(relevance).all():
-            layers = (~torch.isfinite(relevance)).any(2).any(0).nonzero().flatten().tolist()
+            where = (~torch.isfinite(relevance)).any(2).any(0).nonzero().flatten().tolist()
             raise RelevanceError(
-                f"relevance is NaN or infinite in layers {layers}; use bfloat16 or float32 (float16 underflows)"
+                f"relevance is NaN or infinite in layers {where}; use bfloat16 or float32 (float16 underflows)"
             )
         return relevance
 
@@ -265,8 +240,8 @@ def attribution(
         aggregate: a key of `AGGREGATES`.
         site: where neurons are: "intermediate" (input of the down projection) or "residual_write".
         skip_first: leave the first position (BOS) out of the aggregation.
-        passing: how batches pass through the model: `whole_model`, or a `crane.relevance.sweep.LayerSweep` of it. It
-            changes memory and speed, and no bit of the relevance.
+        passing: how batches pass through the model: `whole_model`, or a `crane.relevance.sweep.LayerSweep` of it, which
+            changes memory and speed only.
 
     Raises:
         ValueError: an unknown option.

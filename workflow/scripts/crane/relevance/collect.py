@@ -1,16 +1,17 @@
 """From a list of tokenised samples to their statistics: batching, progress, accumulation."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
-from crane.relevance.attribution import Attribution, Batch
+from crane.relevance.attribution import Attribution
 from crane.relevance.memory import Fit, TooSmallError
 from crane.relevance.moments import Moments
+from crane.relevance.passage import Batch
 from crane.relevance.shards import Statistics
 
 
@@ -23,7 +24,7 @@ def padded(samples: Sequence[Tensor], device: Any) -> Batch:
 def batches(samples: Sequence[Tensor], tokens: int) -> list[list[Tensor]]:
     """Divide samples, longest first, into batches of at most so many tokens, padding included, or of one sample.
 
-    So there is little padding, and too large a batch fails at the start.
+    So there is little padding, and of samples of equal length too large a batch fails at the start.
     """
     waiting = sorted(samples, key=len, reverse=True)
     divided = []
@@ -34,7 +35,15 @@ def batches(samples: Sequence[Tensor], tokens: int) -> list[list[Tensor]]:
     return divided
 
 
-def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Statistics:
+class Collected(NamedTuple):
+    """What `collect` returns."""
+
+    statistics: Statistics
+    fit: Fit
+    """As given, or smaller if memory ran out."""
+
+
+def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Collected:
     """Return the statistics of all samples' relevance, `[K, I]`, in one pass.
 
     When memory runs out, the number of tokens is halved for all that remains.
@@ -62,9 +71,10 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Stat
             total, waiting = added, waiting[len(group) :]
             bar.update(sum(len(sample) for batch in group for sample in batch))
     assert total is not None
-    return Statistics(
+    statistics = Statistics(
         total, attribute.active, attribute.tokens, value_sum=attribute.value_sum, counted=attribute.counted
     )
+    return Collected(statistics, fit)
 
 
 def _together(waiting: Sequence[list[Tensor]], tokens: int) -> list[list[Tensor]]:
@@ -95,8 +105,8 @@ def _halved(fit: Fit, *, longest: int) -> Fit:
     smaller = fit.smaller(longest)
     if smaller is None:
         raise TooSmallError(
-            f"one sample of {longest:,} tokens does not fit into the GPU's memory; set relevance.memory_gb lower, so "
-            "that fewer layers stay in it, or use a larger GPU"
+            f"one sample of {longest:,} tokens does not fit into the GPU's memory beside the weights; set "
+            "relevance.memory_gb lower, so that more layers wait in host memory, or use a larger GPU"
         )
     torch.cuda.empty_cache()
     print(f"out of memory: {smaller} from here on", flush=True)

@@ -27,15 +27,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_utils import AttentionInterface
 
-from crane.models.architectures import (
-    MLP,
-    attention_cap,
-    attentions,
-    decoder,
-    mlps,
-    norms,
-    query_key_value_columns,
-)
+from crane.models.architectures import MLP, attentions, decoder, mlps, norms, query_key_value_columns
+from crane.models.families import attention_cap
 from crane.relevance.rules import frozen_scale, gated_product, identity, stop, uniform
 
 Rules = Literal["attnlrp", "cp_lrp", "input_x_gradient"]

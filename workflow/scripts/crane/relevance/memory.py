@@ -17,8 +17,10 @@ _RESERVED = 1e9
 """Bytes that the terms do not count: workspaces of matrix products and of attention, small tensors."""
 _USABLE = 0.95
 """Share of the memory that is planned with; the rest is lost between the allocator's blocks."""
-_MOMENTS = 24 * 8
+_MOMENTS = 27 * 8
 """Bytes per neuron: seven moments of what came before, of a batch, and of both; counters and their copies."""
+_WORTHWHILE = 1024
+"""Tokens of a batch below which passes through the whole model leave a GPU idle."""
 _SAMPLE = 4 + 4 * 8
 """Bytes per neuron and sample of a batch: its relevance, and the float64 powers that the moments need."""
 
@@ -44,14 +46,14 @@ class Shape(NamedTuple):
         """Return the bytes that one layer keeps for the backward pass of a batch."""
         return tokens * (3 * self.intermediate + 4 * self.hidden) * self.value_bytes
 
-    def _passing(self, tokens: int, samples: int) -> float:
+    def _besides(self, tokens: int, samples: int) -> float:
         """Return the bytes that a batch takes besides: the layer being reduced, the objective, the moments."""
         reduced = tokens * (
             4 * (3 * self.intermediate + 3 * self.hidden) + 2 * self.intermediate * self.value_bytes
         )
         return reduced + self.layers * self.intermediate * (_MOMENTS + samples * _SAMPLE) + _RESERVED
 
-    def whole(self, tokens: int, samples: int) -> float:
+    def bytes_whole(self, tokens: int, samples: int) -> float:
         """Return the bytes of a pass through the whole model.
 
         Args:
@@ -59,21 +61,21 @@ class Shape(NamedTuple):
             samples: of a batch.
         """
         weights = self.layers * self.layer_bytes + self.other_bytes
-        return weights + self.layers * self._kept(tokens) + self._passing(tokens, samples)
+        return weights + self.layers * self._kept(tokens) + self._besides(tokens, samples)
 
-    def sweep(self, tokens: int, samples: int, together: int, resident: int) -> float:
+    def bytes_sweep(self, tokens: int, samples: int, together: int, resident: int) -> float:
         """Return the bytes of a layer sweep.
 
         Args:
             tokens: of a batch, padding included.
             samples: of a batch.
             together: tokens of all batches of a sweep.
-            resident: layers whose weights stay; of the others two are there at the same time.
+            resident: layers whose weights stay; of the others three are there at the same time.
         """
-        weights = (resident + min(2, self.layers - resident)) * self.layer_bytes + self.other_bytes
+        weights = (resident + min(3, self.layers - resident)) * self.layer_bytes + self.other_bytes
         inputs = together * self.hidden * self.value_bytes * (self.layers + 2)
         found = 4 * self.layers * self.intermediate * samples * -(-together // tokens)
-        return weights + inputs + found + self._kept(tokens) + self._passing(tokens, samples)
+        return weights + inputs + found + self._kept(tokens) + self._besides(tokens, samples)
 
 
 class Fit(NamedTuple):
@@ -93,23 +95,22 @@ class Fit(NamedTuple):
         return f"layer sweeps of {self.sweep_tokens:,} tokens in batches of {self.batch_tokens:,}"
 
     def smaller(self, longest: int) -> "Fit | None":
-        """Return a fit of half the tokens, or None if a batch is a single sample of the longest already."""
-        if self.batch_tokens <= longest:
+        """Return a fit of half the tokens, or None if a single sample of the longest passes alone already."""
+        if max(self.batch_tokens, self.sweep_tokens or 0) <= longest:
             return None
         half = max(longest, self.batch_tokens // 2)
-        return self._replace(
-            batch_tokens=half,
-            sweep_tokens=None if self.sweep_tokens is None else max(half, self.sweep_tokens // 2),
-        )
+        together = None if self.sweep_tokens is None else max(half, self.sweep_tokens // 2)
+        return self._replace(batch_tokens=half, sweep_tokens=together)
 
 
 def fit(
     model: Shape, memory: float, *, longest: int, batch_tokens: int, sweep_tokens: int, streams: bool = True
 ) -> Fit:
-    """Return the fastest way of passing through a model within a memory.
+    """Return how to pass through a model within a memory.
 
-    The whole model if one sample fits, because a sweep computes the forward pass twice; else a layer sweep, with as
-    many layers resident as fit beside it.
+    The whole model if a batch of at least `_WORTHWHILE` tokens fits, because a sweep computes the forward pass twice;
+    else a layer sweep, with as many layers resident as fit beside it. Texts much shorter than the longest fill a batch
+    with more samples than are counted here, and models with eager attention keep more: halving is left for those.
 
     Args:
         model: its shape.
@@ -123,22 +124,24 @@ def fit(
         TooSmallError: a single sample does not fit.
     """
     usable, samples = memory * _USABLE, max(1, batch_tokens // longest)
-    if model.whole(max(batch_tokens, longest), samples) <= usable:
+    if model.bytes_whole(max(batch_tokens, longest), samples) <= usable:
         return Fit(max(batch_tokens, longest))
-    for count in range(samples, 0, -1):
-        if model.whole(count * longest, count) <= usable:
+    least = min(samples, -(-_WORTHWHILE // longest))
+    for count in range(samples, least - 1, -1):
+        if model.bytes_whole(count * longest, count) <= usable:
             return Fit(count * longest)
     while True:
         batch, together = samples * longest, max(sweep_tokens, samples * longest)
         resident = model.layers
-        while streams and resident and model.sweep(batch, samples, together, resident) > usable:
+        while streams and resident and model.bytes_sweep(batch, samples, together, resident) > usable:
             resident -= 1
-        needed = model.sweep(batch, samples, together, resident)
+        needed = model.bytes_sweep(batch, samples, together, resident)
         if needed <= usable:
             return Fit(batch, together, resident)
         if samples == 1 and sweep_tokens <= longest:
             raise TooSmallError(
                 f"relevance of one sample of {longest:,} tokens takes {needed / _USABLE / 1e9:.1f} GB even layer by "
-                f"layer, and there are {memory / 1e9:.1f}; use a larger GPU, or set corpora.max_tokens lower"
+                f"layer, and it may take {memory / 1e9:.1f}; use a larger GPU, set relevance.memory_gb higher if it is "
+                "set, or corpora.max_tokens lower"
             )
         samples, sweep_tokens = max(1, samples // 2), max(longest, sweep_tokens // 2)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from crane.models.architectures import logit_cap, scaled_logits
+from crane.models.families import logit_cap, scaled_logits
 from crane.relevance.lrp import Rules, soft_cap
 
 Objective = Literal[

@@ -1,5 +1,6 @@
 """Load a model so that its relevance fits into the memory of the device."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,10 +65,9 @@ def placed(
     device = preferred_device()
     model = load_model(folder, dtype, device, weights="cpu")
     size = shape_of(model)
-    if memory is None:
-        memory = torch.cuda.mem_get_info()[0] if device == "cuda" else float("inf")
-    limits = {"longest": longest, "batch_tokens": batch_tokens, "sweep_tokens": sweep_tokens}
-    found = fit(size, memory, **limits, streams=device == "cuda")
+    free = torch.cuda.mem_get_info()[0] if device == "cuda" else math.inf
+    asked = {"longest": longest, "batch_tokens": batch_tokens, "sweep_tokens": sweep_tokens}
+    found = fit(size, min(free, memory or math.inf), **asked, streams=device == "cuda")
     print(f"relevance: {found}", flush=True)
     if found.sweep_tokens is None:
         yield Placed(model.to(device), found, whole_model)

@@ -10,6 +10,7 @@ from crane.relevance.ablation import agreement
 from crane.relevance.attribution import RelevanceError, attribution
 from crane.relevance.lrp import lrp_rules
 from crane.relevance.objectives import Head
+from crane.relevance.passage import Batch
 from crane.relevance.recorder import FIRST, Recorder, recording, relative_error
 
 # Relative errors that the arithmetic allows: float32 as the method requires; bfloat16 has 8 significant bits.
@@ -63,7 +64,9 @@ def self_test(
         with torch.no_grad():
             objective = attribute.objective(input_ids, mask)
         single = torch.cat(
-            [attribute(row[m][None], m[m][None]) for row, m in zip(input_ids, mask, strict=True)]
+            attribute.relevances(
+                [Batch(row[m][None], m[m][None]) for row, m in zip(input_ids, mask, strict=True)]
+            )
         )
         scale = float(objective.abs().sum())
         errors = {

@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from crane.models.architectures import family_of, mlps
+from crane.models.architectures import mlps
+from crane.models.families import family_of
 from crane.models.layer_store import LayerStore
-from crane.relevance.attribution import Attribution, Passage
+from crane.relevance.attribution import Attribution
+from crane.relevance.passage import Passage
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 Role = Callable[..., Any]
@@ -65,6 +67,8 @@ class LayerSweep:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Let the layers follow their roles within the context."""
+        if any("forward" in vars(layer) for layer in self._layers):
+            raise RuntimeError("this model is in a layer sweep already; leave that context first")
         for number, layer in enumerate(self._layers):
             layer.forward = partial(self._called, number)
         try:
@@ -90,7 +94,13 @@ class LayerSweep:
     # The sweep -----------------------------------------------------------------------------------------------
 
     def __call__(self, attribute: Attribution, passages: Sequence[Passage]) -> None:
-        """Fill the relevance of every passage."""
+        """Fill the relevance of every passage.
+
+        Raises:
+            ValueError: the attribution is of another model, or the context of `layer_sweep` has ended.
+        """
+        if attribute.mlps[0].layer is not self._layers[0] or "forward" not in vars(self._layers[0]):
+            raise ValueError("this layer sweep is of another model, or has ended")
         beginnings = [self._begin(attribute, passage) for passage in passages]
         inputs = self._forward(beginnings)
         gradients = [
@@ -162,7 +172,8 @@ def layer_sweep(
 ) -> Iterator[LayerSweep]:
     """Let a model run layer by layer within the context: `attribution(model, passing=sweep)`, and ordinary calls.
 
-    What is not a decoder layer moves to the device. Ordinary calls give outputs without gradients.
+    What is not a decoder layer moves to the device. Ordinary calls give outputs without gradients. Afterwards the
+    weights stay where they are: `model.to(device)` brings them together again.
 
     Args:
         model: a Hugging Face causal language model, in host memory or on the device.
@@ -172,15 +183,16 @@ def layer_sweep(
 
     Raises:
         UnsupportedModelError: an unknown model family.
+        RuntimeError: the model is in a layer sweep already.
     """
     layers = [mlp.layer for mlp in mlps(model)]
-    store = LayerStore(layers, device, len(layers) if resident is None else resident)
     inside = {id(module) for layer in layers for module in layer.modules()}
     for module in model.modules():
         if id(module) not in inside:
             _move_own(module, torch.device(device))
-    sweep = LayerSweep(model, store)
+    store = LayerStore(layers, device, len(layers) if resident is None else resident)
     try:
+        sweep = LayerSweep(model, store)
         with sweep.installed():
             yield sweep
     finally:

@@ -45,7 +45,7 @@ class Relevance(Section):
     )
     memory_gb: Given[int] = Field(
         default=None,
-        ge=1,
+        ge=2,
         description="GB (1e9 bytes) of the device that relevance may take, weights included (default: what is free on "
         "the GPU); what does not fit passes layer by layer, weights in host memory. Affects speed only.",
     )
