@@ -108,7 +108,7 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     "nothing": (lambda c: None, {}),
     "batch sizes": (
         lambda c: (
-            c["relevance"].update(batch_tokens=70, sweep_tokens=700, memory_gb=7),
+            c["relevance"].update(batch_size=7, batch_tokens=70, sweep_tokens=700, memory_gb=7),
             c["evaluation"].update(batch_size=7, batch_tokens=77),
         ), {},
     ),

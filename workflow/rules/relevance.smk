@@ -27,6 +27,7 @@ for number, first in enumerate(SHARDS[::SHARDS_PER_JOB]):
         conda:
             "../../envs/relevance.yaml"
         resources:
+            batch_size=config["relevance"].get("batch_size", 0),
             batch_tokens=config["relevance"].get("batch_tokens", BATCH_TOKENS),
             sweep_tokens=config["relevance"].get("sweep_tokens", SWEEP_TOKENS),
             memory_gb=config["relevance"].get("memory_gb", 0),

@@ -40,6 +40,7 @@ def main(snakemake: Any) -> None:
         longest=max(map(len, samples)),
         batch_tokens=speed.batch_tokens,
         sweep_tokens=speed.sweep_tokens,
+        rows=speed.batch_size or None,
         memory=speed.memory_gb * 1e9 or None,
     ) as (model, fit, passing):
         probe = padded([sample[:PROBE_TOKENS] for sample in samples[:PROBE_SAMPLES]], model.device)

@@ -33,9 +33,14 @@ def assert_equal(one, two):
     assert torch.equal(one.active, two.active) and torch.equal(one.value_sum, two.value_sum)
 
 
-@given(lengths=st.lists(st.integers(2, 30), min_size=1, max_size=20), tokens=st.integers(1, 100))
-def test_batches_hold_every_sample_once_and_no_more_tokens_than_asked(lengths, tokens):
-    divided = batches([torch.full((n,), i) for i, n in enumerate(lengths)], tokens)
+@given(
+    lengths=st.lists(st.integers(2, 30), min_size=1, max_size=20),
+    tokens=st.integers(1, 100),
+    most=st.none() | st.integers(1, 5),
+)
+def test_batches_hold_every_sample_once_and_no_more_than_asked(lengths, tokens, most):
+    divided = batches([torch.full((n,), i) for i, n in enumerate(lengths)], tokens, most)
+    assert all(len(batch) <= (most or 20) for batch in divided)
     assert sorted(int(s[0]) for batch in divided for s in batch) == list(range(len(lengths)))
     for batch in divided:
         assert len(batch) == 1 or len(batch) * len(batch[0]) <= tokens

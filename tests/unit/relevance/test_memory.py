@@ -70,6 +70,12 @@ def test_a_memory_that_is_too_small_is_told():
         fitted(LLAMA_70B, 4)
 
 
+def test_no_batch_has_more_samples_than_asked():
+    assert fitted(LLAMA_7B, 80, rows=2) == Fit(4096, rows=2)
+    assert fitted(LLAMA_7B, 80, rows=9) == Fit(8192, rows=9)
+    assert fitted(LLAMA_7B, 16, rows=2).batch_tokens == 4096 and fitted(LLAMA_7B, 16, rows=2).rows == 2
+
+
 def test_halving_keeps_one_sample():
     assert Fit(8192).smaller(2048) == Fit(4096)
     assert Fit(3000).smaller(2048) == Fit(2048)

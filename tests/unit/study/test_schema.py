@@ -99,13 +99,7 @@ def test_renamed_keys_name_the_present_one(config: dict[str, Any]) -> None:
     former = {"label": "L", "method": "lape", "top": 0.01, "filter": 0.95, "bar": 0.95}
     matched = {"label": "L", "method": "lape_matched", "match": "crane", "filter": 0.95, "bar": 0.95}
     lines = messages(
-        changed(
-            config,
-            mask_sets__lape=former,
-            mask_sets__lape_matched=matched,
-            perplexity__batch_size=8,
-            relevance__batch_size=4,
-        )
+        changed(config, mask_sets__lape=former, mask_sets__lape_matched=matched, perplexity__batch_size=8)
     )
     assert [line.strip() for line in lines] == [
         f"{f'{section}.{tag}' if tag else section}: key {old!r} is now {new!r}"

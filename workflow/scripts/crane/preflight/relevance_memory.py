@@ -36,4 +36,5 @@ def relevance_fit(study: Study, parameters: float, memory: float) -> Fit:
         longest=study.config["corpora"]["max_tokens"],
         batch_tokens=settings.get("batch_tokens", BATCH_TOKENS),
         sweep_tokens=settings.get("sweep_tokens", SWEEP_TOKENS),
+        rows=settings.get("batch_size"),
     )

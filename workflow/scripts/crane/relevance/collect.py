@@ -21,15 +21,16 @@ def padded(samples: Sequence[Tensor], device: Any) -> Batch:
     return Batch(pad_sequence(list(samples), batch_first=True).to(device), mask)
 
 
-def batches(samples: Sequence[Tensor], tokens: int) -> list[list[Tensor]]:
+def batches(samples: Sequence[Tensor], tokens: int, most: int | None = None) -> list[list[Tensor]]:
     """Divide samples, longest first, into batches of at most so many tokens, padding included, or of one sample.
 
-    So there is little padding, and of samples of equal length too large a batch fails at the start.
+    No batch has more samples than `most`, if given. So there is little padding, and of samples of equal length too
+    large a batch fails at the start.
     """
     waiting = sorted(samples, key=len, reverse=True)
     divided = []
     while waiting:
-        rows = max(1, tokens // len(waiting[0]))
+        rows = max(1, min(tokens // len(waiting[0]), most or len(waiting)))
         divided.append(waiting[:rows])
         waiting = waiting[rows:]
     return divided
@@ -59,14 +60,16 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Coll
     if not samples:
         raise ValueError("no samples")
     total: Moments | None = None
-    waiting = batches(samples, fit.batch_tokens)
+    waiting = batches(samples, fit.batch_tokens, fit.rows)
     with tqdm(total=sum(map(len, samples)), unit="token", unit_scale=True, mininterval=2) as bar:
         while waiting:
             group = _together(waiting, fit.sweep_tokens or 0)
             added = _added(attribute, group, total)
             if added is None:
                 fit = _halved(fit, longest=len(waiting[0][0]))
-                waiting = batches([sample for batch in waiting for sample in batch], fit.batch_tokens)
+                waiting = batches(
+                    [sample for batch in waiting for sample in batch], fit.batch_tokens, fit.rows
+                )
                 continue
             total, waiting = added, waiting[len(group) :]
             bar.update(sum(len(sample) for batch in group for sample in batch))

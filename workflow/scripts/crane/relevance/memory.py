@@ -87,6 +87,8 @@ class Fit(NamedTuple):
     """Tokens of a layer sweep; None: every batch passes through the whole model."""
     resident: int | None = None
     """Layers whose weights stay on the GPU; None: all."""
+    rows: int | None = None
+    """Samples of a batch at most; None: as many as its tokens hold."""
 
     def __str__(self) -> str:
         """Return it in words, for a log."""
@@ -104,7 +106,14 @@ class Fit(NamedTuple):
 
 
 def fit(
-    model: Shape, memory: float, *, longest: int, batch_tokens: int, sweep_tokens: int, streams: bool = True
+    model: Shape,
+    memory: float,
+    *,
+    longest: int,
+    batch_tokens: int,
+    sweep_tokens: int,
+    rows: int | None = None,
+    streams: bool = True,
 ) -> Fit:
     """Return how to pass through a model within a memory.
 
@@ -118,18 +127,23 @@ def fit(
         longest: tokens of the longest sample.
         batch_tokens: tokens of a batch at most.
         sweep_tokens: tokens of a sweep at most.
+        rows: samples of a batch at most, if given.
         streams: whether weights may wait elsewhere than in this memory.
 
     Raises:
         TooSmallError: a single sample does not fit.
     """
     usable, samples = memory * _USABLE, max(1, batch_tokens // longest)
-    if model.bytes_whole(max(batch_tokens, longest), samples) <= usable:
-        return Fit(max(batch_tokens, longest))
+    tokens = max(batch_tokens, longest)
+    if rows is not None:
+        samples = min(samples, rows)
+        tokens = min(tokens, rows * longest)
+    if model.bytes_whole(tokens, samples) <= usable:
+        return Fit(tokens, rows=rows)
     least = min(samples, -(-_WORTHWHILE // longest))
     for count in range(samples, least - 1, -1):
         if model.bytes_whole(count * longest, count) <= usable:
-            return Fit(count * longest)
+            return Fit(count * longest, rows=rows)
     while True:
         batch, together = samples * longest, max(sweep_tokens, samples * longest)
         resident = model.layers
@@ -137,7 +151,7 @@ def fit(
             resident -= 1
         needed = model.bytes_sweep(batch, samples, together, resident)
         if needed <= usable:
-            return Fit(batch, together, resident)
+            return Fit(batch, together, resident, rows)
         if samples == 1 and sweep_tokens <= longest:
             raise TooSmallError(
                 f"relevance of one sample of {longest:,} tokens takes {needed / _USABLE / 1e9:.1f} GB even layer by "

@@ -46,6 +46,7 @@ def placed(
     longest: int,
     batch_tokens: int,
     sweep_tokens: int,
+    rows: int | None = None,
     memory: float | None,
 ) -> Iterator[Placed]:
     """Load a model and place its weights; the context ends the layer sweep, if there is one.
@@ -55,6 +56,7 @@ def placed(
         longest: tokens of the longest sample.
         batch_tokens: tokens of a batch at most.
         sweep_tokens: tokens of a layer sweep at most.
+        rows: samples of a batch at most, if given.
         memory: bytes of the device that relevance may take, weights included; by default what is free of a GPU, and
             without limit on a CPU.
 
@@ -66,8 +68,15 @@ def placed(
     model = load_model(folder, dtype, device, weights="cpu")
     size = shape_of(model)
     free = torch.cuda.mem_get_info()[0] if device == "cuda" else math.inf
-    asked = {"longest": longest, "batch_tokens": batch_tokens, "sweep_tokens": sweep_tokens}
-    found = fit(size, min(free, memory or math.inf), **asked, streams=device == "cuda")
+    found = fit(
+        size,
+        min(free, memory or math.inf),
+        longest=longest,
+        batch_tokens=batch_tokens,
+        sweep_tokens=sweep_tokens,
+        rows=rows,
+        streams=device == "cuda",
+    )
     print(f"relevance: {found}", flush=True)
     if found.sweep_tokens is None:
         yield Placed(model.to(device), found, whole_model)

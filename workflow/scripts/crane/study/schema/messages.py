@@ -13,7 +13,6 @@ from crane.study.schema.places import DISCRIMINATORS, KEY, Place, choices, locat
 from crane.study.schema.section import Section
 
 RENAMED = {
-    ("relevance", "", "batch_size"): "relevance.batch_tokens",
     ("mask_sets", "lape", "top"): "top_rate",
     ("mask_sets", "lape", "filter"): "filter_rate",
     ("mask_sets", "lape", "bar"): "activation_bar_ratio",

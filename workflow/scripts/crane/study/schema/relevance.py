@@ -37,6 +37,12 @@ class Relevance(Section):
         description="Tokens per forward and backward pass, padding included (default 8192); affects speed and memory "
         "only, and is halved when memory runs out.",
     )
+    batch_size: Given[int] = Field(
+        default=None,
+        ge=1,
+        description="Samples per forward and backward pass at most (default: as many as batch_tokens holds); affects "
+        "speed and memory only.",
+    )
     sweep_tokens: Given[int] = Field(
         default=None,
         ge=1,
