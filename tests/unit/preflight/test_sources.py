@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,20 @@ def test_samples_beyond_a_models_positions_fail(local: dict[str, Any], section: 
     assert failed["models.base"] == wanted
     local[section]["max_tokens"] = 96
     assert failures(sources, local) == {}
+
+
+def test_a_family_that_vllm_does_not_mask_fails_where_it_is_evaluated(
+    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "olmo2"
+    make_model("olmo2", vocabulary=len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    local["models"]["chat"]["path"] = str(folder)
+    assert failures(sources, local) == {}
+    local["engine"] = "vllm"
+    failed = failures(sources, local)
+    assert set(failed) == {"models.chat"}
+    assert failed["models.chat"] == "masks in vLLM are not tested with model type 'olmo2'; set engine: hf"
 
 
 def test_a_model_whose_configuration_is_damaged_fails(

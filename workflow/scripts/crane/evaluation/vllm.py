@@ -20,7 +20,7 @@ from crane.evaluation.engine import (
 )
 from crane.evaluation.vllm_check import check_masks
 from crane.evaluation.vllm_start import prepare_environment, text_decoder
-from crane.models.families import UnsupportedModelError, family_of, positions
+from crane.models.families import check_vllm, positions
 from crane.models.folders import check_whole
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
@@ -60,11 +60,7 @@ class VllmEngine:
     ) -> None:
         self._config = check_whole(folder)
         self.tokenizer = load_tokenizer(folder)
-        family = family_of(self._config)
-        if not family.vllm:
-            raise UnsupportedModelError(
-                f"{folder}: masks in vLLM are not tested with model type {self._config.model_type!r}; set engine: hf"
-            )
+        check_vllm(self._config)
         sees = hasattr(self._config, "vision_config")
         cpu = not torch.cuda.is_available()
         prepare_environment(cpu, tensor_parallel_size)

@@ -1,4 +1,4 @@
-"""Where the neurons, norms and projections of each model family are; no other module knows module names.
+"""Where the neurons, norms and projections of a loaded model are, by the module names of its family.
 
 A neuron (method: site `intermediate`) is one coordinate of the input of the MLP's second linear layer; in a
 gated MLP that is act(gate) * up. At site `residual_write` it is one coordinate of that layer's output.

@@ -1,4 +1,4 @@
-"""The model families: what a configuration says of a model, and what its modules are called.
+"""The model families: what a configuration says of a model, and what its modules are called; no other module knows.
 
 A neuron (method: site `intermediate`) is one coordinate of the input of the MLP's second linear layer; in a gated MLP
 that is act(gate) * up.
@@ -146,6 +146,18 @@ def logit_cap(config: Any) -> float | None:
     """Return the soft-cap of a model's logits, or None; raises as `family_of`."""
     name = family_of(config).logit_cap
     return getattr(config, name) if name else None
+
+
+def check_vllm(config: Any) -> None:
+    """Refuse a model whose masks are not tested in vLLM.
+
+    Raises:
+        UnsupportedModelError: says what to set instead; or as `family_of`.
+    """
+    if not family_of(config).vllm:
+        raise UnsupportedModelError(
+            f"masks in vLLM are not tested with model type {config.model_type!r}; set engine: hf"
+        )
 
 
 def scaled_logits(config: Any, logits: Tensor) -> Tensor:

@@ -39,15 +39,19 @@ def _local_model(study: Study, name: str) -> str:
 
     path = study.config["models"][name]["path"]
     check = check_gguf if path.endswith(".gguf") else check_folder
-    _check_samples(study, name, check(Path(path), name, **_shape(study, name)))
+    _check_config(study, name, check(Path(path), name, **_shape(study, name)))
     if check is check_folder:
         _check_chat(study, name, path)
     return path
 
 
-def _check_samples(study: Study, name: str, config: Any) -> None:
+def _check_config(study: Study, name: str, config: Any) -> None:
+    """Check that a model can read the samples, and that the study's engine can mask it."""
     from crane.models.configuration import check_positions
+    from crane.models.families import check_vllm
 
+    if study.config["engine"] == "vllm" and name in study.evaluated_models:
+        check_vllm(config)
     for sample in study.samples(name):
         check_positions(config, name, sample["tokens"], sample["key"])
 
@@ -68,7 +72,7 @@ def _hub_model(study: Study, name: str) -> str:
     if _is_downloaded(target, source):
         from crane.models.folders import check_folder
 
-        _check_samples(study, name, check_folder(Path(target), name, **_shape(study, name)))
+        _check_config(study, name, check_folder(Path(target), name, **_shape(study, name)))
         _check_chat(study, name, target)
     return _hub(target, source, "model")
 
