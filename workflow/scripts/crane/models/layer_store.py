@@ -85,7 +85,7 @@ class LayerStore:
                 layer.to(self._device)
         self._stream = torch.cuda.Stream(self._device) if self._on_gpu else None
         self._fetched: dict[int, tuple[Tensor, Any]] = {}
-        self._passed: deque[Any] = deque()  # events behind the layers that ran
+        self._passed: deque[Any] = deque(maxlen=2)  # events behind the last layers that ran
         self.loads = 0
         """Number of layers copied to the device so far."""
 
@@ -146,8 +146,8 @@ class LayerStore:
             self._fetched[layer] = host.clone(), None
         else:
             # The host runs ahead of the GPU: without waiting, it would ask for the memory of layers far ahead.
-            while len(self._passed) > 1:
-                self._passed.popleft().synchronize()
+            if len(self._passed) == 2:
+                self._passed[0].synchronize()
             with torch.cuda.stream(self._stream):
                 self._fetched[layer] = host.to(self._device, non_blocking=True), self._stream.record_event()
         self.loads += 1
