@@ -7,7 +7,7 @@ import torch
 from crane.models.architectures import SITES
 from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
-from crane.relevance.ablation import agreement
+from crane.relevance.ablation import agreement, random_neurons
 from crane.relevance.attribution import attribution
 from scipy.stats import pearsonr, spearmanr
 from support.relevance import LENGTHS
@@ -30,9 +30,9 @@ def one_after_the_other(model, attribute, relevance, ids, mask, chosen):
 def assert_agrees(model, batch, site, neurons=30):
     with attribution(model, site=site) as attribute:
         relevance = attribute(*batch)
-        found = agreement(attribute, relevance, *batch, neurons=neurons)
-        order = torch.randperm(relevance[0].numel(), generator=torch.Generator().manual_seed(0))
-        predicted, actual = one_after_the_other(model, attribute, relevance, *batch, order[:neurons].tolist())
+        chosen = random_neurons(relevance, neurons)
+        found = agreement(attribute, relevance, *batch, chosen)
+        predicted, actual = one_after_the_other(model, attribute, relevance, *batch, chosen.tolist())
     assert found.neurons == len(predicted)
     assert found.pearson == pytest.approx(pearsonr(predicted, actual).statistic, abs=1e-4)
     assert found.spearman == pytest.approx(spearmanr(predicted, actual).statistic, abs=0.02)
@@ -51,11 +51,17 @@ def test_copies_of_any_number_side_by_side(llama, make_batch, monkeypatch, chunk
     assert_agrees(llama, make_batch(LENGTHS), "intermediate", neurons=10_000)
 
 
-def test_the_choice_is_seeded(llama, make_batch):
+def test_the_choice_is_seeded():
+    relevance = torch.zeros(2, 3, 48)
+    one, again, other = (random_neurons(relevance, 20, seed) for seed in (0, 0, 1))
+    assert one.tolist() == again.tolist() != other.tolist() and len(set(one.tolist())) == 20
+    assert sorted(random_neurons(relevance, 1000).tolist()) == list(range(144))
+
+
+def test_no_hook_is_left(llama, make_batch):
     ids, mask = make_batch(LENGTHS)
     with attribution(llama) as attribute:
         relevance = attribute(ids, mask)
-        one, again = (agreement(attribute, relevance, ids, mask, neurons=20) for _ in range(2))
-        other = agreement(attribute, relevance, ids, mask, neurons=20, seed=1)
-    assert one == again != other and one.neurons == 20
-    assert not any(module._forward_pre_hooks for module in llama.modules())
+        before = [len(module._forward_pre_hooks) for module in llama.modules()]
+        agreement(attribute, relevance, ids, mask, random_neurons(relevance, 20))
+        assert [len(module._forward_pre_hooks) for module in llama.modules()] == before

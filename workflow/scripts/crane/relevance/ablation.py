@@ -23,28 +23,31 @@ class Agreement(NamedTuple):
     """Share of the neurons."""
 
 
+def random_neurons(relevance: Tensor, count: int, seed: int = 0) -> Tensor:
+    """Return the numbers in `[K * I]` of random neurons, int64 `[N]`; all, if there are fewer.
+
+    Args:
+        relevance: `[B, K, I]`.
+        count: how many.
+        seed: of the choice.
+    """
+    order = torch.randperm(relevance[0].numel(), generator=torch.Generator().manual_seed(seed))
+    return order[:count]
+
+
 @torch.no_grad()
 def agreement(
-    attribute: Attribution,
-    relevance: Tensor,
-    input_ids: Tensor,
-    attention_mask: Tensor,
-    *,
-    neurons: int,
-    seed: int = 0,
+    attribute: Attribution, relevance: Tensor, input_ids: Tensor, attention_mask: Tensor, chosen: Tensor
 ) -> Agreement:
-    """Mask random neurons one at a time and compare.
+    """Mask neurons one at a time and compare.
 
     Args:
         attribute: an attribution of the model, which is not masked.
         relevance: `[B, K, I]` of the batch.
         input_ids, attention_mask: the batch, `[B, T]`.
-        neurons: how many; all, if the model has fewer.
-        seed: of the choice.
+        chosen: numbers of the neurons in `[K * I]`, int64 `[N]`.
     """
     mean = relevance.mean(0).flatten().cpu()
-    order = torch.randperm(len(mean), generator=torch.Generator().manual_seed(seed))
-    chosen = order[:neurons]
     whole = attribute.objective(input_ids, attention_mask)
     drops = []
     for part in chosen.split(max(1, CHUNK_TOKENS // input_ids.numel())):

@@ -8,10 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crane.models.architectures import mlps, norms
+from crane.models.architectures import MLP, mlps, norms
 
-FIRST = ("gate", "up", "gate_and_up")
-"""Names of the outputs of an MLP's first linear layers; the last stands for both if they are one."""
+_JOINT = "gate_and_up"
+
+
+def first_places(mlp: MLP) -> tuple[str, ...]:
+    """Return the names of the outputs of an MLP's first linear layers: one name if they are one layer."""
+    if mlp.fused:
+        return (_JOINT,)
+    return ("up",) if mlp.gate is None else ("gate", "up")
 
 
 class Recorder:
@@ -39,9 +45,9 @@ class Recorder:
                 self._biases[name, number] = bias.double() @ gradient.double().flatten(0, -2).sum(0)
             if name == "intermediate":
                 self._half = {number: relevance / 2}
-            elif name in FIRST and number in self._half:
+            elif name in ("gate", "up", _JOINT) and number in self._half:
                 half = self._half[number]
-                if name == "gate_and_up":
+                if name == _JOINT:
                     half = torch.cat([half, half], -1)
                 self._from_half[name, number] = relative_error(relevance, half)
 
@@ -91,7 +97,7 @@ def recording(model: Any) -> Iterator[Recorder]:
         before(mlp.layer, "residual", k)
         before(mlp.module, "mlp_input", k)
         before(mlp.down, "intermediate", k)
-        after(mlp.up, "gate_and_up" if mlp.fused else "up", k, mlp.up)
+        after(mlp.up, _JOINT if mlp.fused else "up", k, mlp.up)
         if mlp.gate is not None:
             after(mlp.gate, "gate", k, mlp.gate)
         after(mlp.down, "mlp_output", k, mlp.down)
