@@ -16,6 +16,7 @@ from crane.provenance.code_version import code_version
 from crane.relevance.memory import BATCH_TOKENS, SWEEP_TOKENS
 from crane.study import evaluations, outputs
 from crane.study.check import ConfigError, check_files, drop_nulls
+from crane.study.masks import BY_STATISTICS
 from crane.study.profiles import profile_files
 from crane.study.study import Study
 

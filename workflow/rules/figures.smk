@@ -165,7 +165,7 @@ use rule plot_transfer as plot_overlap with:
 # The share of every mask's neurons in each layer.
 use rule plot_transfer as plot_mask_layers with:
     input:
-        masks=mask_files(study.masks.shown),
+        masks=mask_files(study.masks.selections),
     output:
         **figure(
             "mask_layers",

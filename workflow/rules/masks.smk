@@ -17,7 +17,7 @@ rule select_neurons:
         f"{RESULTS}/logs/select_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
         mask_set=among(
-            study.masks.chosen_by("crane", "dispersion", "lape", "lape_matched")
+            study.masks.chosen_by(*BY_STATISTICS, "all")
         ),
     localrule: True
     conda:
@@ -85,7 +85,7 @@ rule import_neurons:
 rule measure_stability:
     """Measure split-half Jaccard, neurons dominated by one sample, and the overlap of all masks."""
     input:
-        masks=mask_files(study.masks.shown),
+        masks=mask_files(study.masks.selections),
         kurtosis=statistics(FIRST),
         halves=expand(
             f"{RESULTS}/stability/{FIRST}/{{half}}.parquet", half=study.inputs.halves
@@ -99,8 +99,10 @@ rule measure_stability:
         "../../envs/analysis.yaml"
     params:
         selections={name: study.masks.selection(name) for name in study.masks.halved},
-        variants=[name for name in study.masks.shown if study.masks.variant(name)],
-        groups={name: s["group"] for name, s in study.masks.shown.items()},
+        variants=[
+            name for name in study.masks.selections if study.masks.variant(name)
+        ],
+        groups={name: s["group"] for name, s in study.masks.selections.items()},
         site=pick("relevance.site"),
         code=code_version("measure_stability.py"),
     script:

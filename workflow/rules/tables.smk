@@ -101,8 +101,8 @@ use rule tabulate_answer_language as tabulate_sweep with:
 
 use rule tabulate_answer_language as tabulate_mask_counts with:
     input:
-        masks=mask_files(study.masks.shown),
-        summaries=mask_files(study.masks.shown, "json"),
+        masks=mask_files(study.masks.selections),
+        summaries=mask_files(study.masks.selections, "json"),
     output:
         **table(
             "mask_counts",

@@ -15,11 +15,14 @@ LAYERS = {
 }
 
 
+METHODS = {"random": "random", "wide": "random", "destroyed": "all"}
+
+
 def frame(values: dict[str, float], model: str = "base") -> pd.DataFrame:
     rows = []
     for name, f1 in values.items():
         label = name.partition("-")[0]
-        method = "random" if label in ("random", "wide") else label
+        method = METHODS.get(label, label)
         rows.append((model, "quiz", name, "en", method, label, f1))
     columns = ["model", "suite", "mask_set", "mask_language", "method", "label", "f1"]
     return pd.DataFrame(rows, columns=columns)
@@ -83,3 +86,8 @@ def test_p_is_uniform_under_the_null():
         layers = {**LAYERS, **{name: {"en": [2, 1]} for name in values}}
         p.append(against_random(frame(values), layers)["null_p"].iloc[0])
     assert np.mean(np.array(p) <= 0.2) == pytest.approx(0.2, abs=0.05)
+
+
+def test_the_mask_of_all_neurons_is_no_draw_of_a_null():
+    found = against_random(frame({"crane": 0.3, "destroyed": 0.6, **RANDOM}), LAYERS)
+    assert found.iloc[1].isna().all() and found.iloc[0]["null_seeds"] == 4

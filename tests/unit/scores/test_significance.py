@@ -41,7 +41,7 @@ def test_holm_bounds_the_chance_of_any_false_alarm():
     assert np.mean(alarms) == pytest.approx(0.05, abs=0.01)
 
 
-def test_masks_of_one_model_and_benchmark_are_a_family_without_the_random_ones():
+def test_masks_of_one_model_and_benchmark_are_a_family_without_the_references():
     scores = pd.DataFrame(
         [
             ("base", "quiz_en", "original", np.nan),
@@ -49,8 +49,9 @@ def test_masks_of_one_model_and_benchmark_are_a_family_without_the_random_ones()
             ("base", "quiz_zh", "crane", 0.01),
             ("base", "quiz_en", "lape", 0.04),
             ("base", "quiz_en", "random", 0.001),
+            ("base", "quiz_en", "all", 1e-9),
             ("chat", "quiz_en", "crane", 0.02),
         ],
         columns=["model", "benchmark", "method", "p"],
     )
-    assert over_masks(scores).tolist() == pytest.approx([np.nan, 0.02, 0.01, 0.04, np.nan, 0.02], nan_ok=True)
+    assert over_masks(scores).tolist() == pytest.approx([np.nan, 0.02, 0.01, 0.04, np.nan, np.nan, 0.02], nan_ok=True)

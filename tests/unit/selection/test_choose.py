@@ -102,3 +102,9 @@ def test_fewer_neurons_than_asked_for_are_told_in_the_facts():
     chosen, facts = choose(table(values), {**DISPERSION, "budget": {"count": 20}}, LANGUAGES)
     assert [chosen.total(language) for language in LANGUAGES] == [4, 4, 4]
     assert set(facts["asked"].values()) == {20}
+
+
+def test_all_neurons_are_the_same_mask_for_every_language():
+    shape = dispersions().shape
+    neurons, facts = choose(table(dispersions()), {"method": "all"}, LANGUAGES)
+    assert flags(neurons, shape).all() and not facts

@@ -21,7 +21,7 @@ POINT = "kurtosis-layer-contrast-above0.5"
 def test_a_group_is_a_mask_set_with_all_its_seeds(config: dict[str, Any]) -> None:
     study = Study(changed(config, sweeps=REMOVE, mask_sets__random__seeds=2))
     groups = evaluations.groups(study, "base")
-    assert list(groups) == [ORIGINAL, *OWN, "random", "random_dispersion"]
+    assert list(groups) == [ORIGINAL, *OWN, "random", "random_dispersion", "destroyed"]
     assert groups[ORIGINAL] == [ORIGINAL] and groups["crane"] == ["crane"]
     assert groups["random"] == ["random-0", "random-1"]
     assert [name for members in groups.values() for name in members] == [ORIGINAL, *study.masks.shown]
@@ -146,7 +146,7 @@ def test_four_sets_share_a_job_where_the_study_does_not_say(config: dict[str, An
     study = Study(changed(config, evaluation__sets_per_job=REMOVE))
     jobs = evaluations.jobs(study, "chat")
     assert jobs[0] == [ORIGINAL, "crane", "crane_small", "crane_threshold"]
-    assert [len(sets) for sets in jobs] == [4, 4, 4, 4, 1]
+    assert [len(sets) for sets in jobs] == [4, 4, 4, 4, 2]
 
 
 def test_no_job_is_made_for_sets_of_which_nothing_is_asked(config: dict[str, Any]) -> None:

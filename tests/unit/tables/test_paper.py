@@ -1,5 +1,7 @@
 """The tables built from the published numbers show what the paper prints, row by row."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,3 +150,20 @@ def test_the_papers_table_shows_the_share_beside_the_score():
     )
     nlu = tables.score_table(scores, f1, EVERY, suite="exam", **shown)
     assert not [name for _, name in nlu.cells if name.startswith("In ")]
+
+
+def test_what_a_destroyed_model_reaches_is_marked():
+    """CRANE's three values, one of them above what all neurons have; random sets are held against it, too."""
+    shown = replace(EVERY, mask_sets={**EVERY.mask_sets, "destroyed": "All MLP neurons"})
+    scores, f1 = published()
+    every = {"mask_set": "destroyed", "label": "destroyed", "method": "all"}
+    crane = f1["method"] == "crane"
+    scores = pd.concat([scores, scores[scores["method"] == "crane"].assign(**every)])
+    f1 = pd.concat([f1, f1[crane].assign(**every, f1=f1["mask_language"].map({"en": 0.5, "vi": 0.4, "zh": 0.0779}))])
+    built = tables.score_table(scores, f1, shown, suite="exam", models=[BASE], identified_on=BASE, resamples=10_000)
+    column = built.cells["", "LangSpec-F1"]
+    of = dict(zip(built.cells["", "Method"] + " " + built.cells["", "Mask"], column, strict=True))
+    assert (of["CRANE en"], of["CRANE vi"], of["CRANE zh"]) == ("0.3328¶", "0.4747", "0.0779¶")
+    assert of["Random en"].endswith("¶") and not column.iloc[-3:].str.contains("¶").any()
+    assert built.notes[-1].startswith("¶: not above the LangSpec-F1 of All MLP neurons (all MLP neurons masked)")
+    assert not table([BASE], "exam", EVERY).cells["", "LangSpec-F1"].str.contains("¶").any()

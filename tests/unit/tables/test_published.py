@@ -22,6 +22,8 @@ def test_the_table_says_whether_the_model_differs(paper, same):
     assert ("The model differs" in table.notes[0]) != same
     assert ("as in the paper" in table.notes[0]) == same
     assert table.cells["Paper", "Value"].str.endswith("§").sum() == 3
+    assert (table.cells["Paper", "Destroyed"] != "–").sum() == 9
+    assert any("printed values are not above it" in note for note in table.notes)
     assert "Random en: 0.4514 instead of 0.4406" in table.notes[-1]
     for form in TABLE_FORMS:
         assert render(table, "published-base-open", form)

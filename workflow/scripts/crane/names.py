@@ -9,6 +9,8 @@ OPEN_SUITE = "open"
 """The suite of the open-ended questions; its benchmarks are named open_<language>."""
 PERPLEXITY = "perplexity"
 """The evaluation of held-out texts: their log-likelihood, not a suite of benchmarks."""
+REFERENCES = ("random", "all")
+"""Methods whose mask sets are what others are held against: random neurons, and all neurons. They are no hypotheses."""
 HALVES = ("even", "odd")
 """The halves of the texts, by the numbers of their shards."""
 TABLE_FORMS = ("csv", "md", "tex", "txt", "html")

@@ -19,6 +19,7 @@ from crane.preflight.token_counts import (
 )
 from crane.relevance.memory import Fit, TooSmallError
 from crane.study import evaluations
+from crane.study.masks import BY_STATISTICS
 from crane.study.study import Study
 
 STATISTICS_BYTES = 9 * 8
@@ -171,7 +172,7 @@ def _kurtosis(study: Study) -> Stage:
     table = _neurons(study) * len(study.languages) * TABLE_BYTES
     runs, halves = 1 + len(study.masks.used_variants), len(study.inputs.halves)
     drawn = study.masks.drawn()
-    masks = len(study.masks.chosen_by("crane", "dispersion", "lape", "lape_matched", "import")) + len(drawn)
+    masks = len(study.masks.chosen_by(*BY_STATISTICS, "all", "import")) + len(drawn)
     return Stage(
         "kurtosis and masks",
         runs + halves + 1 + masks,  # 1: measure_stability
@@ -195,7 +196,7 @@ def _evaluation(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) 
             gpu_jobs += 1
             seconds += gpus * 60 * assumed.start_minutes
             for mask_set in mask_sets:
-                masks = 1 if mask_set == ORIGINAL else len(study.languages)
+                masks = _distinct_masks(study, mask_set)
                 parts = evaluations.parts(study, model, mask_set)
                 shared = _shared_seconds(study, model, parts, assumed, sizes[model])
                 seconds += masks * (sum(once[part][0] for part in parts) - shared)
@@ -211,6 +212,12 @@ def _evaluation(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) 
         gpu_hours=seconds / 3600,
         disk=2 * disk,
     )
+
+
+def _distinct_masks(study: Study, mask_set: str) -> int:
+    """Return the number of masks of a set that are computed: all neurons are the same mask for every language."""
+    same = mask_set == ORIGINAL or study.masks.every[mask_set]["method"] == "all"
+    return 1 if same else len(study.languages)
 
 
 def _part(study: Study, model: str, part: str, assumed: Assumptions, size: float) -> tuple[float, float]:
@@ -264,7 +271,7 @@ def _judging(study: Study, assumed: Assumptions) -> Stage:
     folders, judges = ("responses", "judgements"), len(study.judges.names)
     if not judges:
         return Stage("judging", 0, folders)
-    masks = 1 + len(study.languages) * len(study.masks.shown)
+    masks = sum(_distinct_masks(study, name) for name in [ORIGINAL, *study.masks.shown])
     answers = len(study.evaluated_models) * masks * sum(open_question_counts(study, assumed).values())
     calls, total = 0, 0.0
     for name in study.judges.paid:

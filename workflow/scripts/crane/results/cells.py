@@ -7,6 +7,7 @@ import pandas as pd
 NOTHING = "–"
 UNCLEAR = "†"
 TARGET_UNCLEAR = f"{UNCLEAR}: the 95% interval of the target language's drop contains 0."
+BELOW_DESTROYED = "¶"
 SMALLEST_P = 0.001
 """p-values below are not told apart."""
 

@@ -19,6 +19,10 @@ ROUNDING = 0.001
 scores alone moves it by 0.0004 at most (method, section 8)."""
 
 
+WORST = {"nlu": 0.25, "open": 1.0}
+"""What the score of a destroyed model falls to: chance among four choices, the judge's lowest."""
+
+
 MODELS = {"llama2-7b-base": "LLaMA-2-7B", "llama2-7b-chat": "LLaMA-2-7B-Chat"}
 
 
@@ -32,9 +36,10 @@ BENCHMARKS = {
 
 
 def printed(scores: pd.DataFrame, f1: pd.DataFrame) -> pd.DataFrame:
-    """Return the published cells: model, method, mask_language, measure, kind, paper, and for LangSpec-F1 `follows`.
+    """Return the published cells: model, method, mask_language, measure, kind, paper, and for LangSpec-F1 two more.
 
-    `measure` is a benchmark or `LANGSPEC_F1`; `follows` is the F1 that follows from the printed scores.
+    `measure` is a benchmark or `LANGSPEC_F1`; `follows` is the F1 that follows from the printed scores; `destroyed` the
+    one of a model all of whose printed scores fall to `WORST` (method, section 12).
 
     Args:
         scores: the paper's scores (`resources/published/scores.csv`).
@@ -43,7 +48,9 @@ def printed(scores: pd.DataFrame, f1: pd.DataFrame) -> pd.DataFrame:
     cells = scores.rename(columns={"evaluated_model": "model", "benchmark": "measure", "score": "paper"})
     cells = cells.assign(kind=cells["table"].map({"table2": "open", "table4": "open"}).fillna("nlu"))
     results = f1.rename(columns={"evaluated_model": "model", "langspec_f1": "paper"})
-    follows = []
+    kind_of = cells.drop_duplicates("table").set_index("table")["kind"]
+    results = results.assign(kind=results["table"].map(kind_of))
+    follows, destroyed = [], []
     for row in results.itertuples():
         on_model = cells[(cells["table"] == row.table) & (cells["model"] == row.model)]
         before, after = (
@@ -53,11 +60,11 @@ def printed(scores: pd.DataFrame, f1: pd.DataFrame) -> pd.DataFrame:
             for method, language in ((ORIGINAL, NO_MASK), (row.method, row.mask_language))
         )
         follows.append(langspec_f1(before, after, row.mask_language).f1)
-    results = results.assign(measure=LANGSPEC_F1, follows=follows)
-    kind_of = cells.drop_duplicates("table").set_index("table")["kind"]
-    results = results.assign(kind=results["table"].map(kind_of))
-    columns = ["model", "method", "mask_language", "measure", "kind", "paper", "follows"]
-    return pd.concat([cells.assign(follows=np.nan), results], ignore_index=True)[columns]
+        worst = dict.fromkeys(before, WORST[str(row.kind)])
+        destroyed.append(langspec_f1(before, worst, row.mask_language).f1)
+    results = results.assign(measure=LANGSPEC_F1, follows=follows, destroyed=destroyed)
+    columns = ["model", "method", "mask_language", "measure", "kind", "paper", "follows", "destroyed"]
+    return pd.concat([cells.assign(follows=np.nan, destroyed=np.nan), results], ignore_index=True)[columns]
 
 
 def beside(
@@ -82,8 +89,8 @@ def beside(
         suite: of the run.
 
     Returns:
-        label, mask_language, benchmark (None for LangSpec-F1), measure (the paper's), paper, follows, rerun, low, high,
-        seeds, interval, distinguishable (of LangSpec-F1), inside (the published value lies in the
+        label, mask_language, benchmark (None for LangSpec-F1), measure (the paper's), paper, follows, destroyed, rerun, low,
+        high, seeds, interval, distinguishable (of LangSpec-F1), inside (the published value lies in the
         interval; None without one), erratum.
     """
     names = {ORIGINAL: ORIGINAL, **mapping["mask_sets"]}
@@ -102,7 +109,7 @@ def beside(
     kind = labels.kind_of(suite)
     paper = published[(published["model"] == mapping["models"][model]) & (published["kind"] == kind)]
     keys = ["method", "mask_language", "measure"]
-    rows = rows.merge(paper[[*keys, "paper", "follows"]], on=keys, how="inner", validate="many_to_one")
+    rows = rows.merge(paper[[*keys, "paper", "follows", "destroyed"]], on=keys, how="inner", validate="many_to_one")
     bounded = rows["low"].notna()
     inside = (rows["low"] <= rows["paper"]) & (rows["paper"] <= rows["high"])
     rows["inside"] = inside.astype(object).where(bounded, None)
@@ -138,6 +145,25 @@ def heading(labels: Labels, mapping: Mapping[str, Any], model: str) -> list[str]
         for name, paper in mapping["benchmarks"].items()
     ]
     return [sentence, f"What stands for what: {', '.join(pairs)}."]
+
+
+def against_destroyed(rows: pd.DataFrame, kind: str) -> list[str]:
+    """Say which printed LangSpec-F1 a destroyed model reaches.
+
+    Args:
+        rows: from `beside`.
+        kind: of the suite, `nlu` or `open`.
+    """
+    effects = rows[rows["destroyed"].notna()].drop_duplicates(["method", "mask_language"])
+    if effects.empty:
+        return []
+    beaten = effects[effects["paper"] <= effects["destroyed"]]
+    named = ", ".join(f"{METHODS[row.method]} {row.mask_language}" for row in beaten.itertuples())
+    fall = f"chance ({WORST['nlu']:g})" if kind == "nlu" else f"the judge's lowest ({WORST['open']:g})"
+    return [
+        f"Destroyed: the LangSpec-F1 of a model whose scores all fall from the paper's unmasked ones to {fall}. "
+        f"{len(beaten)} of {len(effects)} printed values are not above it" + (f": {named}." if named else ".")
+    ]
 
 
 def errata(rows: pd.DataFrame) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crane.names import REFERENCES
+
 LIKENESS = ("other intervention", "other size", "same size", "same layers")
 """How similar a random set is to a mask: a different intervention; a different number of neurons, the same number, the
 same number in each layer."""
@@ -18,7 +20,7 @@ def against_random(
     layers: Mapping[str, Mapping[str, Sequence[int]]],
     interventions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """Return the null columns of every row of `langspec_f1`, by its index; undefined for random sets themselves.
+    """Return the null columns of every row of `langspec_f1`, by its index; undefined for `REFERENCES`.
 
     Within model, suite and mask language, a mask is compared with the seeds of the random set most similar to it
     (`LIKENESS`), the first one in the study's order if several are. `null` is that set; `null_percentile` is the
@@ -35,7 +37,7 @@ def against_random(
     seeds = dict(list(random.groupby(["label", "model", "suite", "mask_language"])["f1"]))
     nulls: list[tuple[Any, ...]] = []
     for row in langspec_f1.to_dict("records"):
-        if row["method"] == "random" or not groups or pd.isna(row["f1"]):
+        if row["method"] in REFERENCES or not groups or pd.isna(row["f1"]):
             nulls.append((None, None, np.nan, np.nan, np.nan, np.nan))
             continue
         language = row["mask_language"]

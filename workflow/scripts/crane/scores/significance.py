@@ -5,6 +5,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
+from crane.names import REFERENCES
+
 
 def mcnemar(worse: ArrayLike, better: ArrayLike) -> np.ndarray:
     """Return the two-sided p of the exact McNemar test (McNemar 1947), float64 of the counts' shape.
@@ -38,8 +40,8 @@ def holm(p: ArrayLike) -> np.ndarray:
 def over_masks(scores: pd.DataFrame) -> pd.Series:
     """Return Holm's adjusted p of every row of the scores: over all masks of one model and benchmark.
 
-    Random mask sets are the null, not hypotheses: they get NaN and are not counted. `scores` has model, benchmark,
+    Reference sets (`REFERENCES`) are no hypotheses: they get NaN and are not counted. `scores` has model, benchmark,
     method and p (NaN without a mask).
     """
-    tested = scores["p"].where(scores["method"] != "random")
+    tested = scores["p"].where(~scores["method"].isin(REFERENCES))
     return tested.groupby([scores["model"], scores["benchmark"]], sort=False).transform(holm)

@@ -19,6 +19,8 @@ SCALE_AWARE = ("std", "mean_abs", "fourth_root")
 
 def columns(settings: Mapping[str, Any]) -> list[str]:
     """Return the columns of the layers' tables that a selection reads."""
+    if settings["method"] == "all":
+        return ["language", "layer", "neuron"]
     if settings["method"] in ("lape", "lape_matched"):
         return ["language", "layer", "neuron", "active", "tokens"]
     return ["language", "layer", "neuron", settings.get("statistic", "kurtosis")]
@@ -48,6 +50,9 @@ def choose(
         SelectionError: a language gets no neuron, or fewer than the budget.
     """
     method = settings["method"]
+    if method == "all":
+        flags = np.ones_like(grid(table, "neuron", languages), dtype=bool)
+        return NeuronSet.from_flags(flags, languages, site), {}
     if method in ("lape", "lape_matched"):
         quantiles = {
             key: settings[key]

@@ -11,6 +11,8 @@ from crane.names import ORIGINAL
 from crane.study.ordering import key_sorted
 from crane.study.sweeps import SELECTION_FREE, Sweeps
 
+BY_STATISTICS = ("crane", "dispersion", "lape", "lape_matched")
+"""Methods that choose neurons by what was measured on the texts."""
 RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype")
 """Settings of a relevance run that determine its result."""
 
@@ -48,6 +50,11 @@ class MaskSets:
     def every(self) -> dict[str, dict[str, Any]]:
         """Settings of the mask sets in the tables, followed by those that only sweeps use."""
         return {**self.shown, **self.sweeps.sets}
+
+    @cached_property
+    def selections(self) -> dict[str, dict[str, Any]]:
+        """Settings of the shown sets that select some of the neurons; a set of all neurons selects nothing."""
+        return {name: settings for name, settings in self.shown.items() if settings["method"] != "all"}
 
     def by_method(self, *methods: str) -> list[str]:
         """Return the names of the shown mask sets of some methods."""
@@ -139,7 +146,7 @@ class MaskSets:
     @property
     def halved(self) -> list[str]:
         """The sets that are selected again on halves of the texts: those from the study's own relevance."""
-        chosen = self.by_method("crane", "dispersion", "lape", "lape_matched")
+        chosen = self.by_method(*BY_STATISTICS)
         return [name for name in chosen if not self.variant(name)]
 
     def methods(self) -> dict[str, str]:

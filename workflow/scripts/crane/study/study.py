@@ -115,6 +115,7 @@ class Study:
         """Return the names of models, languages, mask sets, benchmarks and the judge in tables and figures."""
         return {
             **self.mask_labels(),
+            "mask_sets": {name: settings["label"] for name, settings in self.config["mask_sets"].items()},
             "benchmarks": {
                 name: {key: b[key] for key in ("label", "language", "kind", "suite")}
                 for name, b in self.benchmarks.items()
@@ -124,10 +125,12 @@ class Study:
         }
 
     def mask_labels(self) -> dict[str, dict[str, str]]:
-        """Return the names of languages and mask sets, for tables and figures that show only masks."""
+        """Return the names of languages and of the sets that select neurons, for what shows only masks."""
+        selecting = {settings["group"] for settings in self.masks.selections.values()}
+        labels = {name: settings["label"] for name, settings in self.config["mask_sets"].items()}
         return {
             "languages": {code: settings["name"] for code, settings in self.config["languages"].items()},
-            "mask_sets": {name: settings["label"] for name, settings in self.config["mask_sets"].items()},
+            "mask_sets": {name: label for name, label in labels.items() if name in selecting},
         }
 
     def pick(self, *path: str) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crane.names import ORIGINAL
+from crane.names import ORIGINAL, REFERENCES
 from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, integer, number, p_value, signed
 from crane.results.frames import asked_questions, f1_rows, questions_by_language, score_rows
 from crane.results.labels import Labels, ResultsError
@@ -48,7 +48,7 @@ def drop_tests(scores: pd.DataFrame, labels: Labels, *, model: str, suite: str) 
             ("", "p (Holm)"): rows["p_holm"].map(p_value),
         }
     )
-    hypotheses = int((~several & (rows["method"] != "random")).sum() / rows["benchmark"].nunique())
+    hypotheses = int((~several & ~rows["method"].isin(REFERENCES)).sum() / rows["benchmark"].nunique())
     exam = labels.kind_of(suite) == "nlu"
     counted = (
         "right before and wrong now, wrong before and right now" if exam else "scored lower, scored higher"
@@ -59,7 +59,7 @@ def drop_tests(scores: pd.DataFrame, labels: Labels, *, model: str, suite: str) 
         "Brackets: 95% percentile bootstrap over questions, paired. †: the interval contains 0.",
         f"Worse, better: answers {counted}. p: exact two-sided {'McNemar test' if exam else 'sign test'} on them, "
         "which takes questions as independent (the bootstrap keeps passages together).",
-        f"Holm: adjusted for the {hypotheses} masks of the benchmark; random masks are the null, not hypotheses.",
+        f"Holm: adjusted for the {hypotheses} masks of the benchmark; random masks and the mask of all neurons are references, not hypotheses.",
     ]  # fmt: skip
     if several.any():
         notes.append(f"Several seeds: mean drop; ‡: smallest and largest seed; p: seeds below {LEVEL}.")
@@ -121,7 +121,7 @@ def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, suite: str) 
     Raises:
         ResultsError: the results lack a row, or the study has no random mask set.
     """
-    measured = langspec_f1[(langspec_f1["suite"] == suite) & (langspec_f1["method"] != "random")]
+    measured = langspec_f1[(langspec_f1["suite"] == suite) & ~langspec_f1["method"].isin(REFERENCES)]
     if measured["null_p"].isna().all():
         raise ResultsError("null distribution: the study has no random mask set")
     rows = _f1_rows(measured, labels, suite)

@@ -6,10 +6,11 @@ Rows and columns come in the order of `Labels`.
 from collections.abc import Sequence
 from itertools import product
 
+import numpy as np
 import pandas as pd
 
 from crane.names import NO_MASK
-from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, number, of_asked, percent
+from crane.results.cells import BELOW_DESTROYED, NOTHING, TARGET_UNCLEAR, bounds, flag, number, of_asked, percent
 from crane.results.frames import asked_questions, f1_rows, masks_of, score_rows
 from crane.results.labels import Labels
 from crane.tables.rendering import Table
@@ -62,7 +63,8 @@ def score_table(
         column = effects[effects["model"] == model].set_index(mask)
         group = labels.models[model] if len(models) > 1 else ""
         flags = column["distinguishable"].map(flag)
-        columns[group, "LangSpec-F1"] = column["f1"].combine(column["f1_sd"], number) + flags
+        marks = pd.Series(np.where(below_destroyed(column), BELOW_DESTROYED, ""), index=column.index)
+        columns[group, "LangSpec-F1"] = column["f1"].combine(column["f1_sd"], number) + flags + marks
         intervals = map(bounds, column["low"], column["high"], column["interval"])
         columns[group, "95% interval"] = pd.Series(intervals, index=column.index)
         if labels.kind_of(suite) == "nlu":
@@ -79,7 +81,27 @@ def score_table(
     if transferred:
         title += f" The neurons were identified on {labels.models[identified_on]} and are masked as they are."
     tidy = _tidy(scored, effects)
-    return Table(title, tidy, cells.reset_index(drop=True), _notes(scored, labels, suite, resamples))
+    notes = _notes(scored, labels, suite, resamples)
+    if destroyed := labels.only(set(effects.loc[effects["method"] == "all", "label"])).mask_sets.values():
+        notes.append(
+            f"{BELOW_DESTROYED}: not above the LangSpec-F1 of {' or '.join(destroyed)} (all MLP neurons masked), which "
+            "is what damage to every language earns: such an F1 is no evidence of neurons of the language."
+        )
+    return Table(title, tidy, cells.reset_index(drop=True), notes)
+
+
+def below_destroyed(effects: pd.DataFrame) -> pd.Series:
+    """Say which masks have no higher LangSpec-F1 than a model without its MLP neurons (method, section 12).
+
+    Args:
+        effects: rows of `f1_rows` of one model, indexed by label and mask_language.
+
+    Returns:
+        bool by the same index; False where a mask has no F1, for the mask of all neurons, and without such a mask.
+    """
+    destroyed = effects[effects["method"] == "all"].groupby("mask_language")["f1"].max()
+    bar = effects.index.get_level_values("mask_language").map(destroyed).to_numpy(float)
+    return (effects["f1"] <= bar) & (effects["method"] != "all")
 
 
 def _told(scored: pd.DataFrame) -> bool:

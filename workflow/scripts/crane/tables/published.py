@@ -9,7 +9,15 @@ import pandas as pd
 from crane.names import NO_MASK
 from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, number
 from crane.results.labels import Labels
-from crane.results.published import BENCHMARKS, LANGSPEC_F1, beside, errata, heading, printed
+from crane.results.published import (
+    BENCHMARKS,
+    LANGSPEC_F1,
+    against_destroyed,
+    beside,
+    errata,
+    heading,
+    printed,
+)
 from crane.tables.rendering import Table
 
 
@@ -51,6 +59,7 @@ def published_table(
             ],
             ("Paper", "Measure"): rows["measure"].map({**BENCHMARKS, LANGSPEC_F1: LANGSPEC_F1}),
             ("Paper", "Value"): rows["paper"].map(number) + np.where(rows["erratum"], "§", ""),
+            ("Paper", "Destroyed"): rows["destroyed"].map(number),
             ("This run", "Value"): rerun,
             ("This run", "95% interval"): list(map(bounds, rows["low"], rows["high"], rows["interval"])),
             ("This run", "Paper inside"): rows["inside"].map({True: "yes", False: "no"}).fillna(NOTHING),
@@ -65,6 +74,6 @@ def published_table(
     notes.append(TARGET_UNCLEAR.replace(":", " (this run's LangSpec-F1):", 1))
     if labels.kind_of(suite) == "open":
         notes.append(f"This run's scores by {labels.judge}; the paper's by its own judge.")
-    notes += errata(rows)
+    notes += [*against_destroyed(rows, labels.kind_of(suite)), *errata(rows)]
     title = f"{labels.title_of(suite)}: the paper's numbers beside this run's on {labels.models[model]}."
     return Table(title, rows.rename(columns={"label": "mask_set"}), cells, notes)

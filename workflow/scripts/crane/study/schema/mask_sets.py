@@ -159,6 +159,15 @@ class RandomMaskSet(_MaskSet):
     seeds: int = Field(ge=1, description="Number of draws; the sets are named <name>-0, <name>-1, ...")
 
 
+class AllMaskSet(_MaskSet):
+    """All MLP neurons, whatever the language: the destroyed model that LangSpec-F1 is to be held against."""
+
+    method: Literal["all"] = Field(
+        description="all: every MLP neuron of the model, the same mask for every language: what LangSpec-F1 a destroyed "
+        "model has."
+    )
+
+
 class ImportMaskSet(_MaskSet):
     """Masks from a file."""
 
@@ -187,7 +196,13 @@ class ImportMaskSet(_MaskSet):
 RankedMaskSet = CraneMaskSet | DispersionMaskSet
 MatchedMaskSet = LapeMatchedMaskSet | RandomMaskSet
 MaskSet = Annotated[
-    CraneMaskSet | DispersionMaskSet | LapeMaskSet | LapeMatchedMaskSet | RandomMaskSet | ImportMaskSet,
+    CraneMaskSet
+    | DispersionMaskSet
+    | LapeMaskSet
+    | LapeMatchedMaskSet
+    | RandomMaskSet
+    | AllMaskSet
+    | ImportMaskSet,
     Field(discriminator="method"),
 ]
 
@@ -247,7 +262,9 @@ def _budget_problems(
         yield from unless_known(f"{key}.match", budget.match, sets, "mask set")
         other = sets.get(budget.match)
         ranked_by_match = isinstance(other, RankedMaskSet) and other.budget and other.budget.match is not None
-        if isinstance(other, MatchedMaskSet) or ranked_by_match:
+        if isinstance(other, AllMaskSet):
+            yield _nothing_left(f"{key}.match", budget.match)
+        elif isinstance(other, MatchedMaskSet) or ranked_by_match:
             yield Problem(f"{key}.match", f"{budget.match!r} is itself matched to another set; name that one")
     if budget.count is not None and neurons is not None and budget.count > neurons:
         yield Problem(f"{key}.count", f"{budget.count} exceeds the model's {neurons} neurons")
@@ -258,5 +275,11 @@ def _match_problems(key: str, settings: MatchedMaskSet, sets: Mapping[str, MaskS
     other = sets.get(settings.match)
     # Random masks may match LAPE's ranking: its counts per language are borrowed, but those per layer are its own.
     both_lape = isinstance(other, LapeMatchedMaskSet) and isinstance(settings, LapeMatchedMaskSet)
-    if isinstance(other, RandomMaskSet) or both_lape:
+    if isinstance(other, AllMaskSet):
+        yield _nothing_left(key, settings.match)
+    elif isinstance(other, RandomMaskSet) or both_lape:
         yield Problem(key, f"{settings.match!r} is itself matched to another set; name that one")
+
+
+def _nothing_left(key: str, match: str) -> Problem:
+    return Problem(key, f"{match!r} has all neurons: as many others do not exist; name another mask set")
