@@ -42,12 +42,12 @@ def test_a_stored_answer_is_what_the_masked_model_says(study: Workspace) -> None
 
 
 def test_a_stored_answer_is_what_the_model_says_at_mean_values(study: Workspace) -> None:
-    """The neurons set, by hand, to their mean over all tokens of the three corpora."""
+    """The neurons set, by hand, to the mean of their means over the tokens of each of the three corpora."""
     answers = read_table(study.results / "evaluations" / "base" / "dispersion-mean" / "quiz.parquet")
     row = answers[(answers["mask_language"] == "vi") & (answers["benchmark"] == "quiz_vi")].iloc[3]
     question = read_jsonl(study.results / "generated" / "vi" / "benchmark.jsonl")[row["doc_id"]]
     model, tokenizer = (load(study.results / "models" / "base") for load in (load_model, load_tokenizer))
-    sums, tokens = [0.0] * 4, 0
+    sums, means = [0.0] * 4, [0.0] * 4
     handles = []
     for k, layer in enumerate(model.model.layers):
 
@@ -57,15 +57,17 @@ def test_a_stored_answer_is_what_the_model_says_at_mean_values(study: Workspace)
         handles.append(layer.mlp.down_proj.register_forward_pre_hook(add))
     with torch.no_grad():
         for code in LANGUAGES:
+            sums[:], tokens = [0.0] * 4, 0
             for ids in read_table(study.results / "corpora" / "base" / f"{code}.parquet")["input_ids"]:
                 model(torch.tensor([list(ids)], dtype=torch.int64))
                 tokens += len(ids)
+            means = [mean + total / tokens / len(LANGUAGES) for mean, total in zip(means, sums, strict=True)]
     for handle in handles:
         handle.remove()
     neurons = NeuronSet.read_parquet(study.results / "masks" / "base" / "dispersion.parquet")
     for k, layer in enumerate(model.model.layers):
         index = torch.from_numpy(neurons["vi"][k])
-        fixed = (sums[k] / tokens).float()[index]
+        fixed = means[k].float()[index]
 
         def replace(module: Any, inputs: Any, index: Any = index, fixed: Any = fixed) -> Any:
             values = inputs[0].clone()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from crane.artefacts import write_table
-from crane.neurons.mean_values import intervention, pooled
+from crane.neurons.mean_values import balanced, intervention
 from crane.relevance.moments import Moments
 from crane.relevance.shards import Statistics
 from crane.relevance.statistics import layer_table
@@ -36,10 +36,13 @@ def tables(values):
     ]
 
 
-def test_the_mean_is_over_the_tokens_of_all_languages(values):
-    everything = torch.cat(list(values.values())).mean(0)
+def by_hand(values):
+    return torch.stack([own.mean(0) for own in values.values()]).mean(0)
+
+
+def test_every_language_weighs_the_same_however_many_tokens_it_has(values):
     table = pd.concat(tables(values)[::-1]).sample(frac=1, random_state=0)
-    np.testing.assert_allclose(pooled(table), everything, rtol=1e-12)
+    np.testing.assert_allclose(balanced(table), by_hand(values), rtol=1e-12)
 
 
 def test_settings_become_arguments(values, tmp_path):
@@ -50,4 +53,4 @@ def test_settings_become_arguments(values, tmp_path):
     assert intervention({"scale": 0.5}, []) == {"scale": 0.5}
     found = intervention({"mean": True}, paths)
     assert list(found) == ["values"]
-    np.testing.assert_allclose(found["values"], torch.cat(list(values.values())).mean(0), rtol=1e-12)
+    np.testing.assert_allclose(found["values"], by_hand(values), rtol=1e-12)

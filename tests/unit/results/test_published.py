@@ -68,7 +68,9 @@ def test_without_an_interval_nothing_is_inside(paper):
 
 def test_what_a_destroyed_model_reaches_is_said(paper):
     (said,) = against_destroyed(rows(paper), "nlu")
-    assert "fall from the paper's unmasked ones to chance (0.25). 8 of 9 printed values are not above it" in said
+    assert (
+        "fall from the paper's unmasked ones to chance (0.25). 8 of 9 printed values are not above it" in said
+    )
     assert said.endswith("Random en, Random vi, Random zh.") or "CRANE en" in said
     assert "the judge's lowest (1)" in against_destroyed(rows(paper, "open"), "open")[0]
     part = {"models": {BASE: BASE}, "mask_sets": {"crane": "crane"}, "benchmarks": {"mmlu": "mmlu"}}

@@ -54,4 +54,6 @@ def test_masks_of_one_model_and_benchmark_are_a_family_without_the_references():
         ],
         columns=["model", "benchmark", "method", "p"],
     )
-    assert over_masks(scores).tolist() == pytest.approx([np.nan, 0.02, 0.01, 0.04, np.nan, np.nan, 0.02], nan_ok=True)
+    assert over_masks(scores).tolist() == pytest.approx(
+        [np.nan, 0.02, 0.01, 0.04, np.nan, np.nan, 0.02], nan_ok=True
+    )

@@ -221,9 +221,13 @@ def test_sets_that_match_each_other_in_a_circle_are_reported(config: dict[str, A
 
 @pytest.mark.parametrize("matching", ["lape_matched", "random"])
 def test_nothing_can_be_matched_to_all_neurons(config: dict[str, Any], matching: str) -> None:
-    wrong = changed(config, mask_sets__a={"label": "A", "method": "all"}, **{f"mask_sets__{matching}__match": "a"})
+    wrong = changed(
+        config, mask_sets__a={"label": "A", "method": "all"}, **{f"mask_sets__{matching}__match": "a"}
+    )
     assert f"mask_sets.{matching}.match: 'a' has all neurons" in " ".join(messages(wrong))
-    budget = changed(config, mask_sets__a={"label": "A", "method": "all"}, mask_sets__crane__budget={"match": "a"})
+    budget = changed(
+        config, mask_sets__a={"label": "A", "method": "all"}, mask_sets__crane__budget={"match": "a"}
+    )
     assert "mask_sets.crane.budget.match: 'a' has all neurons" in " ".join(messages(budget))
 
 

@@ -159,11 +159,17 @@ def test_what_a_destroyed_model_reaches_is_marked():
     every = {"mask_set": "destroyed", "label": "destroyed", "method": "all"}
     crane = f1["method"] == "crane"
     scores = pd.concat([scores, scores[scores["method"] == "crane"].assign(**every)])
-    f1 = pd.concat([f1, f1[crane].assign(**every, f1=f1["mask_language"].map({"en": 0.5, "vi": 0.4, "zh": 0.0779}))])
-    built = tables.score_table(scores, f1, shown, suite="exam", models=[BASE], identified_on=BASE, resamples=10_000)
+    f1 = pd.concat(
+        [f1, f1[crane].assign(**every, f1=f1["mask_language"].map({"en": 0.5, "vi": 0.4, "zh": 0.0779}))]
+    )
+    built = tables.score_table(
+        scores, f1, shown, suite="exam", models=[BASE], identified_on=BASE, resamples=10_000
+    )
     column = built.cells["", "LangSpec-F1"]
     of = dict(zip(built.cells["", "Method"] + " " + built.cells["", "Mask"], column, strict=True))
     assert (of["CRANE en"], of["CRANE vi"], of["CRANE zh"]) == ("0.3328¶", "0.4747", "0.0779¶")
     assert of["Random en"].endswith("¶") and not column.iloc[-3:].str.contains("¶").any()
-    assert built.notes[-1].startswith("¶: not above the LangSpec-F1 of All MLP neurons (all MLP neurons masked)")
+    assert built.notes[-1].startswith(
+        "¶: not above the LangSpec-F1 of All MLP neurons (all MLP neurons masked)"
+    )
     assert not table([BASE], "exam", EVERY).cells["", "LangSpec-F1"].str.contains("¶").any()

@@ -1,4 +1,4 @@
-"""The values of the intervention `mean`: each neuron's mean over the tokens of all languages."""
+"""The values of the intervention `mean`: each neuron's mean value, all languages weighing the same."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,19 +9,17 @@ import pandas as pd
 
 from crane.artefacts import read_table
 
-COLUMNS = ["language", "layer", "neuron", "counted", "mean_value"]
+COLUMNS = ["language", "layer", "neuron", "mean_value"]
 """Columns of the statistics tables (`crane.relevance.statistics.layer_table`) that are read here."""
 
 
-def pooled(table: pd.DataFrame) -> np.ndarray:
-    """Return float64 `[K, I]`: each neuron's mean value over the counted tokens of all languages together.
+def balanced(table: pd.DataFrame) -> np.ndarray:
+    """Return float64 `[K, I]`: the mean over the languages of each neuron's mean value over that language's tokens.
 
+    A language with more tokens counts no more than another: its own value would else be put in place of the masked one.
     `table` holds `COLUMNS` of all layers.
     """
-    total = (
-        (table["mean_value"] * table["counted"]).groupby([table["layer"], table["neuron"]]).sum().unstack()
-    )
-    return total.to_numpy() / table.groupby("language")["counted"].first().sum()
+    return table.groupby(["layer", "neuron"])["mean_value"].mean().unstack().to_numpy()
 
 
 def intervention(settings: Mapping[str, Any], tables: Sequence[str | Path]) -> dict[str, Any]:
@@ -32,5 +30,5 @@ def intervention(settings: Mapping[str, Any], tables: Sequence[str | Path]) -> d
         tables: statistics tables of all layers of the identification model; needed for `mean` only.
     """
     if settings.get("mean"):
-        return {"values": pooled(pd.concat([read_table(path, COLUMNS) for path in tables]))}
+        return {"values": balanced(pd.concat([read_table(path, COLUMNS) for path in tables]))}
     return dict(settings)

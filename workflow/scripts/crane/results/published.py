@@ -89,8 +89,8 @@ def beside(
         suite: of the run.
 
     Returns:
-        label, mask_language, benchmark (None for LangSpec-F1), measure (the paper's), paper, follows, destroyed, rerun, low,
-        high, seeds, interval, distinguishable (of LangSpec-F1), inside (the published value lies in the
+        label, mask_language, benchmark (None for LangSpec-F1), measure (the paper's), paper, follows, destroyed, rerun,
+        low, high, seeds, interval, distinguishable (of LangSpec-F1), inside (the published value lies in the
         interval; None without one), erratum.
     """
     names = {ORIGINAL: ORIGINAL, **mapping["mask_sets"]}
@@ -109,7 +109,9 @@ def beside(
     kind = labels.kind_of(suite)
     paper = published[(published["model"] == mapping["models"][model]) & (published["kind"] == kind)]
     keys = ["method", "mask_language", "measure"]
-    rows = rows.merge(paper[[*keys, "paper", "follows", "destroyed"]], on=keys, how="inner", validate="many_to_one")
+    rows = rows.merge(
+        paper[[*keys, "paper", "follows", "destroyed"]], on=keys, how="inner", validate="many_to_one"
+    )
     bounded = rows["low"].notna()
     inside = (rows["low"] <= rows["paper"]) & (rows["paper"] <= rows["high"])
     rows["inside"] = inside.astype(object).where(bounded, None)

@@ -59,7 +59,8 @@ def drop_tests(scores: pd.DataFrame, labels: Labels, *, model: str, suite: str) 
         "Brackets: 95% percentile bootstrap over questions, paired. †: the interval contains 0.",
         f"Worse, better: answers {counted}. p: exact two-sided {'McNemar test' if exam else 'sign test'} on them, "
         "which takes questions as independent (the bootstrap keeps passages together).",
-        f"Holm: adjusted for the {hypotheses} masks of the benchmark; random masks and the mask of all neurons are references, not hypotheses.",
+        f"Holm: adjusted for the {hypotheses} masks of the benchmark; random masks and the mask of all "
+        "neurons are references, not hypotheses.",
     ]  # fmt: skip
     if several.any():
         notes.append(f"Several seeds: mean drop; ‡: smallest and largest seed; p: seeds below {LEVEL}.")

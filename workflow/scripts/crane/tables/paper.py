@@ -10,7 +10,16 @@ import numpy as np
 import pandas as pd
 
 from crane.names import NO_MASK
-from crane.results.cells import BELOW_DESTROYED, NOTHING, TARGET_UNCLEAR, bounds, flag, number, of_asked, percent
+from crane.results.cells import (
+    BELOW_DESTROYED,
+    NOTHING,
+    TARGET_UNCLEAR,
+    bounds,
+    flag,
+    number,
+    of_asked,
+    percent,
+)
 from crane.results.frames import asked_questions, f1_rows, masks_of, score_rows
 from crane.results.labels import Labels
 from crane.tables.rendering import Table

@@ -45,7 +45,7 @@ class Intervention(Section):
     )
     mean: Given[OnlyTrue] = Field(
         default=None,
-        description="Set each neuron to its mean value over the tokens of all languages, on the identification model.",
+        description="Set each neuron to its mean value on the identification model, all languages weighing the same.",
     )
 
     def problems(self) -> Iterator[Problem]:
@@ -163,8 +163,7 @@ class AllMaskSet(_MaskSet):
     """All MLP neurons, whatever the language: the destroyed model that LangSpec-F1 is to be held against."""
 
     method: Literal["all"] = Field(
-        description="all: every MLP neuron of the model, the same mask for every language: what LangSpec-F1 a destroyed "
-        "model has."
+        description="all: every MLP neuron of the model, for every language: what LangSpec-F1 a destroyed model has."
     )
 
 
