@@ -16,9 +16,7 @@ rule select_neurons:
     log:
         f"{RESULTS}/logs/select_neurons/{{model}}/{{mask_set}}.log",
     wildcard_constraints:
-        mask_set=among(
-            study.masks.chosen_by(*BY_STATISTICS, "all")
-        ),
+        mask_set=among(study.masks.chosen_by(*BY_STATISTICS, "all")),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -99,9 +97,7 @@ rule measure_stability:
         "../../envs/analysis.yaml"
     params:
         selections={name: study.masks.selection(name) for name in study.masks.halved},
-        variants=[
-            name for name in study.masks.selections if study.masks.variant(name)
-        ],
+        variants=[name for name in study.masks.selections if study.masks.variant(name)],
         groups={name: s["group"] for name, s in study.masks.selections.items()},
         site=pick("relevance.site"),
         code=code_version("measure_stability.py"),
