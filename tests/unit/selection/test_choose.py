@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.selection.choose import choose, contrast
+from crane.selection.choose import choose, columns, contrast
 from crane.selection.ranking import SelectionError
 from crane.selection.rules import FLOOR, by_rule, log_ratio
 from support.neurons import LANGUAGES, flags
@@ -108,3 +108,16 @@ def test_all_neurons_are_the_same_mask_for_every_language():
     shape = dispersions().shape
     neurons, facts = choose(table(dispersions()), {"method": "all"}, LANGUAGES)
     assert flags(neurons, shape).all() and not facts
+
+
+@pytest.mark.parametrize(
+    ("statistic", "column"), [("probability", "activation_probability"), ("mean_value", "mean_value")]
+)
+def test_activations_are_ranked_by_the_same_rules(statistic, column):
+    values = dispersions()
+    settings = {"method": "activation", "statistic": statistic, "normalise": "none", "rule": "margin",
+                "budget": {"count": 5}}  # fmt: skip
+    assert columns(settings)[-1] == column and contrast(settings) == "difference"
+    found = choose(table(values).rename(columns={"std": column}), settings, LANGUAGES)[0]
+    expected = by_rule(values, LANGUAGES, rule="margin", top=5)
+    np.testing.assert_array_equal(flags(found, values.shape), flags(expected, values.shape))

@@ -208,29 +208,6 @@ def test_files_that_can_be_read_pass(config: dict[str, Any], ending: str) -> Non
     check(changed(config, perplexity=REMOVE, published=REMOVE))
 
 
-def test_sets_that_match_each_other_in_a_circle_are_reported(config: dict[str, Any]) -> None:
-    circle = {"label": "C", "method": "lape_matched", "filter_rate": 0.9, "activation_bar_ratio": 0.9}
-    wrong = changed(
-        config,
-        mask_sets__a={**circle, "match": "b"},
-        mask_sets__b={**circle, "match": "a"},
-        sweeps__budget__mask_sets=["a"],
-    )
-    assert any("mask_sets.a.match: 'b' is itself matched" in line for line in messages(wrong))
-
-
-@pytest.mark.parametrize("matching", ["lape_matched", "random"])
-def test_nothing_can_be_matched_to_all_neurons(config: dict[str, Any], matching: str) -> None:
-    wrong = changed(
-        config, mask_sets__a={"label": "A", "method": "all"}, **{f"mask_sets__{matching}__match": "a"}
-    )
-    assert f"mask_sets.{matching}.match: 'a' has all neurons" in " ".join(messages(wrong))
-    budget = changed(
-        config, mask_sets__a={"label": "A", "method": "all"}, mask_sets__crane__budget={"match": "a"}
-    )
-    assert "mask_sets.crane.budget.match: 'a' has all neurons" in " ".join(messages(budget))
-
-
 @pytest.mark.parametrize(
     "judge",
     [

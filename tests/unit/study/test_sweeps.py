@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+from crane.study.masks import BY_STATISTICS
 from crane.study.study import Study
 from support.study_config import whole_demo
 
@@ -33,6 +34,22 @@ def test_budgets_are_common_to_all_methods(config):
         assert settings["rule"] == "margin" and "threshold" not in settings
     draws = {p["mask_set"]: masks.every[p["mask_set"]]["seed"] for p in points if p["group"] == "random"}
     assert sorted(draws.values()) == [0, 0, 1, 1, 2, 2]
+
+
+def test_every_method_that_ranks_all_neurons_takes_a_budget(config):
+    every = {"label": "L", "normalise": "layer", "rule": "margin", "budget": {"fraction": 0.2}}
+    config["mask_sets"]["often"] = {**every, "method": "activation", "statistic": "probability"}
+    config["mask_sets"]["entropy"] = {
+        "label": "T", "method": "ternary", "kind": "specific", "top_rate": 0.01,
+        "activation_bar_ratio": 0.95,
+    }  # fmt: skip
+    masks, points = sweep(config, "budget", mask_sets=["often", "entropy"], fractions=[0.1], seeds=1)
+    assert [point["mask_set"] for point in points] == [
+        "probability-layer-margin-fraction0.1", "ternary-specific-top0.01-bar0.95-fraction0.1",
+    ]  # fmt: skip
+    assert [masks.every[point["mask_set"]]["budget"] for point in points] == [{"fraction": 0.1}] * 2
+    assert set(masks.chosen_by(*BY_STATISTICS)) > {"often", "entropy", *(p["mask_set"] for p in points)}
+    assert {"often", "entropy"} < set(masks.halved)
 
 
 def test_points_that_the_study_has_are_its_own_sets(config):

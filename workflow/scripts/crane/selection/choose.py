@@ -12,7 +12,10 @@ from crane.neurons.normalisation import normalise
 from crane.selection.columns import activations, grid
 from crane.selection.lape import lape, lape_matched
 from crane.selection.rules import by_rule, log_ratio
+from crane.selection.ternary import ternary
 
+COLUMNS = {"probability": "activation_probability"}
+"""Columns of the statistics that are called otherwise."""
 SCALE_AWARE = ("std", "mean_abs", "fourth_root")
 """Statistics that are not negative and grow with the scale of the relevances."""
 
@@ -21,9 +24,15 @@ def columns(settings: Mapping[str, Any]) -> list[str]:
     """Return the columns of the layers' tables that a selection reads."""
     if settings["method"] == "all":
         return ["language", "layer", "neuron"]
-    if settings["method"] in ("lape", "lape_matched"):
+    if settings["method"] in ("lape", "lape_matched", "ternary"):
         return ["language", "layer", "neuron", "active", "tokens"]
-    return ["language", "layer", "neuron", settings.get("statistic", "kurtosis")]
+    return ["language", "layer", "neuron", _column(settings)]
+
+
+def _column(settings: Mapping[str, Any]) -> str:
+    """Return the column of the statistic by which neurons are ranked."""
+    statistic = settings.get("statistic", "kurtosis")
+    return COLUMNS.get(statistic, statistic)
 
 
 def choose(
@@ -66,15 +75,15 @@ def choose(
             raise ValueError("lape_matched needs the counts of the set that it matches")
         neurons, beyond = lape_matched(*counters, languages, counts, **quantiles)
         return neurons, {"beyond_the_published_rule": beyond}
-    values = grid(table, settings.get("statistic", "kurtosis"), languages)
     budget = settings.get("budget", {})
-    top: Any = budget.get("count")
-    if "fraction" in budget:
-        top = round(budget["fraction"] * values[0].size)
-    elif "match" in budget:
-        if counts is None:
-            raise ValueError("budget.match needs the counts of the set that it matches")
-        top = counts
+    if method == "ternary":
+        known = ("top_rate", "activation_bar_ratio", "kind", "weight")
+        rule = {key: settings[key] for key in known if key in settings}
+        size = table["layer"].nunique() * table["neuron"].nunique()
+        asked = _asked(budget, size, languages, counts)
+        return ternary(*activations(table, languages), languages, counts=asked, **rule)
+    values = grid(table, _column(settings), languages)
+    top = _asked(budget, values[0].size, languages, counts)
     scores = (
         log_ratio(values) if contrast(settings) == "log_ratio" else normalise(values, settings["normalise"])
     )
@@ -90,8 +99,22 @@ def choose(
     undefined = int((~np.isfinite(scores)).any(0).sum())
     facts = {"undefined": dict.fromkeys(languages, undefined)}
     if top is not None:
-        facts["asked"] = dict(top) if isinstance(top, Mapping) else dict.fromkeys(languages, int(top))
+        facts["asked"] = top
     return neurons, facts
+
+
+def _asked(
+    budget: Mapping[str, Any], neurons: int, languages: Sequence[str], counts: Mapping[str, int] | None
+) -> dict[str, int] | None:
+    """Return the budget as neurons per language, of so many in the model; None without a budget."""
+    if "match" in budget:
+        if counts is None:
+            raise ValueError("budget.match needs the counts of the set that it matches")
+        return dict(counts)
+    if not {"fraction", "count"} & set(budget):
+        return None
+    count = round(budget["fraction"] * neurons) if "fraction" in budget else budget["count"]
+    return dict.fromkeys(languages, int(count))
 
 
 def contrast(settings: Mapping[str, Any]) -> str:

@@ -6,13 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from crane.neurons.neuron_set import NeuronSet
-from crane.selection.ranking import SelectionError, highest_ranked
-
-
-def _kth(values: np.ndarray, quantile: float) -> float:
-    """Return the round(quantile * n)-th smallest value, the percentile as the published rule defines it."""
-    flat = np.sort(values, axis=None)
-    return float(flat[min(max(round(quantile * flat.size), 1), flat.size) - 1])
+from crane.selection.ranking import SelectionError, check_budget, highest_ranked, kth_smallest
 
 
 class _Lape:
@@ -29,7 +23,7 @@ class _Lape:
 
     def ranked(self, filter_rate: float) -> np.ndarray:
         """Return the entropy, infinite for neurons that no language activates often enough."""
-        often = (self.probability > _kth(self.probability, filter_rate)).any(0)
+        often = (self.probability > kth_smallest(self.probability, filter_rate)).any(0)
         return np.where(often, self.entropy, np.inf)
 
 
@@ -63,7 +57,7 @@ def lape(
     measure = _Lape(active, tokens)
     entropy = measure.ranked(filter_rate)
     kept = highest_ranked(-entropy, round(top_rate * entropy.size)) & np.isfinite(entropy)
-    flags = kept & (measure.probability > _kth(measure.probability, activation_bar_ratio))
+    flags = kept & (measure.probability > kth_smallest(measure.probability, activation_bar_ratio))
     for row, language in enumerate(languages):
         if not flags[row].any():
             highest = measure.probability[row].max()
@@ -96,15 +90,12 @@ def lape_matched(
     """
     measure = _Lape(active, tokens)
     published = np.isfinite(measure.ranked(filter_rate)) & (
-        measure.probability > _kth(measure.probability, activation_bar_ratio)
+        measure.probability > kth_smallest(measure.probability, activation_bar_ratio)
     )
     flags = np.zeros(published.shape, bool)
     beyond = {}
     for row, language in enumerate(languages):
-        if counts[language] > measure.entropy.size:
-            raise SelectionError(
-                f"language {language!r}: {counts[language]} neurons asked for, {measure.entropy.size} exist"
-            )
+        check_budget(counts[language], measure.entropy.size, language)
         probability = measure.probability[row]
         foremost = (probability > 0) & (probability == measure.probability.max(0))
         tier = np.where(published[row], 0, np.where(foremost, 1, 2))

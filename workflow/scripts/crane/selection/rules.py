@@ -11,7 +11,7 @@ import numpy as np
 
 from crane.models.architectures import Site
 from crane.neurons.neuron_set import NeuronSet
-from crane.selection.ranking import SelectionError, highest_ranked
+from crane.selection.ranking import SelectionError, check_budget, highest_ranked
 
 Rule = Literal["contrast", "target_only", "margin"]
 FLOOR = 1e-4
@@ -73,11 +73,9 @@ def by_rule(
     if threshold is None and (rule == "contrast" or (rule == "target_only" and top is None)):
         raise ValueError(f"rule {rule!r} needs a threshold")
     budgets = dict.fromkeys(languages, top) if not isinstance(top, Mapping) else dict(top)
-    for budget in budgets.values():
-        if budget is not None and budget < 1:
-            raise SelectionError(
-                f"a budget of {budget} of {scores[0].size} neurons is none; raise mask_sets.<name>.budget"
-            )
+    for language, budget in budgets.items():
+        if budget is not None:
+            check_budget(budget, scores[0].size, language)
     defined = np.isfinite(scores).all(0)
     other = max_other(scores)
     margin = scores - other

@@ -11,7 +11,7 @@ from crane.names import ORIGINAL
 from crane.study.ordering import key_sorted
 from crane.study.sweeps import SELECTION_FREE, Sweeps
 
-BY_STATISTICS = ("crane", "dispersion", "lape", "lape_matched")
+BY_STATISTICS = ("crane", "dispersion", "activation", "ternary", "lape", "lape_matched")
 """Methods that choose neurons by what was measured on the texts."""
 RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype")
 """Settings of a relevance run that determine its result."""

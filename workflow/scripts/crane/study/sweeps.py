@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 RELEVANCE = ("crane", "dispersion")
-"""Methods that rank all neurons by relevance, so that any budget can be applied."""
+"""Methods that rank all neurons by relevance."""
+RANKED = (*RELEVANCE, "activation", "ternary")
+"""Methods that rank all neurons, so that any budget can be applied."""
 THRESHOLD = 1
 """Threshold of the rule `contrast` if the mask set has none (paper, Fig. 3)."""
 Z_SCORES = ("layer", "global")
@@ -53,7 +55,12 @@ def _name(settings: Mapping[str, Any]) -> str:
     if settings["method"] == "lape_matched":
         quantiles = f"filter{text(settings['filter_rate'])}-bar{text(settings['activation_bar_ratio'])}"
         return f"lape-{quantiles}-as-{settings['match']}"
-    parts = [settings.get("statistic", "kurtosis"), settings["normalise"], settings["rule"]]
+    if settings["method"] == "ternary":
+        parts = ["ternary", settings["kind"]]
+        parts += [f"top{text(settings['top_rate'])}", f"bar{text(settings['activation_bar_ratio'])}"]
+        parts += [f"weight{text(settings['weight'])}"] if "weight" in settings else []
+    else:
+        parts = [settings.get("statistic", "kurtosis"), settings["normalise"], settings["rule"]]
     if "threshold" in settings:
         parts.append(f"above{text(settings['threshold'])}")
     parts += [f"{key}{value if key == 'match' else text(value)}"
@@ -112,7 +119,9 @@ class Sweeps:
         """Return a configured set's settings at a budget: the neurons of highest margin, or a set of the same size."""
         settings = {**self._configured[name], "group": name}
         settings.pop("intervention", None)  # only its counts are used; sweeps of interventions are refused
-        if settings["method"] in RELEVANCE:
+        if settings["method"] == "ternary":
+            return settings | {"budget": {"fraction": fraction}}
+        if settings["method"] in RANKED:
             settings.pop("threshold", None)
             return settings | {"rule": "margin", "budget": {"fraction": fraction}}
         settings["match"] = self._add(self._at_budget(settings["match"], fraction))

@@ -1,13 +1,13 @@
 """Mask sets: how the neurons to mask are chosen."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from crane.study.file_names import file_name
 from crane.study.schema.fields import File, Fraction, Given, Label, OnlyTrue
-from crane.study.schema.section import Problem, Section, unless_known
+from crane.study.schema.section import Problem, Section
 
 Normalisation = Literal["layer", "global", "rank", "minmax", "none"]
 Quantile = Annotated[float, Field(ge=0, le=1)]
@@ -63,11 +63,8 @@ class _MaskSet(Section):
 
 
 class _RankedMaskSet(_MaskSet):
-    """Settings of the methods that rank all neurons by a statistic of their relevance."""
+    """Settings of the methods that rank all neurons by one statistic per language."""
 
-    relevance: Given[str] = Field(
-        default=None, description="One of relevance_variants; without it, the study's own relevance."
-    )
     normalise: Normalisation = Field(
         description="Scale of the statistic: z-score within each layer (the paper), global z-score, rank, minmax, none."
     )
@@ -94,13 +91,21 @@ class _RankedMaskSet(_MaskSet):
             )
 
 
-class CraneMaskSet(_RankedMaskSet):
+class _RelevanceMaskSet(_RankedMaskSet):
+    """Settings of the methods whose statistic is one of relevance."""
+
+    relevance: Given[str] = Field(
+        default=None, description="One of relevance_variants; without it, the study's own relevance."
+    )
+
+
+class CraneMaskSet(_RelevanceMaskSet):
     """The paper's method: kurtosis of relevance."""
 
     method: Literal["crane"] = Field(description="crane: kurtosis of relevance, the paper's method.")
 
 
-class DispersionMaskSet(_RankedMaskSet):
+class DispersionMaskSet(_RelevanceMaskSet):
     """This project's own criterion, another statistic of the same relevances; never called CRANE."""
 
     method: Literal["dispersion"] = Field(
@@ -122,6 +127,40 @@ class DispersionMaskSet(_RankedMaskSet):
             yield Problem("contrast", f"a {self.statistic} can be negative and has no ratio; set difference")
         if self.contrast == "log_ratio" and self.normalise != "none":
             yield Problem("contrast", f"log_ratio needs normalise: none, not {self.normalise}")
+
+
+class ActivationMaskSet(_RankedMaskSet):
+    """A baseline without gradients: how often, or how strongly, neurons are active."""
+
+    method: Literal["activation"] = Field(
+        description="activation: how often or how strongly neurons are active, a baseline without gradients."
+    )
+    statistic: Literal["probability", "mean_value"] = Field(
+        description="probability: share of tokens with a positive activation; mean_value: mean value over the tokens."
+    )
+
+
+class TernaryMaskSet(_MaskSet):
+    """Specific, related and general neurons by entropy and frequency of activation (arXiv 2505.21505)."""
+
+    method: Literal["ternary"] = Field(
+        description="ternary: lowest entropy less a weighted frequency, as published (arXiv 2505.21505)."
+    )
+    kind: Literal["specific", "related", "general", "any"] = Field(
+        description="Neurons that are active in this language alone, in several but not all, in all, or any of these."
+    )
+    weight: Given[Annotated[float, Field(ge=0)]] = Field(
+        default=None,
+        description="Weight of the frequency (the paper's lambda); without it, the largest one with which no chosen "
+        "neuron is active in all languages.",
+    )
+    top_rate: Fraction = Field(description="Share of all neurons to keep, those of lowest score.")
+    activation_bar_ratio: Quantile = Field(
+        description="Quantile of all activation probabilities that a language must exceed to own a neuron."
+    )
+    budget: Given[Budget] = Field(
+        default=None, description="So many neurons of best rank per language in place of the published set."
+    )
 
 
 class _LapeMaskSet(_MaskSet):
@@ -192,11 +231,15 @@ class ImportMaskSet(_MaskSet):
             )
 
 
-RankedMaskSet = CraneMaskSet | DispersionMaskSet
+RelevanceMaskSet = CraneMaskSet | DispersionMaskSet
+RankedMaskSet = RelevanceMaskSet | ActivationMaskSet | TernaryMaskSet
+"""Those that rank all neurons, so that any budget can be applied."""
 MatchedMaskSet = LapeMatchedMaskSet | RandomMaskSet
 MaskSet = Annotated[
     CraneMaskSet
     | DispersionMaskSet
+    | ActivationMaskSet
+    | TernaryMaskSet
     | LapeMaskSet
     | LapeMatchedMaskSet
     | RandomMaskSet
@@ -204,81 +247,3 @@ MaskSet = Annotated[
     | ImportMaskSet,
     Field(discriminator="method"),
 ]
-
-
-def mask_set_problems(
-    sets: Mapping[str, MaskSet],
-    *,
-    site: str,
-    neurons: int | None,
-    variants: Collection[str],
-    languages: Collection[str],
-) -> Iterator[Problem]:
-    """Yield what mask sets say that other mask sets or sections contradict.
-
-    Args:
-        sets: the mask sets.
-        site: relevance.site.
-        neurons: number of neurons of the identification model, None if there is no such model.
-        variants: names of the relevance variants.
-        languages: the study's languages.
-    """
-    for name, settings in sets.items():
-        key = f"mask_sets.{name}"
-        if site != "intermediate":
-            yield from _site_problems(key, settings)
-        if isinstance(settings, RankedMaskSet):
-            if settings.relevance is not None:
-                known = unless_known(f"{key}.relevance", settings.relevance, variants, "relevance variant")
-                yield from known
-            yield from _budget_problems(f"{key}.budget", settings.budget or Budget(), sets, neurons)
-        if isinstance(settings, MatchedMaskSet):
-            yield from _match_problems(f"{key}.match", settings, sets)
-        if isinstance(settings, ImportMaskSet) and settings.file_name.endswith(".pth"):
-            for language in languages:
-                if language not in (settings.languages or ()):
-                    yield Problem(f"{key}.languages", f"no entry for language {language!r}")
-
-
-def _site_problems(key: str, settings: MaskSet) -> Iterator[Problem]:
-    """Yield what is not possible if neurons are outputs of the down projection."""
-    if isinstance(settings, LapeMaskSet | LapeMatchedMaskSet):
-        yield Problem(
-            f"{key}.method",
-            f"{settings.method!r} counts activations, which exist at relevance.site intermediate only",
-        )
-    if isinstance(settings, ImportMaskSet) and settings.intervention and settings.intervention.mean:
-        yield Problem(
-            f"{key}.intervention",
-            "means are measured at relevance.site, but imported neurons are intermediate",
-        )
-
-
-def _budget_problems(
-    key: str, budget: Budget, sets: Mapping[str, MaskSet], neurons: int | None
-) -> Iterator[Problem]:
-    if budget.match is not None:
-        yield from unless_known(f"{key}.match", budget.match, sets, "mask set")
-        other = sets.get(budget.match)
-        ranked_by_match = isinstance(other, RankedMaskSet) and other.budget and other.budget.match is not None
-        if isinstance(other, AllMaskSet):
-            yield _nothing_left(f"{key}.match", budget.match)
-        elif isinstance(other, MatchedMaskSet) or ranked_by_match:
-            yield Problem(f"{key}.match", f"{budget.match!r} is itself matched to another set; name that one")
-    if budget.count is not None and neurons is not None and budget.count > neurons:
-        yield Problem(f"{key}.count", f"{budget.count} exceeds the model's {neurons} neurons")
-
-
-def _match_problems(key: str, settings: MatchedMaskSet, sets: Mapping[str, MaskSet]) -> Iterator[Problem]:
-    yield from unless_known(key, settings.match, sets, "mask set")
-    other = sets.get(settings.match)
-    # Random masks may match LAPE's ranking: its counts per language are borrowed, but those per layer are its own.
-    both_lape = isinstance(other, LapeMatchedMaskSet) and isinstance(settings, LapeMatchedMaskSet)
-    if isinstance(other, AllMaskSet):
-        yield _nothing_left(key, settings.match)
-    elif isinstance(other, RandomMaskSet) or both_lape:
-        yield Problem(key, f"{settings.match!r} is itself matched to another set; name that one")
-
-
-def _nothing_left(key: str, match: str) -> Problem:
-    return Problem(key, f"{match!r} has all neurons: as many others do not exist; name another mask set")

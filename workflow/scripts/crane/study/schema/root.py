@@ -12,7 +12,8 @@ from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problem
 from crane.study.schema.demo import Demo
 from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved, UniqueList
 from crane.study.schema.judges import Judge
-from crane.study.schema.mask_sets import MaskSet, mask_set_problems
+from crane.study.schema.mask_set_problems import mask_set_problems
+from crane.study.schema.mask_sets import MaskSet
 from crane.study.schema.models import DemoModel, Engine, Evaluation, Model, engine_problems, model_problems
 from crane.study.schema.open_questions import GeneratedOpenQuestions, LocalOpenQuestions, OpenQuestions
 from crane.study.schema.published import Published, published_problems

@@ -11,9 +11,10 @@ from crane.study.schema.mask_sets import (
     MatchedMaskSet,
     Normalisation,
     RankedMaskSet,
+    RelevanceMaskSet,
 )
 from crane.study.schema.section import Problem, Section, unless_known
-from crane.study.sweeps import RELEVANCE
+from crane.study.sweeps import RANKED, RELEVANCE
 
 
 class _Sweep(Section):
@@ -162,9 +163,9 @@ def _objections(sweep: Sweep, name: str, sets: Mapping[str, MaskSet]) -> Iterato
             origin = f" matched to {varied.match!r}," if isinstance(varied, MatchedMaskSet) else ""
             yield (
                 f"{name!r} is{origin} of method {ranked.method!r}, which does not rank all neurons; possible: "
-                f"{', '.join(RELEVANCE)}, and sets matched to such a set"
+                f"{', '.join(RANKED)}, and sets matched to such a set"
             )
-    if isinstance(sweep, AblationSweep) and not isinstance(varied, RankedMaskSet):
+    if isinstance(sweep, AblationSweep) and not isinstance(varied, RelevanceMaskSet):
         yield f"{name!r} is of method {varied.method!r}; possible: {', '.join(RELEVANCE)}"
     if isinstance(sweep, ThresholdSweep) and getattr(varied, "threshold", None) is None:
         yield f"{name!r} has no threshold"
