@@ -103,6 +103,7 @@ use rule tabulate_answer_language as tabulate_mask_counts with:
     input:
         masks=mask_files(study.masks.shown),
         summaries=mask_files(study.masks.shown, "json"),
+        **SELECTION_NULL,
     output:
         **table(
             "mask_counts",
@@ -116,6 +117,7 @@ use rule tabulate_answer_language as tabulate_mask_counts with:
         **tabulated_by("mask_counts.mask_counts"),
         labels=MASK_LABELS,
         layers=study.layers,
+        shards=pick("corpora.shards"),
 
 
 # Judges -----------------------------------------------------------------------------------------------

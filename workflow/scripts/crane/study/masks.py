@@ -138,9 +138,14 @@ class MaskSets:
 
     @property
     def halved(self) -> list[str]:
-        """The sets that are selected again on halves of the texts: those from the study's own relevance."""
+        """The sets that are selected again on parts of the texts: those from the study's own relevance."""
         chosen = self.by_method("crane", "dispersion", "lape", "lape_matched")
         return [name for name in chosen if not self.variant(name)]
+
+    def matched(self) -> dict[str, str]:
+        """Return, for the sets of `halved` that take over counts, the set whose counts they are."""
+        found = {name: self.matched_by(name) for name in self.halved}
+        return {name: match for name, match in found.items() if match is not None}
 
     def methods(self) -> dict[str, str]:
         """Return the method of every configured set."""
