@@ -38,7 +38,7 @@ def _measure(workspace: Workspace) -> None:
         write_mask_set(neurons, path, path.with_suffix(".json"), {"rule": "drawn"})
     frames = {
         "scores": drawn.scores, "langspec_f1": drawn.langspec_f1, "stability": drawn.stability,
-        "overlap": drawn.overlap, "perplexity": drawn.perplexity,
+        "overlap": drawn.overlap, "perplexity": drawn.perplexity, "selection_null": drawn.selection_null,
         **{f"kurtosis/base/{layer}": frame for layer, frame in drawn.kurtosis.items()},
         **{f"sweeps/{sweep}": drawn.sweep(sweep) for sweep in workspace.config["sweeps"]},
     }  # fmt: skip

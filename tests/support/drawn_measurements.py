@@ -15,6 +15,7 @@ from crane.scores.mask_sets import with_groups, with_null, with_tests
 from crane.scores.summary import summarise
 from crane.scores.sweeps import score_sweep
 from crane.selection.random_like import random_like
+from crane.selection.selection_null import COLUMNS
 from crane.selection.stability import overlap
 from crane.study.study import Study
 
@@ -133,6 +134,18 @@ class DrawnMeasurements:
                     }
                 )  # fmt: skip
         return pd.DataFrame(rows)
+
+    @cached_property
+    def selection_null(self) -> pd.DataFrame:
+        """What the rules select from pseudo-languages: few for the first rule, more for each that follows."""
+        rows = []
+        for number, name in enumerate(self.study.masks.halved):
+            for code in self.study.languages:
+                total = self.masks[name].total(code)
+                for group in self.study.inputs.dealt:
+                    expected = number * (total // 20) + int(group)
+                    rows.append((name, code, group, 333, total, total, expected))
+        return pd.DataFrame(rows, columns=COLUMNS)
 
     @cached_property
     def overlap(self) -> pd.DataFrame:

@@ -158,7 +158,8 @@ class DrawnStudy(DrawnMeasurements):
                 more = {"methods": study.masks.methods(), "layers": self.layers}
                 return {"masks": self.neurons, **masks, **more}
             case "mask_counts":
-                return {"masks": self.neurons, "summaries": {}, **masks, "layers": self.layers}
+                null = {"selection_null": self.selection_null, "shards": config["corpora"]["shards"]}
+                return {"masks": self.neurons, "summaries": {}, **masks, "layers": self.layers, **null}
             case "kurtosis_contrast":
                 contrast = str(study.masks.contrast)
                 labels = Labels(self.labels.languages, models=self.labels.models)

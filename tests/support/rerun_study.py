@@ -5,7 +5,7 @@ from typing import Any
 
 from support.workspace import Workspace
 
-LAYERS, SHARDS = 2, 2
+LAYERS, SHARDS = 2, 3  # as many shards as languages after one is added
 
 
 def study(demo: dict[str, Any]) -> dict[str, Any]:

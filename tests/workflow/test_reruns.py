@@ -47,7 +47,9 @@ SHOW_STABILITY = {
     "tabulate_stability": 1, "tabulate_overlap": 1, "plot_stability": 1, "plot_overlap": 1
 }  # fmt: skip
 COUNTS = {"tabulate_mask_counts": 1, "plot_mask_layers": 1}
-OF_MASKS = {"measure_stability": 1, **SHOW_STABILITY, **COUNTS}
+SHOW_NULL = {"measure_selection_null": 1, "tabulate_mask_counts": 1}
+OF_MASKS = {"measure_stability": 1, **SHOW_STABILITY, **SHOW_NULL, **COUNTS}
+OF_RANDOM = {"measure_stability": 1, **SHOW_STABILITY, **COUNTS}
 MASKED = evaluating(FIRST, SECOND, THIRD, groups=GROUPS - 1)
 EVALUATE = evaluating(FIRST, SECOND, THIRD, groups=GROUPS)
 AFTER_MASKS = {**MASKED, **JUDGE, **SCORES, **OF_MASKS, "plot_kurtosis_contrast": 1}
@@ -94,7 +96,7 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     ),
     "new random seed": (
         lambda c: c["mask_sets"]["random"].update(seeds=3),
-        {"draw_random_neurons_random": 1, **OF_MASKS, **evaluating(THIRD, 3, groups=1), **JUDGE, **SCORES},
+        {"draw_random_neurons_random": 1, **OF_RANDOM, **evaluating(THIRD, 3, groups=1), **JUDGE, **SCORES},
     ),
     "figure style": (
         lambda c: c["figures"].update(dpi=300),
@@ -159,6 +161,7 @@ MODULES: dict[str, Mapping[str, int]] = {
     f"{CRANE}/neurons/normalisation.py": AFTER_RELEVANCE,
     f"{CRANE}/selection/rules.py": {**SELECT, **AFTER_MASKS},
     f"{CRANE}/selection/stability.py": {"measure_stability": 1, **SHOW_STABILITY},
+    f"{CRANE}/selection/selection_null.py": SHOW_NULL,
     f"{CRANE}/neurons/masked_checkpoint.py": {},
     # Prompts, and what is asked with them.
     f"{CRANE}/evaluation/benchmarks.py": {"render_prompts": 4, "render_open_questions": 2, **EVALUATE, **JUDGE,

@@ -70,6 +70,14 @@ EVALUATION = "vllm" if config["engine"] == "vllm" else "evaluation"
 OF_EVALUATION = code_version("evaluate_masks.py")
 
 
+SELECTION_NULL = (
+    {"selection_null": f"{RESULTS}/selection_null.parquet"}
+    if study.inputs.dealt and study.masks.nulled
+    else {}
+)
+"""The null of the selections as an input; none if there are fewer shards than languages, or no rule selects."""
+
+
 def among(names):
     """Return a wildcard constraint: one of these names; without names, it matches nothing."""
     return "|".join(map(re.escape, names)) or "(?!)"

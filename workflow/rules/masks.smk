@@ -1,5 +1,6 @@
 # Needs the statistics tables; makes results/<study>/masks/<model>/<mask_set>.parquet with a summary (.json), and the
-# stability of the sets: results/<study>/stability.parquet, overlap.parquet
+# stability of the sets: results/<study>/stability.parquet, overlap.parquet; and, if there are at least as many shards
+# as languages, the null of every selection: results/<study>/selection_null.parquet
 MASKS = f"{RESULTS}/masks/{{model}}/{{mask_set}}"
 
 
@@ -103,3 +104,33 @@ rule measure_stability:
         code=code_version("measure_stability.py"),
     script:
         "../scripts/measure_stability.py"
+
+
+rule measure_selection_null:
+    """Select by the identical rules from the dealt shards of one language, in place of real languages."""
+    input:
+        **{
+            f"{lang}.{group}": expand(
+                f"{RESULTS}/relevance/{FIRST}/{lang}/{{shard}}.safetensors",
+                shard=shards,
+            )
+            for lang in study.languages
+            for group, shards in study.inputs.dealt.items()
+        },
+        matched=mask_files(dict.fromkeys(study.masks.matched().values())),
+    output:
+        null=f"{RESULTS}/selection_null.parquet",
+    log:
+        f"{RESULTS}/logs/measure_selection_null.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        groups=list(study.inputs.dealt),
+        selections={name: study.masks.selection(name) for name in study.masks.nulled},
+        matched=study.masks.matched(),
+        languages=study.languages,
+        layers=study.layers,
+        site=pick("relevance.site"),
+        code=code_version("measure_selection_null.py"),
+    script:
+        "../scripts/measure_selection_null.py"

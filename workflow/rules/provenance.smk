@@ -37,7 +37,11 @@ rule record_provenance:
         halves=expand(
             f"{RESULTS}/stability/{FIRST}/{{half}}.parquet", half=study.inputs.halves
         ),
-        stability=[f"{RESULTS}/stability.parquet", f"{RESULTS}/overlap.parquet"],
+        stability=[
+            f"{RESULTS}/stability.parquet",
+            f"{RESULTS}/overlap.parquet",
+            *SELECTION_NULL.values(),
+        ],
         answers=answers(study.evaluated_models, SETS, study.asked),
         judgements=judged_answers(study.judges.names[:1]),
         scores=SCORED if study.asked else [],

@@ -101,6 +101,7 @@ use rule tabulate_answer_language as tabulate_sweep with:
 
 use rule tabulate_answer_language as tabulate_mask_counts with:
     input:
+        **SELECTION_NULL,
         masks=mask_files(study.masks.selections),
         summaries=mask_files(study.masks.selections, "json"),
     output:
@@ -116,6 +117,7 @@ use rule tabulate_answer_language as tabulate_mask_counts with:
         **tabulated_by("mask_counts.mask_counts"),
         labels=MASK_LABELS,
         layers=study.layers,
+        shards=pick("corpora.shards"),
 
 
 # Judges -----------------------------------------------------------------------------------------------

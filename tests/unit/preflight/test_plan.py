@@ -45,11 +45,13 @@ def test_relevance_is_a_forward_and_a_backward_pass_over_all_tokens(paper: dict[
     assert relevance.jobs == relevance.gpu_jobs == 3, "all shards of a language in one job"
     computed = 3 * 5000 * 512 * 4 * LLAMA / SPEED / 3600
     assert relevance.gpu_hours == pytest.approx(computed + 3 * START)
-    assert relevance.disk == 2 * 3 * 8 * 32 * 11008 * 72, "the shards, and their copies in the store of parts"
+    assert relevance.disk == 2 * 3 * 12 * 32 * 11008 * 72, (
+        "the shards, and their copies in the store of parts"
+    )
     paper["relevance"]["shards_per_job"] = 3
     split = stages(paper)["relevance"]
-    assert split.gpu_jobs == 3 * 3
-    assert split.gpu_hours == pytest.approx(computed + 9 * START) and split.disk == relevance.disk
+    assert split.gpu_jobs == 3 * 4
+    assert split.gpu_hours == pytest.approx(computed + 12 * START) and split.disk == relevance.disk
 
 
 def test_a_layer_sweep_passes_forward_twice(paper: dict[str, Any]) -> None:

@@ -119,3 +119,23 @@ def test_matched_lape_takes_neurons_that_never_fire_last():
     counts = dict.fromkeys(LANGUAGES, 3 * 49)
     neurons, _ = lape_matched(active, tokens, LANGUAGES, counts)
     assert not flags(neurons, active.shape)[:, :, 7].any()
+
+
+@pytest.mark.parametrize("count", [5, 60, 200])
+def test_scores_of_matched_lape_follow_its_order(count):
+    """The neurons of highest score among all are those that a smaller count takes."""
+    active, tokens = activations(3, neurons=100)
+    rates = {"filter_rate": 0.9, "activation_bar_ratio": 0.9}
+    every, _ = lape_matched(active, tokens, LANGUAGES, dict.fromkeys(LANGUAGES, 300), **rates)
+    some, _ = lape_matched(active, tokens, LANGUAGES, dict.fromkeys(LANGUAGES, count), **rates)
+    for row, language in enumerate(LANGUAGES):
+        scores = np.stack([every.scores[language][k] for k in range(3)])
+        least = min(scores.min() for scores in some.scores[language].values() if len(scores))
+        np.testing.assert_array_equal(flags(some, active.shape)[row], scores >= least)
+
+
+def test_a_null_of_lape_may_have_no_neuron():
+    active, tokens = activations(1)
+    active[1] = active[1] // 1000
+    neurons = lape(active, tokens, LANGUAGES, top_rate=0.1, may_be_empty=True)
+    assert neurons.total("zh") == 0 < neurons.total("en")

@@ -128,3 +128,29 @@ def test_wrong_calls_are_refused():
         by_rule(scores, ["en", "vi"], rule="best")
     with pytest.raises(ValueError, match="two languages"):
         by_rule(scores[:1], ["en"], rule="margin")
+
+
+def test_scores_are_those_by_which_a_budget_ranks():
+    """Of `target_only` without a threshold, the score itself."""
+    scores = normalise(values(), "layer")
+    neurons = by_rule(scores, LANGUAGES, rule="target_only", top=5)
+    for row, language in enumerate(LANGUAGES):
+        for k, indices in neurons[language].items():
+            np.testing.assert_array_equal(neurons.scores[language][k], scores[row, k, indices])
+
+
+@pytest.mark.parametrize("rule", ["contrast", "margin"])
+def test_a_null_may_have_no_neuron(rule):
+    scores = normalise(values(), "layer")
+    scores[0] -= 100
+    threshold = None if rule == "margin" else 0.5
+    with pytest.raises(SelectionError, match="'en'"):
+        by_rule(scores, LANGUAGES, rule=rule, threshold=threshold, top=3)
+    neurons = by_rule(scores, LANGUAGES, rule=rule, threshold=threshold, top=3, may_be_empty=True)
+    assert [neurons.total(language) for language in LANGUAGES] == [0, 3, 3]
+
+
+def test_a_null_may_leave_a_budget_unfilled():
+    scores = np.array([[[1.0, np.nan, 0.0]], [[0.0, 1.0, 2.0]]])
+    neurons = by_rule(scores, ["en", "vi"], rule="margin", top=3, fill=True, may_be_empty=True)
+    assert neurons["en"][0].tolist() == neurons["vi"][0].tolist() == [0, 2]

@@ -135,3 +135,34 @@ def test_a_mask_set_is_selected_from_the_statistics_table():
     assert choose(table, settings, LANGUAGES)[0] == ternary(active, tokens, LANGUAGES, **SETTINGS)[0]
     budget = choose(table, {**settings, "budget": {"fraction": 0.05}}, LANGUAGES)[0]
     assert {budget.total(code) for code in LANGUAGES} == {6}
+
+
+def test_scores_follow_the_order_of_a_budget():
+    """A smaller budget is what scores highest in a larger one."""
+    active, tokens = counters()
+    few, many = (
+        ternary(
+            active,
+            tokens,
+            LANGUAGES,
+            **{**SETTINGS, "kind": "specific"},
+            counts=dict.fromkeys(LANGUAGES, count),
+        )[0]
+        for count in (40, 100)
+    )
+    for row, language in enumerate(LANGUAGES):
+        scores = {
+            (k, i): s
+            for k in many[language]
+            for i, s in zip(many[language][k], many.scores[language][k], strict=True)
+        }
+        best = sorted(scores, key=scores.__getitem__)[-40:]
+        assert set(best) == {(k, i) for k, i in zip(*np.nonzero(flags(few, active.shape)[row]), strict=True)}
+
+
+def test_a_null_without_a_weight_has_the_weight_0():
+    active, tokens = torch.full((3, 1, 10), 90), torch.tensor([100, 100, 100])
+    active[:, 0, 0] = torch.tensor([1, 1, 0])
+    asked = {"top_rate": 1.0, "activation_bar_ratio": 0.05, "kind": "specific"}
+    found, facts = ternary(active, tokens, LANGUAGES, **asked, may_be_empty=True)
+    assert facts["weight"]["en"] == 0 and found.total("en") == 0

@@ -73,3 +73,13 @@ def test_labels_and_chance_levels_decide_no_question(config: dict[str, Any]) -> 
 def test_halves_take_turns_through_the_shards(config: dict[str, Any]) -> None:
     assert Study(changed(config, corpora__shards=5)).inputs.halves == {"even": [0, 2, 4], "odd": [1, 3]}
     assert Study(changed(config, corpora__shards=1)).inputs.halves == {}
+
+
+def test_shards_are_dealt_into_as_many_equal_groups_as_languages(config: dict[str, Any]) -> None:
+    def dealt(shards: int) -> dict[str, list[int]]:
+        return Study(changed(config, corpora__shards=shards)).inputs.dealt
+
+    assert len(config["languages"]) == 3
+    assert dealt(2) == {}
+    assert dealt(3) == {"1": [0], "2": [1], "3": [2]}
+    assert dealt(8) == {"1": [0, 3], "2": [1, 4], "3": [2, 5]}

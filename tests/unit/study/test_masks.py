@@ -72,6 +72,12 @@ def test_sets_of_another_relevance_run_are_not_chosen_again_on_halves(config: di
     assert other.variant("crane_small") == "-logprob" and other.variants == ["", "-logprob"]
 
 
+def test_matched_sets_among_those_that_a_rule_selects_name_the_set_whose_counts_they_have(
+    config: dict[str, Any],
+) -> None:
+    assert Study(config).masks.matched() == {"crane_small": "lape", "lape_matched": "crane"}
+
+
 def test_only_variants_that_a_set_is_chosen_from_are_used(config: dict[str, Any]) -> None:
     unused = changed(config, sweeps=REMOVE)
     assert Study(unused).masks.used_variants == []

@@ -168,14 +168,15 @@ def _neurons(study: Study) -> int:
 
 
 def _kurtosis(study: Study) -> Stage:
-    """Cost of the statistics tables of every relevance run and of both halves of the texts, and of the masks."""
+    """Cost of the statistics tables of every relevance run and of both halves of the texts, of masks and their null."""
     table = _neurons(study) * len(study.languages) * TABLE_BYTES
     runs, halves = 1 + len(study.masks.used_variants), len(study.inputs.halves)
+    null = int(bool(study.inputs.dealt and study.masks.halved))
     drawn = study.masks.drawn()
     masks = len(study.masks.chosen_by(*BY_STATISTICS, "all", "import")) + len(drawn)
     return Stage(
         "kurtosis and masks",
-        runs + halves + 1 + masks,  # 1: measure_stability
+        runs + halves + 1 + null + masks,  # 1: measure_stability
         ("kurtosis*", "stability", "masks"),
         disk=table * (runs + halves),
     )

@@ -46,6 +46,11 @@ def integer(value: float) -> str:
     return NOTHING if pd.isna(value) else f"{value:,.0f}"
 
 
+def mean_count(value: float) -> str:
+    """Return the mean of counts, with one decimal where it is no whole number."""
+    return NOTHING if pd.isna(value) else f"{value:,.1f}".removesuffix(".0")
+
+
 def of_asked(count: float, asked: float) -> str:
     """Return a count, and of how many where fewer neurons than the budget were specific to the language."""
     return f"{integer(count)} of {integer(asked)}" if count < asked else integer(count)

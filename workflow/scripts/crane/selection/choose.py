@@ -42,6 +42,7 @@ def choose(
     *,
     site: Site = "intermediate",
     counts: Mapping[str, int] | None = None,
+    may_be_empty: bool = False,
 ) -> tuple[NeuronSet, dict[str, Any]]:
     """Select the neurons of every language.
 
@@ -51,12 +52,13 @@ def choose(
         languages: names of the L languages.
         site: where the neurons are.
         counts: neurons per language of the matched set (`lape_matched`, `budget.match`).
+        may_be_empty: a language may get no neuron, or fewer than a budget that is to be filled: for a null.
 
     Returns:
         The set, and facts for its summary, by language.
 
     Raises:
-        SelectionError: a language gets no neuron, or fewer than the budget.
+        SelectionError: a language gets no neuron, or fewer than a budget that is to be filled, unless `may_be_empty`.
     """
     method = settings["method"]
     if method == "all":
@@ -70,7 +72,7 @@ def choose(
         }
         counters = activations(table, languages)
         if method == "lape":
-            return lape(*counters, languages, **quantiles), {}
+            return lape(*counters, languages, may_be_empty=may_be_empty, **quantiles), {}
         if counts is None:
             raise ValueError("lape_matched needs the counts of the set that it matches")
         neurons, beyond = lape_matched(*counters, languages, counts, **quantiles)
@@ -81,7 +83,9 @@ def choose(
         rule = {key: settings[key] for key in known if key in settings}
         size = table["layer"].nunique() * table["neuron"].nunique()
         asked = _asked(budget, size, languages, counts)
-        return ternary(*activations(table, languages), languages, counts=asked, **rule)
+        return ternary(
+            *activations(table, languages), languages, counts=asked, may_be_empty=may_be_empty, **rule
+        )
     values = grid(table, _column(settings), languages)
     top = _asked(budget, values[0].size, languages, counts)
     scores = (
@@ -94,6 +98,7 @@ def choose(
         threshold=settings.get("threshold"),
         top=top,
         fill=budget.get("fill", False),
+        may_be_empty=may_be_empty,
         site=site,
     )
     undefined = int((~np.isfinite(scores)).any(0).sum())

@@ -35,6 +35,7 @@ def lape(
     top_rate: float = 0.01,
     filter_rate: float = 0.95,
     activation_bar_ratio: float = 0.95,
+    may_be_empty: bool = False,
 ) -> NeuronSet:
     """Language Activation Probability Entropy, the published rule.
 
@@ -50,16 +51,17 @@ def lape(
         top_rate: share of all neurons to keep.
         filter_rate: quantile that at least one language must exceed.
         activation_bar_ratio: quantile that a language must exceed to get the neuron.
+        may_be_empty: a language may get no neuron, as is right for a null.
 
     Raises:
-        SelectionError: a language gets no neuron.
+        SelectionError: a language gets no neuron; not raised if `may_be_empty`.
     """
     measure = _Lape(active, tokens)
     entropy = measure.ranked(filter_rate)
     kept = highest_ranked(-entropy, round(top_rate * entropy.size)) & np.isfinite(entropy)
     flags = kept & (measure.probability > kth_smallest(measure.probability, activation_bar_ratio))
     for row, language in enumerate(languages):
-        if not flags[row].any():
+        if not flags[row].any() and not may_be_empty:
             highest = measure.probability[row].max()
             raise SelectionError(
                 f"language {language!r}: LAPE selects no neuron (top_rate {top_rate}, filter_rate {filter_rate}, "
@@ -86,13 +88,14 @@ def lape_matched(
     language; all others; each group by ascending entropy.
 
     Returns:
-        The set, and for each language the number of neurons beyond the published rule's quantiles.
+        The set, with scores that follow this order (the negative entropy, moved down for the later groups), and for
+        each language the number of neurons beyond the published rule's quantiles.
     """
     measure = _Lape(active, tokens)
     published = np.isfinite(measure.ranked(filter_rate)) & (
         measure.probability > kth_smallest(measure.probability, activation_bar_ratio)
     )
-    flags = np.zeros(published.shape, bool)
+    flags, scores = np.zeros(published.shape, bool), np.zeros(published.shape)
     beyond = {}
     for row, language in enumerate(languages):
         check_budget(counts[language], measure.entropy.size, language)
@@ -102,5 +105,6 @@ def lape_matched(
         order = np.lexsort((measure.entropy.ravel(), tier.ravel()))[: counts[language]]
         flags[row].reshape(-1)[order] = True
         beyond[language] = int((flags[row] & (tier > 0)).sum())
-    scores = np.broadcast_to(-measure.entropy, flags.shape)
+        # No entropy reaches one more than its largest value, log L.
+        scores[row] = -measure.entropy - tier * (1 + np.log(len(languages)))
     return NeuronSet.from_flags(flags, languages, scores=scores), beyond

@@ -51,6 +51,7 @@ def by_rule(
     threshold: float | None = None,
     top: int | Mapping[str, int] | None = None,
     fill: bool = False,
+    may_be_empty: bool = False,
     site: Site = "intermediate",
 ) -> NeuronSet:
     """Select neurons from normalised scores `[L, K, I]` (method, sections 4 and 11).
@@ -65,10 +66,12 @@ def by_rule(
             threshold those of highest score.
         fill: fill a budget of `margin` with neurons of negative margin, which are not specific to the language, and
             refuse one that cannot be filled.
+        may_be_empty: a language may get no neuron, or fewer than `top` under `fill`, as is right for a null.
         site: where the neurons are.
 
     Raises:
         SelectionError: a language gets no neuron, or fewer than `top` under `fill`; names it and its highest score.
+            Not raised if `may_be_empty`.
     """
     if threshold is None and (rule == "contrast" or (rule == "target_only" and top is None)):
         raise ValueError(f"rule {rule!r} needs a threshold")
@@ -89,9 +92,11 @@ def by_rule(
     else:
         raise ValueError(f"unknown rule {rule!r}; known: contrast, target_only, margin")
     chosen = chosen & defined
+    order = scores if rule == "target_only" and threshold is None else margin
     for row, language in enumerate(languages):
         candidates, budget = int(chosen[row].sum()), budgets[language]
-        if candidates == 0 or (fill and budget is not None and candidates < budget):
+        short = candidates == 0 or (fill and budget is not None and candidates < budget)
+        if short and not may_be_empty:
             highest = np.nanmax(np.where(defined, ranked[row], np.nan)) if defined.any() else np.nan
             wanted = f"{budget} were asked for" if budget is not None else "a mask cannot be empty"
             raise SelectionError(
@@ -99,6 +104,5 @@ def by_rule(
                 f"{wanted}; the highest score is {highest:.4g}. Lower the threshold or choose another rule."
             )
         if budget is not None:
-            order = scores if rule == "target_only" and threshold is None else margin
             chosen[row] = highest_ranked(np.where(chosen[row], order[row], -np.inf), min(budget, candidates))
-    return NeuronSet.from_flags(chosen, languages, site, scores=margin)
+    return NeuronSet.from_flags(chosen, languages, site, scores=order)

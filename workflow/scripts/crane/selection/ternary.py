@@ -109,16 +109,20 @@ def ternary(
         kind: `specific`: owned by this language alone; `related`: by several but not all; `general`: by all; `any`.
         weight: of frequency against entropy (the paper's lambda); default: `Ternary.largest_weight`.
         counts: neurons per language; without it, the published rule.
-        may_be_empty: a language may get no neuron, as is right for a null.
+        may_be_empty: a language may get no neuron, and the weight is 0 where there is none, as is right for a null.
 
     Returns:
-        The set, and facts by language: `weight`, and `owned_by_none`, the kept neurons that no language owns.
+        The set, with scores that follow its order (the negative score, moved down for the later groups), and
+        facts by language: `weight`, and `owned_by_none`, the kept neurons that no language owns.
 
     Raises:
         SelectionError: a language gets no neuron, more are asked for than exist, or there is no weight.
     """
     measure = Ternary(active, tokens, top_rate=top_rate, activation_bar_ratio=activation_bar_ratio)
-    used = measure.largest_weight() if weight is None else weight
+    if weight is None:
+        used = 0.0 if may_be_empty and measure.has_general(0) else measure.largest_weight()
+    else:
+        used = weight
     score, kept, owners = measure.score(used), measure.kept(used), measure.owned.sum(0)
     of_kind = {
         "specific": owners == 1, "related": (owners > 1) & (owners < len(languages)),
@@ -129,6 +133,7 @@ def ternary(
         "owned_by_none": dict.fromkeys(languages, int((kept & (owners == 0)).sum())),
     }
     flags = kept & of_kind & measure.owned
+    scores = np.tile(-score, (len(languages), 1, 1))
     for row, language in enumerate(languages):
         if counts is not None:
             check_budget(counts[language], score.size, language)
@@ -139,10 +144,11 @@ def ternary(
             order = np.lexsort((score.ravel(), tier.ravel()))[: counts[language]]
             flags[row] = False
             flags[row].reshape(-1)[order] = True
+            scores[row] -= tier * (1 + np.ptp(score))
         elif not flags[row].any() and not may_be_empty:
             raise SelectionError(
                 f"language {language!r}: ternary selects no neuron of kind {kind!r} (top_rate {top_rate}, "
                 f"activation_bar_ratio {activation_bar_ratio}, weight {used:g}). Raise `top_rate`, lower "
                 "`activation_bar_ratio`, or choose another kind."
             )
-    return NeuronSet.from_flags(flags, languages, scores=np.broadcast_to(-score, flags.shape)), facts
+    return NeuronSet.from_flags(flags, languages, scores=scores), facts

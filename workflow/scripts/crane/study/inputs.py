@@ -112,6 +112,16 @@ class Inputs:
         shards = list(range(self._config["corpora"]["shards"]))
         return {half: shards[start::2] for start, half in enumerate(HALVES)} if len(shards) > 1 else {}
 
+    @property
+    def dealt(self) -> dict[str, list[int]]:
+        """The shards of each group of the selection null, as many groups as languages and all of one size.
+
+        Empty if there are fewer shards than languages; shards that are left over are in no group.
+        """
+        shards, groups = self._config["corpora"]["shards"], len(self._config["languages"])
+        size = shards // groups
+        return {str(g + 1): list(range(g, size * groups, groups)) for g in range(groups)} if size else {}
+
     def questions(self, language: str) -> str:
         """Return the file of a language's open questions."""
         asked = self._config["open_questions"]

@@ -145,9 +145,24 @@ class MaskSets:
 
     @property
     def halved(self) -> list[str]:
-        """The sets that are selected again on halves of the texts: those from the study's own relevance."""
+        """The sets that are selected again on parts of the texts: those from the study's own relevance."""
         chosen = self.by_method(*BY_STATISTICS)
         return [name for name in chosen if not self.variant(name)]
+
+    @property
+    def nulled(self) -> list[str]:
+        """The sets whose rule is repeated on the dealt texts of one language.
+
+        Left out is the ternary ranking cut to a budget: its weight differs from one selection to the next, and with it
+        the scores, of which the null would count those that are high enough.
+        """
+        cut = [name for name in self.by_method("ternary") if "budget" in self.shown[name]]
+        return [name for name in self.halved if name not in cut]
+
+    def matched(self) -> dict[str, str]:
+        """Return, for the sets of `nulled` that take over counts, the set whose counts they are."""
+        found = {name: self.matched_by(name) for name in self.nulled}
+        return {name: match for name, match in found.items() if match is not None}
 
     def methods(self) -> dict[str, str]:
         """Return the method of every configured set."""

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from crane.results.cells import NOTHING, number, share
+from crane.results.cells import NOTHING, mean_count, number, share
 from crane.results.labels import Labels
 from crane.results.stability import overlap_rows, stability_rows
 from crane.tables.rendering import Table
@@ -30,10 +30,7 @@ def stability_table(stability: pd.DataFrame, labels: Labels, *, shards: int) -> 
             ("Split halves", "Neurons"): sizes,
             ("Split halves", "Jaccard"): rows["split_half"].map(number),
             ("Split halves", "By chance"): rows["by_chance"].map(number),
-            ("Owed to one sample", "Neurons"): [
-                NOTHING if pd.isna(count) else f"{count:,.1f}".removesuffix(".0")
-                for count in rows["outliers"]
-            ],
+            ("Owed to one sample", "Neurons"): rows["outliers"].map(mean_count),
             ("Owed to one sample", "Share"): rows["outlier_share"].map(share),
             ("Owed to one sample", "Of all"): rows["outlier_share_all"].map(share),
         }
