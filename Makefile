@@ -130,7 +130,7 @@ dry-run: $(INSTALLED)
 # Before anything is submitted: catch what would fail later, and estimate what the study costs. STUDY names other files.
 STUDY := config/config.yaml
 preflight plan: $(INSTALLED)
-	@$(BIN)/snakemake $@ --profile slurm --quiet all --configfile $(STUDY)
+	@$(BIN)/snakemake $@ --profile slurm --quiet host progress reason rules --configfile $(STUDY)
 
 # Generate the JSON schema of a study, for editors, from the pydantic models; a test checks that it is up to date.
 schema: $(INSTALLED)

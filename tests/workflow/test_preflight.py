@@ -1,11 +1,13 @@
 """`snakemake preflight` and `snakemake plan`, run for real."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crane.preflight.plan import estimate
 from crane.study.study import Study
+from support.places import ROOT
 from support.study_config import preset, whole_demo
 from support.workspace import Workspace
 
@@ -33,6 +35,22 @@ def test_the_demo_passes_and_what_is_missing_fails_with_its_line(workspace: Work
     assert "6 checks, 1 failed" in failed.stdout
     assert "Missing files" not in failed.stdout + failed.stderr
     assert failed.stderr.count("Error in rule preflight") == 1
+
+
+def test_make_shows_why_a_configuration_cannot_be_read(workspace: Workspace) -> None:
+    """With `--quiet all`, Snakemake says nothing of its errors either."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (quiet,) = re.findall(r"snakemake \$@ .*(--quiet [a-z ]+) --configfile", makefile)
+    for content, expected in (
+        ("study: 2024\n", "study: must be a string, not 2024; put it in quotes"),
+        ("study:\n\tmine\n", "Config file is not valid JSON or YAML"),
+        (None, "study.yaml"),
+    ):
+        study = workspace.folder / "study.yaml"
+        study.unlink() if content is None else study.write_text(content)
+        failed = workspace.run("preflight", *quiet.split(), check=False)
+        assert failed.returncode != 0
+        assert expected in failed.stdout + failed.stderr
 
 
 def test_a_node_without_a_gpu_says_so(workspace: Workspace) -> None:

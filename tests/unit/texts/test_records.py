@@ -128,24 +128,3 @@ def test_another_ending_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("{}")
     with pytest.raises(TextError, match=r"cannot read files with this ending; it must be \.txt, \.jsonl"):
         list(read_records(tmp_path / name, "text"))
-
-
-FINE = {"array.jsonl", "blank_between.jsonl", "blank_line_at_end.jsonl", "bom.jsonl", "bom.txt", "crlf.txt",
-        "dict.parquet", "good.parquet", "json_array.json", "large.parquet", "multi.jsonl.gz", "nfc_nfd.txt",
-        "u2028.jsonl", "view.parquet"}  # fmt: skip
-TOLD = {"array.jsonl", "bytes.parquet", "comma_between.jsonl", "cut.jsonl.gz", "cut.parquet", "damaged_page.parquet",
-        "gb18030.txt", "lfs.txt", "list.jsonl", "list.parquet", "lone_surrogate.jsonl", "meta_nested.jsonl",
-        "not_gz.jsonl.gz", "number.jsonl", "struct.parquet", "utf16.jsonl", "utf16.txt", "x.jsonl.zst"}  # fmt: skip
-
-
-def test_texts_of_other_people(real_data: Path) -> None:
-    files = {path.name: path for path in (real_data / "inputs" / "corpora").iterdir()}
-    assert files.keys() == FINE | TOLD
-    for name, path in files.items():
-        if name in FINE:
-            texts = [text_of(record, "text") for record in read_records(path, "text", ["text"])]
-            assert texts and not any("\ufeff" in text for text in texts if text)
-        else:
-            with pytest.raises(TextError) as caught:
-                [text_of(record, "text") for record in read_records(path, "text", ["text"])]
-            assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)

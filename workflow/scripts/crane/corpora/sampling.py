@@ -8,6 +8,8 @@ import heapq
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from crane.texts.blank import is_blank
+
 
 def with_surplus(documents: int) -> int:
     """Return how many documents to sample to obtain a number of usable ones; some are too short."""
@@ -37,7 +39,7 @@ def sample(documents: Iterable[str | None], count: int, seed: int) -> Sample:
     for document in documents:
         read += 1
         text = (document or "").strip()
-        if not text:
+        if is_blank(text):
             empty += 1
             continue
         rank = int.from_bytes(hashlib.blake2b(f"{seed}\x1f{text}".encode(), digest_size=8).digest())

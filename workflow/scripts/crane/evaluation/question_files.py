@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from crane.names import TASKS
+from crane.texts.blank import is_blank
 from crane.texts.decoding import TextError
 from crane.texts.files import kind_of_file, single_file
 from crane.texts.records import Record, read_records, refuse_surrogates, text_of, type_name
@@ -42,11 +43,11 @@ def read_open_questions(path: str | Path, *, with_references: bool = False) -> l
         fields = dict(record.fields)
         if lines_of_text:
             fields["question"] = fields["question"].strip()
-            if not fields["question"]:
+            if is_blank(fields["question"]):
                 continue
         _require_text(record, "question")
         reference = text_of(record, "reference") if "reference" in fields else None
-        if with_references and not (reference or "").strip():
+        if with_references and is_blank(reference):
             raise QuestionError(
                 f"{record.where}: no 'reference', with which the reference judge compares the answer; add one to every "
                 "question, or remove the judge (judges)"
@@ -62,7 +63,7 @@ _FORM_OF_OPEN = "expected one JSON object with 'question' per line (.txt: one qu
 
 def _require_text(record: Record, name: str) -> None:
     text = text_of(record, name)
-    if not (text or "").strip():
+    if is_blank(text):
         raise QuestionError(f"{record.where}: {name!r} is {'empty' if text is not None else 'null'}")
 
 
@@ -92,6 +93,7 @@ def read_choice_questions(
     letters = _letters(task) if own else []
     questions = []
     kind = None
+    as_numbers, doubtful = True, None
     for record in read_records(file, "question"):
         if own:
             record = _from_table(record)
@@ -103,6 +105,10 @@ def read_choice_questions(
                     "as numbers, or all as text"
                 )
             kind = answer
+            if answer is str and not letters:
+                as_numbers &= _reads_as_number(record)
+                if doubtful is None and as_numbers and not _names_one_choice(record):
+                    doubtful = record
         _check_values(record)
         for setting, field in (fields or {}).items():
             if record.fields.get(field) is None:
@@ -111,6 +117,11 @@ def read_choice_questions(
         questions.append(dict(record.fields))
     if not questions:
         raise QuestionError(f"{file}: no questions; expected one JSON object per line with {_FIELDS}")
+    if as_numbers and doubtful is not None:
+        raise QuestionError(
+            f"{doubtful.where}: 'answer' {doubtful.fields['answer']!r} may be the number of a choice or its text, as "
+            "may every answer of this file; write the number of the right choice, from 0, without quotes"
+        )
     return questions
 
 
@@ -171,7 +182,7 @@ def _choices_problem(choices: Any, letters: Sequence[str]) -> str:
     for number, choice in enumerate(choices):
         if not isinstance(choice, str):
             return f"choice {number} is {type_name(choice)}, not text; write it in quotes"
-        if not choice.strip():
+        if is_blank(choice):
             return f"choice {number} is empty"
     if letters and len(choices) != len(letters):
         return f"{len(choices)} choices, but the task asks for exactly {len(letters)} ({', '.join(letters)})"
@@ -202,6 +213,18 @@ def _answer_problem(answer: Any, choices: Any, letters: Sequence[str]) -> str:
     if not 0 <= answer <= last:
         return f"'answer' {answer} is none of its {len(choices)} choices; write {form}"
     return ""
+
+
+def _reads_as_number(record: Record) -> bool:
+    """Return whether an answer in text could as well be the number of a choice."""
+    answer = record.fields["answer"]
+    return answer.isdecimal() and int(answer) < len(record.fields["choices"])
+
+
+def _names_one_choice(record: Record) -> bool:
+    """Return whether an answer that reads as a number names the same choice as a number and as text."""
+    answer = record.fields["answer"]
+    return record.fields["choices"].index(answer) == int(answer)
 
 
 def _check_values(record: Record) -> None:

@@ -9,6 +9,7 @@ from crane.downloads.transfer import check_url
 from crane.evaluation.question_files import FIELDS, read_choice_questions, read_open_questions
 from crane.preflight.checks import Named, PreflightError
 from crane.study.study import Study
+from crane.texts.blank import is_blank
 from crane.texts.files import readable_files
 from crane.texts.records import read_records, text_of
 
@@ -49,7 +50,7 @@ def check_documents(pattern: str, column: str) -> str:
         characters = 0
         for record in islice(read_records(path, column, [column]), None if whole else FIRST):
             text = text_of(record, column) or ""
-            documents += bool(text.strip())
+            documents += not is_blank(text)
             characters += len(text)
             if not whole and characters > LONGEST_HEAD:
                 break

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from crane.artefacts import read_table
 from crane.preflight.assumptions import Assumptions
 from crane.study.study import Study
+from crane.texts.blank import is_blank
 from crane.texts.files import single_file
 from crane.texts.records import read_records
 
@@ -42,7 +43,7 @@ def held_out_tokens(study: Study, model: str, language: str, assumed: Assumption
 def _records(path: str | Path, field: str) -> int:
     """Return the number of records of a file; a blank line of text is none."""
     values = (record.fields.get(field) for record in read_records(single_file(path), field))
-    return sum(not isinstance(value, str) or bool(value.strip()) for value in values)
+    return sum(not isinstance(value, str) or not is_blank(value) for value in values)
 
 
 def question_count(study: Study, name: str) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from crane.study.schema.fields import Given, Repository, Revision, ending_problems
+from crane.study.schema.fields import Given, LocalPath, Repository, Revision, ending_problems
 from crane.study.schema.section import Problem, Section, unless_known
 
 
@@ -28,7 +28,7 @@ class Benchmark(Section):
     task: str = Field(
         description="An lm-eval task or group, or a file of workflow/tasks without its extension."
     )
-    data: Given[str] = Field(
+    data: Given[LocalPath] = Field(
         default=None,
         description="File of questions (JSON, CSV, TSV or Parquet) that replaces the task's data set; generated: the "
         "demo's questions.",

@@ -149,6 +149,23 @@ class Download(Section):
     )
 
 
+_SHELL = re.compile(r"~|\$\w|\$\{")
+
+
+def _whole(path: str) -> str:
+    if _SHELL.match(path):
+        raise PydanticCustomError(
+            "shell",
+            "only a shell expands the beginning of {path}; write the whole path",
+            {"path": repr(path)},
+        )
+    return path
+
+
+LocalPath = Annotated[str, AfterValidator(_whole)]
+"""The path of a file or folder, or a glob, as it is: without `~` and variables of the shell."""
+
+
 def _form(value: Any) -> str:
     return "mapping" if isinstance(value, Mapping | BaseModel) else "text"
 
@@ -162,7 +179,7 @@ def ending_problems(key: str, path: str) -> Iterator[Problem]:
         )
 
 
-TextOr = Annotated[Annotated[str, Tag("text")] | Annotated[T, Tag("mapping")], Discriminator(_form)]
-"""A string, or keys and values."""
+TextOr = Annotated[Annotated[LocalPath, Tag("text")] | Annotated[T, Tag("mapping")], Discriminator(_form)]
+"""A path or glob, or keys and values."""
 File = TextOr[Download]
 """A path, or a file to download."""

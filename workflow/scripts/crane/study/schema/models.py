@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crane.study.schema.fields import Dtype, Given, Label, Repository, Revision
+from crane.study.schema.fields import Dtype, Given, Label, LocalPath, Repository, Revision
 from crane.study.schema.section import Problem, Section, unless_known
 
 Engine = Literal["hf", "vllm"]
@@ -39,7 +39,7 @@ class LocalModel(_Model):
     source: Literal["local"] = Field(
         description="local: use a folder in the Hugging Face format, or a GGUF file."
     )
-    path: str = Field(
+    path: LocalPath = Field(
         description="Folder with the model's configuration, weights and tokenizer, or a .gguf file, which is "
         "dequantised once."
     )
