@@ -101,9 +101,9 @@ use rule tabulate_answer_language as tabulate_sweep with:
 
 use rule tabulate_answer_language as tabulate_mask_counts with:
     input:
+        **SELECTION_NULL,
         masks=mask_files(study.masks.shown),
         summaries=mask_files(study.masks.shown, "json"),
-        **SELECTION_NULL,
     output:
         **table(
             "mask_counts",
