@@ -152,7 +152,7 @@ lock:
 	rm -rf $(VENV)-lock
 
 # Copy to docs/demo/ and docs/smollm2/ the tables and figures that the documentation shows or links to.
-DEMO_TABLES := table1 table2 table3 table4 drop_tests-base-quiz f1_differences-quiz null_distribution-quiz stability \
+DEMO_TABLES := table1 table2 table3 table4 drop_tests-base-quiz f1_differences-quiz null_distribution-quiz mask_counts stability \
   overlap published-base-quiz matrix-base-quiz perplexity-base sweep_budget sweep_threshold sweep_ablation \
   sweep_intervention
 DEMO_FIGURES := drop_heatmap-base-quiz random_band-quiz stability overlap mask_layers published-base-quiz \

@@ -18,6 +18,7 @@ NODES = {
 LEFT_OUT = ("all", "record_provenance", "write_citation")
 """Rules that need nearly everything, or nothing."""
 KEPT = {
+    ("attribute_relevance", "measure_selection_null"),
     ("collect_answers", "score_masks"),
     ("select_neurons", "evaluate_masks"),
     ("select_neurons", "measure_stability"),

@@ -45,9 +45,7 @@ def test_relevance_is_a_forward_and_a_backward_pass_over_all_tokens(paper: dict[
     assert relevance.jobs == relevance.gpu_jobs == 3, "all shards of a language in one job"
     computed = 3 * 5000 * 512 * 4 * LLAMA / SPEED / 3600
     assert relevance.gpu_hours == pytest.approx(computed + 3 * START)
-    assert relevance.disk == 2 * 3 * 12 * 32 * 11008 * 72, (
-        "the shards, and their copies in the store of parts"
-    )
+    assert relevance.disk == 2 * 3 * 12 * 32 * 11008 * 72, "the shards, and copies in the store of parts"
     paper["relevance"]["shards_per_job"] = 3
     split = stages(paper)["relevance"]
     assert split.gpu_jobs == 3 * 4

@@ -1,9 +1,9 @@
 """How many neurons would a rule select if the languages did not differ?
 
 The identical rule on pseudo-languages (method, section 11). The shards of one language are dealt into as many groups as
-the study has languages, and the groups are compared as if they were languages. They differ in their texts alone, so what
-the rule selects for them is its null. It stands beside what the rule selects from the real languages at the same number
-of samples: group g of every language.
+the study has languages, and the groups are compared as if they were languages. They differ in their texts alone, so
+what the rule selects for them is its null. It stands beside what the rule selects from the real languages at the same
+number of samples: group g of every language.
 
 A group of texts is thus used twice: against the other groups of its own language (expected) and against the same group
 of the other languages (observed). The share of a mask is the expected count over the observed one, both summed over the
@@ -32,7 +32,7 @@ COLUMNS = ["mask_set", "mask_language", "group", "samples", "observed", "identic
 
 
 def group_table(
-    shards: Mapping[str, Mapping[str, Sequence[Path] | Sequence[str]]],
+    shards: Mapping[str, Mapping[str, list[Path] | list[str]]],
     selections: Mapping[str, Mapping[str, Any]],
     *,
     layers: int,
@@ -54,7 +54,7 @@ def group_table(
     frames = []
     for layer in range(layers):
         for group, languages in shards.items():
-            merged = {language: merge_layer(list(paths), layer) for language, paths in languages.items()}
+            merged = {language: merge_layer(paths, layer) for language, paths in languages.items()}
             frames.append(layer_table(merged, layer, site)[wanted].assign(group=group))
     return pd.concat(frames, ignore_index=True)
 
@@ -84,9 +84,7 @@ def selection_null(
     """
     groups = list(table["group"].unique())
     if len(groups) != len(languages):
-        raise ValueError(
-            f"{len(groups)} groups stand in for {len(languages)} languages; the numbers must be equal"
-        )
+        raise ValueError(f"{len(groups)} groups stand in for {len(languages)} languages, not as many")
     real = {group: rows.drop(columns="group") for group, rows in table.groupby("group", sort=False)}
     dealt = {
         language: rows.drop(columns="language").rename(columns={"group": "language"})
@@ -100,20 +98,20 @@ def selection_null(
         observed = {group: _chosen(real[group], settings, languages, site, of) for group in groups}
         for language in languages:
             same = None if of is None else dict.fromkeys(groups, of[language])
-            identical = expected = _chosen(dealt[language], settings, groups, site, same)
+            identical = _chosen(dealt[language], settings, groups, site, same)
+            expected = {group: identical.total(group) for group in groups}
             if budgeted(settings):
-                all_of_them = dict.fromkeys(groups, neurons)
-                expected = _chosen(dealt[language], unlimited(settings, neurons), groups, site, all_of_them)
+                every = dict.fromkeys(groups, neurons)
+                ranked = _chosen(dealt[language], unlimited(settings, neurons), groups, site, every)
+                least = {group: _scores(observed[group], language).min(initial=np.inf) for group in groups}
+                expected = {group: int((_scores(ranked, group) >= least[group]).sum()) for group in groups}
             for group in groups:
-                least = (
-                    _scores(observed[group], language).min(initial=np.inf) if budgeted(settings) else -np.inf
-                )
                 rows.append(
                     {
                         "mask_set": name, "mask_language": language, "group": group,
                         "samples": int(samples[language, group]),
                         "observed": observed[group].total(language), "identical": identical.total(group),
-                        "expected": int((_scores(expected, group) >= least).sum()),
+                        "expected": expected[group],
                     }
                 )  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -100,8 +100,8 @@ def _null_notes(selection_null: pd.DataFrame, *, all_there: bool) -> list[str]:
         "group from the groups of one language, which differ in their texts alone. Observed: what it selects from the "
         "same group of the real languages. Share: expected / observed; at 100% the rule selects as much without any "
         "difference of language.",
-        "Where a rule ends at a number of neurons (budgets, LAPE), the null fills it, too; expected are then the "
-        "neurons of the null that score as high as the lowest one observed.",
+        "Where a rule ends at a number of neurons (budgets, LAPE), it does so in the null, too (null_identical in the "
+        "CSV); expected are then the neurons of the null that score as high as the lowest one observed.",
     ]
     if not all_there:
         notes.append(
