@@ -226,9 +226,7 @@ use rule tabulate_answer_language as tabulate_selectivity with:
         resamples=pick("scores.resamples"),
 
 
-use rule tabulate_answer_language as tabulate_double_dissociation with:
-    input:
-        contrasts=contrasts(),
+use rule tabulate_selectivity as tabulate_double_dissociation with:
     output:
         **table(
             "double_dissociation",
@@ -241,7 +239,6 @@ use rule tabulate_answer_language as tabulate_double_dissociation with:
         f"{RESULTS}/logs/tabulate_double_dissociation.log",
     params:
         **tabulated_by("selectivity.dissociation_table"),
-        resamples=pick("scores.resamples"),
 
 
 use rule tabulate_answer_language as tabulate_stability with:

@@ -65,29 +65,6 @@ def test_sections_that_need_others(config: dict[str, Any], edits: dict[str, Any]
     assert line.strip().startswith(expected)
 
 
-CONTINUATION = {
-    f"benchmarks__quiz_{code}": {
-        "label": code, "language": code, "source": "continuation", "questions": 8, "context_tokens": 8,
-        "continuation_tokens": 4,
-    }
-    for code in ("en", "zh", "vi")
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("edits", "expected"),
-    [
-        ({"scores__parallel": ["quizz"]}, "'quizz' is not a suite of this study; there are: quiz, open"),
-        (CONTINUATION, "'quiz': continuation questions are other ones in each language; remove it"),
-        ({"benchmarks__quiz_vi__overlong": "drop"}, "'quiz': quiz_vi leaves out long questions, in one language and"),
-        ({"scores__parallel": ["quiz", "quiz"]}, ""),
-    ],
-)  # fmt: skip
-def test_suites_that_cannot_be_parallel(config: dict[str, Any], edits: dict[str, Any], expected: str) -> None:
-    (line,) = messages(changed(config, **edits, **REST))
-    assert line.strip().startswith(f"scores.parallel: {expected}")
-
-
 def test_published_benchmarks_exist(config: dict[str, Any]) -> None:
     lines = messages(changed(config, **NO_QUESTIONS))
     assert [line.split(":")[0].strip() for line in lines] == [
