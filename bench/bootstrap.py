@@ -58,7 +58,7 @@ def main() -> None:
         for name, (code, *_) in BENCHMARKS.items()
     }
     start = time.monotonic()
-    scores, f1 = summarise(items, about, resamples=RESAMPLES, reference="crane")
+    scores, f1, _ = summarise(items, about, resamples=RESAMPLES, reference="crane")
     seconds = time.monotonic() - start
     questions = scores.groupby("benchmark")["n"].first().sum()
     conditions = scores[["mask_set", "mask_language"]].drop_duplicates()

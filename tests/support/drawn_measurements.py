@@ -83,13 +83,13 @@ class DrawnMeasurements:
         return pd.concat(frames, ignore_index=True)
 
     @cached_property
-    def _scored(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _scored(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         study = self.study
         answers = [
             self._answers(model, list(study.masks.shown), study.benchmarks)
             for model in study.evaluated_models
         ]
-        scores, effects = summarise(
+        scores, effects, contrasts = summarise(
             pd.concat(answers), study.benchmarks, reference=study.masks.reference, **self.settings
         )
         groups = study.masks.groups(list(study.masks.shown))
@@ -103,7 +103,7 @@ class DrawnMeasurements:
         asked = scores.drop_duplicates(["suite", "language"]).set_index(["suite", "language"])["n"]
         where = pd.MultiIndex.from_frame(effects[["suite", "mask_language"]])
         effects["questions"] = asked.reindex(where).to_numpy()
-        return with_tests(scores, groups), with_null(effects, groups, counts)
+        return with_tests(scores, groups), with_null(effects, groups, counts), with_groups(contrasts, groups)
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -114,6 +114,13 @@ class DrawnMeasurements:
     def langspec_f1(self) -> pd.DataFrame:
         """LangSpec-F1 of all models and masks."""
         return self._scored[1]
+
+    @property
+    def contrasts(self) -> dict[str, pd.DataFrame]:
+        """Contrasts between languages, of the suites and of perplexity, as far as the study has them."""
+        suites = {"contrasts": self._scored[2]} if self.study.asked else {}
+        read = {"perplexity_contrasts": self._perplexity[1]} if self.study.perplexity_models else {}
+        return suites | read
 
     @cached_property
     def stability(self) -> pd.DataFrame:
@@ -153,9 +160,13 @@ class DrawnMeasurements:
         groups = {name: settings["group"] for name, settings in self.study.masks.shown.items()}
         return overlap(self.masks, groups, self.width)
 
-    @cached_property
+    @property
     def perplexity(self) -> pd.DataFrame:
         """Perplexity under the masks for which the study asks."""
+        return self._perplexity[0]
+
+    @cached_property
+    def _perplexity(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         rng = np.random.default_rng(3)
         study = self.study
         masks = [(ORIGINAL, NO_MASK)]
@@ -171,8 +182,9 @@ class DrawnMeasurements:
                 for language in study.languages for number in range(30)
             ]
         )  # fmt: skip
-        table = perplexities.summarise(documents, **self.settings)
-        return with_groups(table, study.masks.groups(study.perplexity_sets), place=2)
+        table, contrasts = perplexities.summarise(documents, **self.settings)
+        groups = study.masks.groups(study.perplexity_sets)
+        return with_groups(table, groups, place=2), with_groups(contrasts, groups)
 
     @cached_property
     def kurtosis(self) -> dict[str, pd.DataFrame]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crane.figures import (
+    double_dissociation,
     drops,
     judge_scores,
     kurtosis_contrast,
@@ -20,6 +21,7 @@ from crane.results.labels import Labels
 from crane.study import outputs
 from crane.tables import evidence, judges, mask_counts, matrices, paper
 from crane.tables import published as published_tables
+from crane.tables import selectivity as selectivity_tables
 from crane.tables import stability as stability_tables
 from crane.tables import sweeps as sweep_tables
 from crane.tables.rendering import Table
@@ -33,6 +35,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "stability": stability.stability_figure,
     "overlap": stability.overlap_figure,
     "mask_layers": stability.mask_layers,
+    "double_dissociation": double_dissociation.double_dissociation,
     "kurtosis_contrast": kurtosis_contrast.kurtosis_contrast,
     "drop_heatmap": drops.drop_heatmap,
     "transfer": transfer.transfer,
@@ -47,6 +50,8 @@ TABLES: dict[str, Callable[..., Table]] = {
     "stability": stability_tables.stability_table,
     "overlap": stability_tables.overlap_table,
     "mask_counts": mask_counts.mask_counts,
+    "selectivity": selectivity_tables.selectivity_table,
+    "double_dissociation": selectivity_tables.dissociation_table,
     "matrix": matrices.drop_matrix,
     "drop_tests": evidence.drop_tests,
     "perplexity": matrices.perplexity_matrix,
@@ -157,6 +162,8 @@ class DrawnStudy(DrawnMeasurements):
             case "mask_layers":
                 more = {"methods": study.masks.methods(), "layers": self.layers}
                 return {"masks": self.neurons, **masks, **more}
+            case "selectivity" | "double_dissociation":
+                return {"contrasts": self.contrasts, **results}
             case "mask_counts":
                 null = {"selection_null": self.selection_null, "shards": config["corpora"]["shards"]}
                 return {"masks": self.neurons, "summaries": {}, **masks, "layers": self.layers, **null}

@@ -31,7 +31,7 @@ def documents(seed: int = 0) -> pd.DataFrame:
 
 def perplexities() -> pd.DataFrame:
     """Return what the scores stage makes of the documents, with the labels that the script adds."""
-    found = summarise(documents(), resamples=500)
+    found = summarise(documents(), resamples=500).perplexity
     found.insert(2, "label", found["mask_set"].str.replace(r"-\d", "", regex=True))
     found.insert(3, "method", found["label"])
     return found

@@ -52,6 +52,11 @@ def published() -> tuple[pd.DataFrame, pd.DataFrame]:
     f1 = f1.assign(mask_set=f1["method"], label=f1["method"])
     f1["kind"] = f1["table"].map({"table1": "nlu", "table2": "open", "table3": "nlu", "table4": "open"})
     f1["suite"] = f1["kind"].map({"nlu": "exam", "open": "open"})
+    losses = scores.set_index(["model", "suite", "mask_set", "mask_language"])[["language", "drop"]]
+    f1["d"] = [
+        _selectivity(losses.loc[[(row.model, row.suite, row.method, row.mask_language)]], row.mask_language)
+        for row in f1.itertuples()
+    ]
     undefined = [
         "neurons",
         "neurons_asked",
@@ -61,9 +66,17 @@ def published() -> tuple[pd.DataFrame, pd.DataFrame]:
         "recall",
         "target_drop",
         "target_drop_low",
+        "d_low",
+        "d_high",
     ]
     f1[[*undefined, "target_drop_high", "other_drop", "distinguishable", "f1_probability"]] = np.nan
     return scores.drop(columns=["table", "original"]), f1.drop(columns="table")
+
+
+def _selectivity(losses: pd.DataFrame, target: str) -> float:
+    """Return the drop of the masked language minus the largest of the others'."""
+    own = losses["language"] == target
+    return float(losses.loc[own, "drop"].item() - losses.loc[~own, "drop"].max())
 
 
 def study() -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -61,7 +61,7 @@ def study(demo: dict[str, Any], server: HubServer, sha256: dict[str, str]) -> di
         files={code: file(f"{code}.jsonl") for code in LANGUAGES},
         max_new_tokens=6,
     )
-    config["scores"]["resamples"] = 100
+    config["scores"].update(resamples=100, parallel=["belebele"])
     return config
 
 

@@ -10,8 +10,8 @@ from crane.artefacts import read_table
 from support.workspace import Workspace, plain
 
 LANGUAGES = ["en", "vi"]
-TABLES = {"mask_counts", "stability", "overlap"}
-FIGURES = {"mask_layers", "stability", "overlap"}
+TABLES = {"mask_counts", "stability", "overlap", "selectivity", "double_dissociation"}
+FIGURES = {"mask_layers", "stability", "overlap", "double_dissociation"}
 
 
 def tiny(demo: dict[str, Any], model: Path) -> dict[str, Any]:

@@ -28,9 +28,11 @@ def relevance(languages: int) -> dict[str, int]:
 
 
 FIGURES = {"plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2, "plot_judge_scores": 2}
+# One table or figure each for all suites and models.
+SELECTIVE = {"tabulate_selectivity": 1, "tabulate_double_dissociation": 1, "plot_double_dissociation": 1}
 SURE = {"tabulate_drop_tests": 4, "tabulate_f1_differences": 2, "tabulate_null_distribution": 2}
 TABLES = {"tabulate_scores": 4, "tabulate_answer_language": 2, "tabulate_drops": 4, **SURE}
-PUBLISH = {**TABLES, **FIGURES}
+PUBLISH = {**TABLES, **FIGURES, **SELECTIVE}
 SCORES = {"score_masks": 1, **PUBLISH}
 RENDER = {"render_prompts": 4, "render_open_questions": 2}
 SELECT = {"select_neurons": 3, "draw_random_neurons_random": 1}
@@ -100,7 +102,8 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     ),
     "figure style": (
         lambda c: c["figures"].update(dpi=300),
-        {"plot_kurtosis_contrast": 1, "plot_stability": 1, "plot_overlap": 1, "plot_mask_layers": 1, **FIGURES},
+        {"plot_kurtosis_contrast": 1, "plot_stability": 1, "plot_overlap": 1, "plot_mask_layers": 1,
+         "plot_double_dissociation": 1, **FIGURES},
     ),
     "judge setting": (
         lambda c: c["judges"]["reference"].update(word_order=2), {**FIRST_JUDGE, **SCORES},
@@ -144,6 +147,7 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
         {"tabulate_published": 4, "plot_published": 4},
     ),
     "bootstrap, swapped values": (swapped_settings, SCORES),
+    "languages resampled apart": (lambda c: c["scores"].pop("parallel"), SCORES),
     "order of keys": (reordered, {}),
 }  # fmt: skip
 
@@ -185,14 +189,19 @@ MODULES: dict[str, Mapping[str, int]] = {
     f"{CRANE}/judging/reply_text.py": {**PARSE, **SCORES},
     f"{CRANE}/judging/answer_language.py": {**PARSE, **SCORES},
     f"{CRANE}/scores/langspec_f1.py": SCORES,
+    f"{CRANE}/scores/randomisation.py": SCORES,
+    f"{CRANE}/scores/units.py": SCORES,
     # A figure's module reruns that figure, a table's that table, and what two use both.
     f"{CRANE}/figures/transfer.py": {"plot_transfer": 2},
     f"{CRANE}/figures/judge_scores.py": {"plot_judge_scores": 2},
     f"{CRANE}/figures/drops.py": {"plot_drop_heatmap": 4},
     f"{CRANE}/figures/random_band.py": {"plot_random_band": 2},
     f"{CRANE}/figures/sweeps.py": {},
+    f"{CRANE}/figures/double_dissociation.py": {"plot_double_dissociation": 1},
+    f"{CRANE}/results/selectivity.py": SELECTIVE,
+    f"{CRANE}/tables/selectivity.py": {"tabulate_selectivity": 1, "tabulate_double_dissociation": 1},
     f"{CRANE}/figures/style.py": {"plot_kurtosis_contrast": 1, "plot_stability": 1, "plot_overlap": 1,
-                                  "plot_mask_layers": 1, **FIGURES},
+                                  "plot_mask_layers": 1, "plot_double_dissociation": 1, **FIGURES},
     f"{CRANE}/tables/mask_counts.py": {"tabulate_mask_counts": 1},
     f"{CRANE}/tables/matrices.py": {"tabulate_drops": 4},
     f"{CRANE}/tables/evidence.py": SURE,

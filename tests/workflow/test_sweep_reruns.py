@@ -11,7 +11,8 @@ from support.workspace import Workspace
 REPORT = {"score_sweep": 1, "tabulate_sweep": 1, "plot_sweep": 1}
 DRAWN = "draw_random_neurons_"
 AT_5, AT_20 = "kurtosis-layer-margin-fraction0.05", "kurtosis-layer-margin-fraction0.2"
-PERPLEXITY = {"score_perplexity": 1, "tabulate_perplexity": 1, "plot_perplexity": 1}
+SELECTIVE = {"tabulate_selectivity": 1, "tabulate_double_dissociation": 1, "plot_double_dissociation": 1}
+PERPLEXITY = {"score_perplexity": 1, "tabulate_perplexity": 1, "plot_perplexity": 1, **SELECTIVE}
 
 
 def evaluating(*jobs: int, collected: int) -> dict[str, int]:
@@ -49,7 +50,8 @@ def test_the_sweeps_add_their_own_jobs_only(finished: Workspace, demo_config: di
     """Without the sections nothing reruns; with them exactly these jobs are new."""
     assert finished.reruns() == {}
     finished.configure(study(demo_config))
-    assert finished.planned() == {"record_provenance": 1}  # a record of less
+    # a record of less, and what showed perplexity beside the suites
+    assert finished.planned() == {**SELECTIVE, "record_provenance": 1}
     made = [name for name in finished.outputs() if "matrix-" not in name]
     finished.configure(finished.config)
     added = [name for name in finished.outputs() if name not in made and "matrix-" not in name]

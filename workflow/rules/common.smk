@@ -184,6 +184,14 @@ def judged_answers(judges):
     )
 
 
+def contrasts():
+    """Return the contrasts between languages: of the suites, and of the perplexity of their texts."""
+    files = [f"{RESULTS}/contrasts.parquet"] if study.asked else []
+    return files + (
+        [f"{RESULTS}/perplexity_contrasts.parquet"] if study.perplexity_models else []
+    )
+
+
 def among_evidence(result, subcategory, model="{model}", suite="{suite}"):
     """Return the place of a table or figure of evidence in the report."""
     labels = {"result": result, "model": model, "suite": suite}

@@ -126,6 +126,22 @@ use rule plot_transfer as plot_sweep with:
         suite=lambda wildcards: config["sweeps"][wildcards.sweep]["suite"],
 
 
+# By how much two languages' masks each hurt their own language more than the other one.
+use rule plot_transfer as plot_double_dissociation with:
+    input:
+        contrasts=contrasts(),
+    output:
+        **figure(
+            "double_dissociation",
+            caption="../report/double_dissociation.rst",
+            **among_evidence("double dissociation", "Selectivity", model="", suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_double_dissociation.log",
+    params:
+        **drawn_by("double_dissociation.double_dissociation"),
+
+
 # Split-half Jaccard of every mask, and the share of its neurons dominated by one sample.
 use rule plot_transfer as plot_stability with:
     input:

@@ -1,5 +1,7 @@
 # Needs all results; makes results/<study>/provenance.json and .html, and CITATION.bib
-SCORED = [f"{RESULTS}/{name}.parquet" for name in ["scores", "langspec_f1"]]
+SCORED = [
+    f"{RESULTS}/{name}.parquet" for name in ["scores", "langspec_f1", "contrasts"]
+]
 SWEPT = [
     *expand(f"{RESULTS}/sweeps/{{sweep}}.parquet", sweep=study.masks.sweeps.points),
     *(path for sweep in study.masks.sweeps.points for path in swept_answers(sweep)),
@@ -13,7 +15,11 @@ READ = [
         model=study.perplexity_models,
         lang=study.languages,
     ),
-    *([f"{RESULTS}/perplexity.parquet"] if study.perplexity_models else []),
+    *(
+        f"{RESULTS}/{name}.parquet"
+        for name in ["perplexity", "perplexity_contrasts"]
+        if study.perplexity_models
+    ),
 ]
 
 

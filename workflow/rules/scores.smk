@@ -1,9 +1,9 @@
-# Needs all answers and judgements; makes results/<study>/scores.parquet, langspec_f1.parquet, perplexity.parquet and
-# sweeps/<sweep>.parquet. No model is loaded from here on.
+# Needs all answers and judgements; makes results/<study>/scores.parquet, langspec_f1.parquet, contrasts.parquet,
+# perplexity.parquet, perplexity_contrasts.parquet and sweeps/<sweep>.parquet. No model is loaded from here on.
 
 
 rule score_masks:
-    """Compute scores, drops and LangSpec-F1 with paired bootstrap intervals."""
+    """Compute scores, drops, LangSpec-F1 and contrasts between languages with paired bootstrap intervals."""
     input:
         benchmarks=answers(study.evaluated_models, SETS, study.suites),
         judgements=judged_answers(study.judges.names[:1]),
@@ -11,6 +11,7 @@ rule score_masks:
     output:
         scores=f"{RESULTS}/scores.parquet",
         langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+        contrasts=f"{RESULTS}/contrasts.parquet",
     log:
         f"{RESULTS}/logs/score_masks.log",
     conda:
@@ -67,6 +68,7 @@ rule score_perplexity:
         ),
     output:
         table=f"{RESULTS}/perplexity.parquet",
+        contrasts=f"{RESULTS}/perplexity_contrasts.parquet",
     log:
         f"{RESULTS}/logs/score_perplexity.log",
     localrule: True

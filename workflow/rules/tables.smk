@@ -212,6 +212,37 @@ use rule tabulate_answer_language as tabulate_null_distribution with:
         **tabulated_by("evidence.null_distribution"),
 
 
+use rule tabulate_answer_language as tabulate_selectivity with:
+    input:
+        contrasts=contrasts(),
+    output:
+        **table(
+            "selectivity",
+            caption="../report/selectivity.rst",
+            **among_evidence("selectivity (D)", "Selectivity", model="", suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_selectivity.log",
+    params:
+        **tabulated_by("selectivity.selectivity_table"),
+        resamples=pick("scores.resamples"),
+
+
+use rule tabulate_selectivity as tabulate_double_dissociation with:
+    output:
+        **table(
+            "double_dissociation",
+            caption="../report/double_dissociation.rst",
+            **among_evidence(
+                "double dissociation (table)", "Selectivity", model="", suite=""
+            ),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_double_dissociation.log",
+    params:
+        **tabulated_by("selectivity.dissociation_table"),
+
+
 use rule tabulate_answer_language as tabulate_stability with:
     input:
         stability=f"{RESULTS}/stability.parquet",

@@ -13,8 +13,10 @@ def main(snakemake: Any) -> None:
     """Run the rule `score_perplexity`."""
     documents = pd.concat([read_table(path) for path in snakemake.input.documents], ignore_index=True)
     settings = {key.removeprefix("scores."): value for key, value in snakemake.params.scores.items()}
-    table = with_groups(summarise(documents, **settings), snakemake.params.mask_sets, place=2)
-    write_table(table, snakemake.output.table, provenance(snakemake))
+    perplexity, contrasts = summarise(documents, **settings)
+    groups = snakemake.params.mask_sets
+    write_table(with_groups(perplexity, groups, place=2), snakemake.output.table, provenance(snakemake))
+    write_table(with_groups(contrasts, groups), snakemake.output.contrasts, provenance(snakemake))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ SUMMARIES = {
 @pytest.fixture
 def langspec_f1() -> pd.DataFrame:
     rows = [
-        {"model": "base", "mask_set": name, "mask_language": code, "suite": "quiz", "f1": 0.1 * place}
+        {"model": "base", "mask_set": name, "mask_language": code, "suite": "quiz", "f1": 0.1 * place,
+         "d_p": 0.02 * (1 + place)}
         for place, name in enumerate(SUMMARIES) for code in LANGUAGES
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -78,6 +79,17 @@ def test_effects_get_their_neurons_and_their_place_among_the_random_sets(langspe
     assert kinds["crane"] == "same layers"
     assert kinds["damped"] == "other intervention", "random sets are masked, its neurons are not"
     assert joined.loc[joined["method"] == "random", "null"].isna().all()
+
+
+def test_p_of_selectivity_is_adjusted_over_the_masks_of_a_suite_that_are_no_null(
+    langspec_f1: pd.DataFrame,
+) -> None:
+    """Four masks: crane's p is 0.02, damped's 0.04, in both languages; random masks are not counted."""
+    both = pd.concat([langspec_f1, langspec_f1.assign(suite="open", d_p=0.5)], ignore_index=True)
+    joined = with_null(both, GROUPS, SUMMARIES).set_index(["suite", "mask_set", "mask_language"])["d_p_holm"]
+    assert joined["quiz", "crane"].tolist() == pytest.approx([0.08, 0.08])
+    assert joined["quiz", "damped"].tolist() == pytest.approx([0.08, 0.08])
+    assert joined["quiz", "random-0"].isna().all() and joined["open", "crane"].tolist() == [1, 1]
 
 
 def test_neurons_are_those_of_the_masked_language(langspec_f1: pd.DataFrame) -> None:

@@ -38,7 +38,7 @@ def test_each_part_is_scored_as_it_would_be_alone():
     table = scored(items)
     first = discovered(items)
     for part, rows in ((ALL, items), (DISCOVERY, items[first]), (VALIDATION, items[~first])):
-        _, alone = summarise(rows, QUIZ, resamples=200)
+        _, alone, _ = summarise(rows, QUIZ, resamples=200)
         own = table[table["part"] == part].set_index("mask_set")
         alone = alone.set_index("mask_set")
         for column in ("f1", "low", "high", "target_drop", "other_drop"):

@@ -11,10 +11,15 @@ from crane.study.study import Study
 from support.drawn_study import FIGURES, TABLES, DrawnStudy, paper_with_evidence, parts, small_demo
 from support.study_config import GPT, REMOVE, changed
 
-NO_BENCHMARKS = {"benchmarks": REMOVE, "suites": REMOVE, "sweeps": REMOVE, "published": REMOVE}
+NO_BENCHMARKS = {
+    "benchmarks": REMOVE,
+    "suites": REMOVE,
+    "sweeps": REMOVE,
+    "published": REMOVE,
+}
 NO_QUESTIONS = {"open_questions": REMOVE, "judges": REMOVE, "published": REMOVE}
 STYLE = Style(dpi=72)
-MASKS_ALONE = {"mask_counts", "stability", "overlap"}
+ALWAYS = {"mask_counts", "stability", "overlap", "selectivity", "double_dissociation"}
 STUDIES: dict[str, dict[str, Any]] = {
     "whole": {},
     "without open questions": NO_QUESTIONS,
@@ -111,11 +116,11 @@ def test_suites_and_models_are_those_of_the_study() -> None:
     assert [name for name in one if "chat" in name] == []
 
 
-def test_perplexity_alone_has_its_matrix_and_what_is_known_of_masks() -> None:
+def test_perplexity_alone_has_its_matrix_and_what_every_study_has() -> None:
     study = drawn("perplexity only").study
-    assert set(outputs.tables(study)) == {*MASKS_ALONE, "perplexity-base"}
+    assert set(outputs.tables(study)) == {*ALWAYS, "perplexity-base"}
     assert set(outputs.figures(study)) == {
-        "stability", "overlap", "mask_layers", "kurtosis_contrast-base", "perplexity-base",
+        "stability", "overlap", "mask_layers", "double_dissociation", "kurtosis_contrast-base", "perplexity-base",
     }  # fmt: skip
     assert outputs.score_tables(study) == {} and outputs.published(study) == []
 

@@ -21,6 +21,7 @@ def test_benchmarks_include_the_open_questions(config: dict[str, Any]) -> None:
     assert study.benchmarks["quiz_zh"]["kind"] == "nlu"
     assert study.benchmarks["open_vi"] | {"label": ""} == {
         "label": "", "language": "vi", "kind": "open", "suite": "open", "chance": 1, "highest": 10,
+        "parallel": True,
     }  # fmt: skip
     assert study.evaluated_models == ["base", "chat"]
     assert set(study.labels()["benchmarks"]) == set(study.benchmarks)
@@ -33,6 +34,11 @@ def test_scores_know_their_benchmarks_without_their_labels(config: dict[str, Any
     renamed = Study(changed(config, benchmarks__quiz_en__label="Another"))
     assert renamed.scored_benchmarks("quiz") == study.scored_benchmarks("quiz")
     assert renamed.labels() != study.labels()
+    apart = Study(changed(config, scores__parallel=["open"])).scored_benchmarks("quiz", "open")
+    assert {name for name, facts in apart.items() if facts["parallel"]} == {"open_en", "open_zh", "open_vi"}
+    assert not any(
+        facts["parallel"] for facts in Study(changed(config, scores__parallel=REMOVE)).benchmarks.values()
+    )
 
 
 def test_models_by_source(config: dict[str, Any]) -> None:

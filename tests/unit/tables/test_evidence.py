@@ -41,7 +41,7 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
             table[name, code] = {
                 key: np.where(rng.random(len(v)) < 0.3, v.min(), v) for key, v in original.items()
             }
-    scores, f1 = summarise(answers(table, ("base", "chat")), BENCHMARKS, resamples=200, reference="crane")
+    scores, f1, _ = summarise(answers(table, ("base", "chat")), BENCHMARKS, resamples=200, reference="crane")
     for frame in (scores, f1):
         frame["label"] = frame["mask_set"].str.partition("-")[0]
         frame["method"] = frame["label"]

@@ -15,13 +15,17 @@ import pandas as pd
 from crane.names import NO_MASK, ORIGINAL
 from crane.results.labels import Labels, ResultsError
 
-KEYS = ["model", "label", "method", "mask_language", "benchmark", "language", "suite", "kind"]
+KEYS = [
+    "model", "label", "method", "mask_language", "benchmark", "language", "suite", "kind", "first", "second",
+]  # fmt: skip
+"""What tells rows apart but for the seed; `first` and `second` are a pair of languages."""
 
 
 INTERVALS = {
     "score": ("low", "high"),
     "drop": ("drop_low", "drop_high"),
     "f1": ("low", "high"),
+    "d": ("d_low", "d_high"),
     "target_drop": ("target_drop_low", "target_drop_high"),
     "other_drop": ("other_drop_low", "other_drop_high"),
     "difference": ("difference_low", "difference_high"),

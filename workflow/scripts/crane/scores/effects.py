@@ -9,6 +9,8 @@ import pandas as pd
 from crane.names import ORIGINAL
 from crane.scores.bootstrap import interval
 from crane.scores.langspec_f1 import langspec_f1
+from crane.scores.randomisation import Losses
+from crane.scores.selectivity import Loss, contrasts
 
 Draws = dict[tuple[str, str, str, str], np.ndarray]
 """(model, mask set, mask language, suite) -> LangSpec-F1 `[B]` in each resample."""
@@ -26,11 +28,41 @@ class Effect(NamedTuple):
     probability_before: float
     """Mean probability of the right choice; NaN for open questions."""
     probability_after: float
+    units: Losses
+    """What the mask costs, unit by unit (`crane.scores.units`)."""
 
     @property
     def scored(self) -> bool:
         """Whether any question has a score with and without the mask."""
         return bool(np.isfinite(self.after))
+
+    @property
+    def loss(self) -> Loss:
+        """What the mask costs."""
+        return Loss(self.before - self.after, self.before_draws - self.after_draws, self.units)
+
+
+def contrast_rows(
+    benchmarks: Mapping[str, Mapping[str, Any]],
+    effects: Mapping[tuple[str, str, str, str], Effect],
+    *,
+    resamples: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Return `crane.scores.selectivity.contrasts` of every model and suite, with the columns model and suite."""
+    losses: dict[tuple[str, str], dict[tuple[str, str, str], Loss]] = {}
+    for (model, mask_set, target, name), effect in effects.items():
+        if mask_set != ORIGINAL:
+            of_suite = losses.setdefault((model, benchmarks[name]["suite"]), {})
+            of_suite[mask_set, target, benchmarks[name]["language"]] = effect.loss
+    paired = {settings["suite"]: settings.get("parallel", False) for settings in benchmarks.values()}
+    frames = [
+        contrasts(of_suite, paired=paired[suite], resamples=resamples, seed=seed, name=suite).assign(
+            model=model, suite=suite
+        )
+        for (model, suite), of_suite in losses.items()
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def langspec_rows(

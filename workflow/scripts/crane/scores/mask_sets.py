@@ -36,10 +36,11 @@ def with_tests(scores: pd.DataFrame, groups: Groups) -> pd.DataFrame:
 
 
 def with_null(langspec_f1: pd.DataFrame, groups: Groups, summaries: Summaries) -> pd.DataFrame:
-    """Return LangSpec-F1 with method, label, the columns of the null distribution, the number of masked neurons
-    (`neurons`) and the budget (`neurons_asked`).
+    """Return LangSpec-F1 with method, label, `d_p_holm` (the p of D adjusted over the masks), the columns of the null
+    distribution, the number of masked neurons (`neurons`) and the budget (`neurons_asked`).
     """
     effects = with_groups(langspec_f1, groups)
+    effects["d_p_holm"] = over_masks(effects, "d_p", ["model", "suite"])
     effects["neurons"] = [
         summaries[mask_set][language]["total"]
         for mask_set, language in zip(effects["mask_set"], effects["mask_language"], strict=True)

@@ -1,5 +1,7 @@
 """Exact tests of paired answers, with and without a mask, question by question."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -37,11 +39,17 @@ def holm(p: ArrayLike) -> np.ndarray:
     return adjusted
 
 
-def over_masks(scores: pd.DataFrame) -> pd.Series:
-    """Return Holm's adjusted p of every row of the scores: over all masks of one model and benchmark.
+def over_masks(
+    results: pd.DataFrame, p: str = "p", within: Sequence[str] = ("model", "benchmark")
+) -> pd.Series:
+    """Return Holm's adjusted p of every row: over all masks of one model and benchmark, or suite.
 
-    Reference sets (`REFERENCES`) are no hypotheses: they get NaN and are not counted. `scores` has model, benchmark,
-    method and p (NaN without a mask).
+    Reference sets (`REFERENCES`) are no hypotheses: they get NaN and are not counted.
+
+    Args:
+        results: `within`, method and `p` (NaN without a mask).
+        p: the column to adjust.
+        within: what one family of hypotheses has in common.
     """
-    tested = scores["p"].where(~scores["method"].isin(REFERENCES))
-    return tested.groupby([scores["model"], scores["benchmark"]], sort=False).transform(holm)
+    tested = results[p].where(~results["method"].isin(REFERENCES))
+    return tested.groupby([results[key] for key in within], sort=False).transform(holm)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,11 @@ import pandas as pd
 from crane.artefacts import ArtefactError
 from crane.names import NO_MASK, OPEN_SUITE, ORIGINAL
 from crane.scores.bootstrap import bootstrap_means, interval
-from crane.scores.effects import Effect, langspec_rows
+from crane.scores.effects import Effect, contrast_rows, langspec_rows
+from crane.scores.randomisation import Losses
+from crane.scores.selectivity import MASK, selectivity
 from crane.scores.significance import mcnemar
+from crane.scores.units import check_parallel, per_unit, resampling_units
 
 CONDITION = ["mask_set", "mask_language"]
 SMALLEST_KNOWN = 0.5
@@ -44,9 +47,37 @@ def condition_matrix(items: pd.DataFrame, column: str) -> pd.DataFrame:
     return items.pivot(index=CONDITION, columns=["task", "doc_id"], values=column)
 
 
-def _seed(seed: int, benchmark: str) -> tuple[int, ...]:
-    """Return the entropy of one benchmark's resamples, independent of the study's other benchmarks."""
-    return (seed, *hashlib.sha256(benchmark.encode()).digest()[:8])
+class Summary(NamedTuple):
+    """What the scores stage makes of all answers."""
+
+    scores: pd.DataFrame
+    """One row per model, mask set, mask language and benchmark."""
+    langspec_f1: pd.DataFrame
+    """One row per model, mask set, mask language and suite."""
+    contrasts: pd.DataFrame
+    """One row per model, mask set, mask language, suite and other language."""
+
+
+def _seed(seed: int, drawn: str) -> tuple[int, ...]:
+    """Return the entropy of the resamples of one benchmark, or of one parallel suite, whatever else the study has."""
+    return (seed, *hashlib.sha256(drawn.encode()).digest()[:8])
+
+
+def _units(
+    items: pd.DataFrame, benchmarks: Mapping[str, Mapping[str, Any]]
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Return the units of each (model, benchmark) by (task, doc_id); those of a parallel suite are the same."""
+    units: dict[tuple[str, str], pd.DataFrame] = {}
+    suites: dict[tuple[str, str], dict[str, pd.DataFrame]] = {}
+    for (model, name), rows in items.groupby(["model", "benchmark"], sort=False):
+        questions = rows.drop_duplicates(["task", "doc_id"]).set_index(["task", "doc_id"], drop=False)
+        parallel = benchmarks[name].get("parallel", False)
+        units[model, name] = resampling_units(questions, parallel=parallel)
+        if parallel:
+            suites.setdefault((model, benchmarks[name]["suite"]), {})[name] = units[model, name]
+    for (model, suite), of_suite in suites.items():
+        check_parallel(of_suite, f"model {model!r}, suite {suite!r}")
+    return units
 
 
 def summarise(
@@ -56,7 +87,7 @@ def summarise(
     resamples: int = 10_000,
     seed: int = 0,
     reference: str | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> Summary:
     """Score every (model, mask set, mask language) with paired bootstrap intervals.
 
     Args:
@@ -64,17 +95,21 @@ def summarise(
             value (0 or 1, or a judge's 1-10; NaN unscored), probability (NaN for open questions); in_language (open
             questions: 1 if the answer is in the language of the question, 0 if not, NaN if unidentified).
         benchmarks: per benchmark: language, kind (`nlu` or `open`), suite, chance (score of guessing), highest
-            (best possible score).
-        resamples: bootstrap samples B.
-        seed: seed of the bootstrap.
+            (best possible score), and optionally parallel (question i is the same in all languages of the suite).
+        resamples: bootstrap samples B, and randomisations of the tests of selectivity.
+        seed: seed of both.
         reference: mask set with which the LangSpec-F1 of all others is compared, in the same resamples.
 
     Returns:
-        `scores`, one row per (model, mask_set, mask_language, benchmark), and `langspec_f1`, one row per (model,
-        mask_set, mask_language, suite), with the number of `questions` of the masked language's benchmark. `worse` and
-        `better` count the questions that a mask changed, `p` is McNemar's; `difference` is F1 minus the reference's.
-        All values are NaN under a mask for which no answer has a score.
+        `scores`, in which `worse` and `better` count the questions that a mask changed and `p` is McNemar's;
+        `langspec_f1`, with the number of `questions` of the masked language's benchmark, `difference` (F1 minus the
+        reference's) and the columns of `crane.scores.selectivity.selectivity`; and its `contrasts`. All values are NaN
+        under a mask for which no answer has a score.
+
+    Raises:
+        ArtefactError: answers cannot be paired, or the benchmarks of a parallel suite have different questions.
     """
+    units = _units(items, benchmarks)
     score_rows: list[dict[str, Any]] = []
     effects: dict[tuple[str, str, str, str], Effect] = {}
     for (model, benchmark), group in items.groupby(["model", "benchmark"], sort=False):
@@ -84,8 +119,12 @@ def summarise(
             raise ArtefactError(f"model {model!r}, benchmark {benchmark!r}: no answers without a mask")
         probabilities = condition_matrix(group, "probability").mean(axis=1)
         languages = condition_matrix(group, "in_language") if "in_language" in group else values * np.nan
-        samples, before, after = _draws(values, group, resamples, _seed(seed, str(benchmark)))
+        drawn = settings["suite"] if settings.get("parallel") else str(benchmark)
+        of_benchmark = units[str(model), str(benchmark)].loc[values.columns]
+        samples, before, after = _draws(values, of_benchmark, resamples, _seed(seed, drawn))
         shared = values.notna() & values.loc[(ORIGINAL, NO_MASK)].notna()
+        lost = (values.loc[(ORIGINAL, NO_MASK)] - values).where(shared, 0).to_numpy(np.float64)
+        losses = Losses(per_unit(of_benchmark, lost), per_unit(of_benchmark, shared.to_numpy(np.float64)))
         for row, (mask_set, mask_language) in enumerate(values.index):
             answers = values.iloc[row]
             unmasked = values.loc[(ORIGINAL, NO_MASK)]
@@ -102,6 +141,7 @@ def summarise(
                 after_draws=after[:, row],
                 probability_before=float(probabilities.loc[(ORIGINAL, NO_MASK)]),
                 probability_after=float(probabilities.iloc[row]),
+                units=Losses(losses.sums[row], losses.sizes[row]),
             )
             effects[str(model), mask_set, mask_language, str(benchmark)] = effect
             low, high = interval(samples[:, row])
@@ -127,7 +167,11 @@ def summarise(
                 }
             )  # fmt: skip
     scores = pd.DataFrame(score_rows)
-    return scores, langspec_rows(scores, benchmarks, effects, reference)
+    langspec_f1 = langspec_rows(scores, benchmarks, effects, reference)
+    compared = contrast_rows(benchmarks, effects, resamples=resamples, seed=seed)
+    if len(compared):
+        langspec_f1 = langspec_f1.merge(selectivity(compared), on=MASK, how="left", validate="one_to_one")
+    return Summary(scores, langspec_f1, compared)
 
 
 def _by_language(
@@ -162,10 +206,9 @@ def _by_language(
 
 
 def _draws(
-    values: pd.DataFrame, group: pd.DataFrame, resamples: int, seed: tuple[int, ...]
+    values: pd.DataFrame, units: pd.DataFrame, resamples: int, seed: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bootstrap means `[B, C]` of each condition, and of the unmasked and the masked model on shared items."""
-    questions = group.drop_duplicates(["task", "doc_id"]).set_index(["task", "doc_id"]).loc[values.columns]
     table = values.to_numpy(np.float64)
     base = list(values.index).index((ORIGINAL, NO_MASK))
     stacked = table
@@ -175,8 +218,8 @@ def _draws(
         stacked = np.concatenate([table, before, after])
     samples = bootstrap_means(
         stacked,
-        questions["stratum"].to_list(),
-        questions["cluster"].to_list(),
+        units["stratum"].to_list(),
+        units["cluster"].to_list(),
         resamples=resamples,
         seed=seed,
     )

@@ -56,8 +56,8 @@ def score_sweep(
         parts |= {DISCOVERY: items[first], VALIDATION: items[~first]}
     frames = []
     for part, rows in parts.items():
-        _, f1 = summarise(rows, benchmarks, resamples=resamples, seed=seed)
-        frames.append(f1.assign(part=part))
+        scored = summarise(rows, benchmarks, resamples=resamples, seed=seed)
+        frames.append(scored.langspec_f1.assign(part=part))
     described = pd.DataFrame([{**point, "order": place} for place, point in enumerate(points)])
     table = described.merge(pd.concat(frames), on="mask_set", validate="many_to_many")
     table["neurons"] = [

@@ -44,6 +44,7 @@ def tables(study: Study) -> list[str]:
     models, asked = study.evaluated_models, study.asked
     each = [f"{model}-{suite}" for model in models for suite in asked]
     names = [*sorted(score_tables(study)), "mask_counts", "stability", "overlap"]
+    names += ["selectivity", "double_dissociation"]
     names += [f"matrix-{place}" for place in each] + [f"drop_tests-{place}" for place in each]
     names += [f"perplexity-{model}" for model in study.perplexity_models]
     if study.masks.reference:
@@ -63,7 +64,7 @@ def tables(study: Study) -> list[str]:
 def figures(study: Study) -> list[str]:
     """Return the names of all figures."""
     models, asked = study.evaluated_models, study.asked
-    names = ["stability", "overlap", "mask_layers"]
+    names = ["stability", "overlap", "mask_layers", "double_dissociation"]
     if study.masks.contrast:
         names.append(f"kurtosis_contrast-{study.identification_model}")
     names += [f"drop_heatmap-{model}-{suite}" for model in models for suite in asked]

@@ -60,24 +60,25 @@ class Study:
     @cached_property
     def benchmarks(self) -> dict[str, dict[str, Any]]:
         """Facts about every benchmark that scores need, including the open questions."""
+        parallel = self.config["scores"].get("parallel", ())
         suite_of = {name: suite for suite, names in self.config.get("suites", {}).items() for name in names}
         known = {
             name: {
                 "label": b["label"], "language": b["language"], "kind": "nlu", "suite": suite_of[name],
-                "chance": b.get("chance", CONTINUATION_CHANCE), "highest": 1,
+                "chance": b.get("chance", CONTINUATION_CHANCE), "highest": 1, "parallel": suite_of[name] in parallel,
             }
             for name, b in self.config.get("benchmarks", {}).items()
         }  # fmt: skip
         for language in self.languages if OPEN_SUITE in self.asked else []:
             known[f"{OPEN_SUITE}_{language}"] = {
                 "label": f"Open ({language})", "language": language, "kind": "open", "suite": OPEN_SUITE,
-                "chance": 1, "highest": 10,
+                "chance": 1, "highest": 10, "parallel": OPEN_SUITE in parallel,
             }  # fmt: skip
         return known
 
     def scored_benchmarks(self, *suites: str) -> dict[str, dict[str, Any]]:
         """Return the facts about the benchmarks of some suites that scores need, without labels."""
-        keys = ("chance", "highest", "kind", "language", "suite")
+        keys = ("chance", "highest", "kind", "language", "parallel", "suite")
         return {
             name: {key: settings[key] for key in keys}
             for name, settings in self.benchmarks.items()

@@ -19,11 +19,17 @@ from crane.results.cells import (
     number,
     of_asked,
     percent,
+    signed,
 )
 from crane.results.frames import asked_questions, f1_rows, masks_of, score_rows
 from crane.results.labels import Labels
 from crane.tables.rendering import Table
 
+SELECTIVITY = (
+    "D: drop of the masked language minus the largest drop of another one; above 0 the mask hurts its own language "
+    "most. LangSpec-F1 rewards damage: a mask that destroys the model has a D of about 0 and an F1 of up to 2/3 "
+    "(p of D: table selectivity)."
+)
 IN_LANGUAGE = (
     "In en, ...: share of answers in the language asked in, of those whose language can be told (three words or more, "
     "or four characters of a script without spaces); – where these are less than half."
@@ -40,11 +46,11 @@ def score_table(
     identified_on: str,
     resamples: int,
 ) -> Table:
-    """Tables 1-4: scores under every mask, one column per benchmark, and LangSpec-F1.
+    """Tables 1-4: scores under every mask, one column per benchmark, selectivity D and LangSpec-F1.
 
     Tables 1 and 2 are a suite of kind `nlu` and one of kind `open` on the model the neurons were identified on.
-    With other `models` it is a transfer (Table 3: both models; Table 4: the transfer model), and LangSpec-F1 is
-    the transfer models'.
+    With other `models` it is a transfer (Table 3: both models; Table 4: the transfer model), and D and
+    LangSpec-F1 are the transfer models'.
     `resamples` is the size of the bootstrap, for the note.
 
     Raises:
@@ -71,6 +77,9 @@ def score_table(
     for model in measured:
         column = effects[effects["model"] == model].set_index(mask)
         group = labels.models[model] if len(models) > 1 else ""
+        columns[group, "D"] = column["d"].map(signed)
+        selective = map(bounds, column["d_low"], column["d_high"], column["interval"])
+        columns[group, "95% interval of D"] = pd.Series(selective, index=column.index)
         flags = column["distinguishable"].map(flag)
         marks = pd.Series(np.where(below_destroyed(column), BELOW_DESTROYED, ""), index=column.index)
         columns[group, "LangSpec-F1"] = column["f1"].combine(column["f1_sd"], number) + flags + marks
@@ -138,6 +147,7 @@ def _notes(scored: pd.DataFrame, labels: Labels, suite: str, resamples: int) -> 
     notes.append(
         f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks."
     )
+    notes.append(SELECTIVITY)
     if labels.kind_of(suite) == "nlu":
         notes.append("F1 (prob.): LangSpec-F1 of the mean probability of the right choice.")
     notes.append(TARGET_UNCLEAR)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from crane.names import OPEN_SUITE
 from crane.study.schema.fields import Given, LocalPath, Repository, Revision, ending_problems
 from crane.study.schema.section import Problem, Section, unless_known
 
@@ -99,6 +100,29 @@ def benchmark_problems(
     for name in datasets:
         if name not in used:
             yield Problem(f"datasets.{name}", "no benchmark takes its questions from it; remove it")
+
+
+def parallel_problems(
+    parallel: Collection[str], suites: Suites, benchmarks: Mapping[str, AnyBenchmark]
+) -> Iterator[Problem]:
+    """Yield parallel suites that are not among the study's, and those whose languages can have different questions."""
+    key = "scores.parallel"
+    for suite in parallel:
+        if suite == OPEN_SUITE:
+            continue
+        yield from unless_known(key, suite, [*suites, OPEN_SUITE], "suite")
+        for name in suites.get(suite, ()):
+            benchmark = benchmarks.get(name)
+            if isinstance(benchmark, ContinuationBenchmark):
+                yield Problem(
+                    key, f"{suite!r}: continuation questions are other ones in each language; remove it"
+                )
+            elif benchmark is not None and benchmark.overlong == "drop":
+                yield Problem(
+                    key,
+                    f"{suite!r}: {name} leaves out long questions, in one language and not in another; remove it, or "
+                    "overlong: drop",
+                )
 
 
 def suite_problems(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from crane.study.schema.fields import Given, Seed
+from crane.study.schema.fields import Given, Seed, UniqueList
 from crane.study.schema.section import Section
 
 Amount = Annotated[float, Field(ge=0)]
@@ -16,6 +16,11 @@ class Scores(Section):
 
     resamples: int = Field(ge=100, description="Bootstrap samples B.")
     seed: Seed
+    parallel: Given[UniqueList[str]] = Field(
+        default=None,
+        description="Suites (or open) in which every question is the same in all languages, which are then resampled "
+        "together and compared question by question. Refused if their questions differ in number.",
+    )
 
 
 class Figures(Section):

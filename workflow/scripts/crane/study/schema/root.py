@@ -7,7 +7,14 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
-from crane.study.schema.benchmarks import AnyBenchmark, Benchmark, Dataset, benchmark_problems, suite_problems
+from crane.study.schema.benchmarks import (
+    AnyBenchmark,
+    Benchmark,
+    Dataset,
+    benchmark_problems,
+    parallel_problems,
+    suite_problems,
+)
 from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
 from crane.study.schema.demo import Demo
 from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved, UniqueList
@@ -166,6 +173,7 @@ class StudyConfig(Section):
             yield from benchmark_problems(self.benchmarks, self.datasets or {}, self.languages)
             if self.suites is not None:
                 yield from suite_problems(self.suites, self.benchmarks, self.languages)
+                yield from parallel_problems(self.scores.parallel or [], self.suites, self.benchmarks)
         yield from self._open_question_problems()
         if self.sweeps and self.suites is not None:
             yield from sweep_problems(self.sweeps, sets=sets, suites=self.suites, variants=variants)
