@@ -200,3 +200,19 @@ def test_brackets_folders_and_patterns_of_other_people(inputs: Path) -> None:
         "open_questions.files.zh": "study/q/z*.jsonl: a pattern; name one file",
         "benchmarks.quiz_zh.data": "study/bench: a folder; name one file",
     }
+
+
+def test_parallel_suites_have_as_many_questions_in_every_language(local: dict[str, Any]) -> None:
+    assert failures(texts, local) == {}
+    for path in (local["benchmarks"]["quiz_vi"]["data"], local["open_questions"]["files"]["vi"]):
+        Path(path).write_text(2 * Path(path).read_text(encoding="utf-8"), encoding="utf-8")
+    found = failures(texts, local)
+    assert list(found) == ["scores.parallel.quiz", "scores.parallel.open"]
+    differ = "is declared parallel, but the numbers of its questions differ"
+    assert (
+        f"suite 'quiz' {differ}: quiz_en 1, quiz_zh 1, quiz_vi 2; take it out"
+        in found["scores.parallel.quiz"]
+    )
+    assert f"suite 'open' {differ}: en 1, zh 1, vi 2; take it out" in found["scores.parallel.open"]
+    local["scores"]["parallel"] = []
+    assert failures(texts, local) == {}
