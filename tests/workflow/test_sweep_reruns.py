@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support import rerun_study
-from support.rerun_study import study
+from support.rerun_study import SHARDS, study
 from support.workspace import Workspace
 
 REPORT = {"score_sweep": 1, "tabulate_sweep": 1, "plot_sweep": 1}
@@ -94,7 +94,7 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
             c["sweeps"]["ablation"]["relevance"].append("absolute"),
         ),
         {
-            "attribute_relevance_0": 2, "attribute_relevance_1": 2, "reduce_kurtosis": 1, "select_neurons": 1,
+            **{f"attribute_relevance_{shard}": 2 for shard in range(SHARDS)}, "reduce_kurtosis": 1, "select_neurons": 1,
             **evaluating(6, collected=1), **REPORT,
         },
     ),

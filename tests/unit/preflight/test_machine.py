@@ -31,7 +31,7 @@ def test_what_a_stage_has_written_need_not_find_room_again(
     monkeypatch.chdir(tmp_path)
     study = Study(paper)
     free(20)
-    with pytest.raises(PreflightError, match=r"20 GB free, about 29\.8 GB still needed"):
+    with pytest.raises(PreflightError, match=r"20 GB free, about 30\.5 GB still needed"):
         disk(study)
     for path, gigabytes in {
         "models/base/model.safetensors": 13.48,

@@ -158,3 +158,19 @@ def test_a_corpus_without_a_document_is_told(tmp_path: Path, content: str) -> No
     (tmp_path / "a.txt").write_text(content, encoding="utf-8")
     with pytest.raises(PreflightError, match=r"a\.txt: no documents"):
         check_documents(str(tmp_path / "a.txt"), "text")
+
+
+def test_parallel_suites_have_as_many_questions_in_every_language(local: dict[str, Any]) -> None:
+    assert failures(texts, local) == {}
+    for path in (local["benchmarks"]["quiz_vi"]["data"], local["open_questions"]["files"]["vi"]):
+        Path(path).write_text(2 * Path(path).read_text(encoding="utf-8"), encoding="utf-8")
+    found = failures(texts, local)
+    assert list(found) == ["scores.parallel.quiz", "scores.parallel.open"]
+    differ = "is declared parallel, but the numbers of its questions differ"
+    assert (
+        f"suite 'quiz' {differ}: quiz_en 1, quiz_zh 1, quiz_vi 2; take it out"
+        in found["scores.parallel.quiz"]
+    )
+    assert f"suite 'open' {differ}: en 1, zh 1, vi 2; take it out" in found["scores.parallel.open"]
+    local["scores"]["parallel"] = []
+    assert failures(texts, local) == {}

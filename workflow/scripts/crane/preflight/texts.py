@@ -6,7 +6,9 @@ from itertools import islice
 from pathlib import Path
 
 from crane.downloads.transfer import check_url
+from crane.errors import CraneError
 from crane.evaluation.question_files import FIELDS, read_choice_questions, read_open_questions
+from crane.names import OPEN_SUITE
 from crane.preflight.checks import Named, PreflightError
 from crane.study.study import Study
 from crane.texts.blank import is_blank
@@ -23,7 +25,7 @@ LONGEST_HEAD = 20_000_000
 
 def texts(study: Study) -> list[Named]:
     """Return the checks of the texts that the study's own files hold."""
-    return [*_corpora(study), *_open_questions(study), *_benchmarks(study)]
+    return [*_corpora(study), *_open_questions(study), *_benchmarks(study), *_parallel(study)]
 
 
 def _corpora(study: Study) -> Iterator[Named]:
@@ -95,7 +97,50 @@ def _benchmarks(study: Study) -> Iterator[Named]:
 
 
 def _check_benchmark(study: Study, name: str) -> str:
+    return f"{study.config['benchmarks'][name]['data']}, {_asked(study, name)} questions"
+
+
+def _asked(study: Study, name: str) -> int:
+    """Return the number of questions in a benchmark's own file."""
     settings = study.config["benchmarks"][name]
     fields = {key: settings[key] for key in FIELDS if key in settings}
-    questions = read_choice_questions(settings["data"], settings["task"], fields)
-    return f"{settings['data']}, {len(questions)} questions"
+    return len(read_choice_questions(settings["data"], settings["task"], fields))
+
+
+def _parallel(study: Study) -> Iterator[Named]:
+    for suite in study.config["scores"].get("parallel", ()):
+        if suite in study.asked:
+            yield f"scores.parallel.{suite}", partial(_check_parallel, study, suite)
+
+
+def _check_parallel(study: Study, suite: str) -> str:
+    """Compare the numbers of questions of a parallel suite, as far as its files are here."""
+    try:
+        counts = _numbers(study, suite)
+    except CraneError:
+        return "not compared: a file cannot be read"  # its own check says why
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise PreflightError(
+            f"suite {suite!r} is declared parallel, but the numbers of its questions differ: {listed}; take it out of "
+            "scores.parallel, or ask the same questions in all languages"
+        )
+    if not counts:
+        return "no file to compare yet; compared when the answers are scored"
+    return f"{next(iter(counts.values()))} questions in each of {len(counts)} files"
+
+
+def _numbers(study: Study, suite: str) -> dict[str, int]:
+    """Return the number of questions of each of a suite's benchmarks whose file is here."""
+    if suite != OPEN_SUITE:
+        benchmarks = study.config["benchmarks"]
+        own = [
+            name
+            for name in study.config["suites"][suite]
+            if benchmarks[name].get("data", "generated") != "generated"
+        ]
+        return {name: _asked(study, name) for name in own}
+    if study.config["open_questions"]["source"] != "local":
+        return {}
+    paths = {language: Path(study.inputs.questions(language)) for language in study.languages}
+    return {code: len(read_open_questions(path)) for code, path in paths.items() if path.exists()}
