@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 import pytest
-from crane.figures.style import COLOURS, GREY, looks, save
+from crane.figures.style import BLACK, COLOURS, GREY, looks, save
 from crane.figures.transfer import transfer
 from crane.results.labels import Labels, ResultsError
 from support.published_results import EVERY, LANGUAGES, labels, published, study
@@ -15,6 +16,9 @@ def test_a_mask_set_keeps_its_look_whatever_the_order_of_the_results():
     look = looks(EVERY, f1)
     assert look == looks(EVERY, f1.sample(frac=1, random_state=1))
     assert [look[label][0] for label in EVERY.mask_sets] == [*COLOURS[:2], GREY]
+    all_neurons = f1[f1["label"] == "lape"].assign(method="all")
+    look = looks(EVERY, pd.concat([all_neurons, f1[f1["label"] != "lape"]]))
+    assert [look[label][0] for label in EVERY.mask_sets] == [BLACK, COLOURS[0], GREY]
     crowd = Labels(LANGUAGES, {f"set{i}": str(i) for i in range(37)})
     with pytest.raises(ResultsError, match="37 mask sets"):
         looks(crowd, f1)

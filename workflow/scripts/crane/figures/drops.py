@@ -52,7 +52,9 @@ def drop_heatmap(
         height = 0.19 * len(drops) + above + style.height(note) + 0.75
         figure = Figure(figsize=(style.width, height), layout="constrained")
         heat, bars = figure.subplots(1, 2, sharey=True, width_ratios=[1.8 if style.narrow else 2.7, 1])
-        extreme = float(np.nanmax(np.abs(drops))) or 1.0
+        # A destroyed model would leave no colour for the others.
+        told = drops[(effects["method"] != "all").to_numpy()]
+        extreme = float(np.nanmax(np.abs(told if len(told) else drops))) or 1.0
         image = heat.imshow(drops, cmap=DIVERGING, norm=Normalize(-extreme, extreme), aspect="auto")
         for row, column in np.ndindex(drops.shape):
             text = _signed(float(drops[row, column]), digits)

@@ -22,6 +22,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextToPath
 
 from crane.artefacts import atomic_file
+from crane.names import REFERENCES
 from crane.results.labels import Labels, ResultsError
 
 NARROW = 5.0
@@ -34,6 +35,7 @@ MARKERS = ["o", "s", "D", "^", "v", "P"]
 DIVERGING = "PuOr_r"
 """Colour map of what can be a loss or a gain."""
 OF_RANDOM = ["X", "*", "p", "h"]
+OF_ALL = "d"
 
 
 @dataclass(frozen=True)
@@ -150,19 +152,22 @@ def save(figure: Figure, pdf: str | Path, png: str | Path, style: Style | None =
 
 
 def looks(labels: Labels, results: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Return colour and marker of each mask set, by its place in the study; random sets (`method`) are grey.
+    """Return colour and marker of each mask set, by its place in the study; by `method`, random sets are grey and a set
+    of all neurons is black.
 
     Raises:
         ResultsError: more mask sets than can be told apart.
     """
-    random = set(results.loc[results["method"] == "random", "label"])
-    named = [label for label in labels.mask_sets if label not in random]
+    of_method = results.drop_duplicates("label").set_index("label")["method"]
+    random, every = (set(of_method[of_method == method].index) for method in REFERENCES)
+    named = [label for label in labels.mask_sets if label not in random | every]
     if len(named) > len(COLOURS) * len(MARKERS):
         raise ResultsError(
             f"{len(named)} mask sets: the figures can tell {len(COLOURS) * len(MARKERS)} apart"
         )
     drawn = [label for label in labels.mask_sets if label in random]
     looks = {label: (GREY, OF_RANDOM[place % len(OF_RANDOM)]) for place, label in enumerate(drawn)}
+    looks |= dict.fromkeys(every, (BLACK, OF_ALL))
     for place, label in enumerate(named):
         turn, colour = divmod(place, len(COLOURS))
         looks[label] = (COLOURS[colour], MARKERS[(colour + turn) % len(MARKERS)])

@@ -23,6 +23,7 @@ def bounds(low: float, high: float, interval: str) -> str:
     """Return `[low, high]`, marked where it is the range of the seeds."""
     if pd.isna(low) or pd.isna(high):
         return NOTHING
+    low, high = round(low, 3) + 0.0, round(high, 3) + 0.0  # no sign on zero
     return f"[{low:.3f}, {high:.3f}]" + ("‡" if interval == "seeds" else "")
 
 
