@@ -153,8 +153,8 @@ lock:
 
 # Copy to docs/demo/ and docs/smollm2/ the tables and figures that the documentation shows or links to.
 DEMO_TABLES := table1 table2 table3 table4 drop_tests-base-quiz f1_differences-quiz null_distribution-quiz \
-  selectivity double_dissociation mask_counts stability overlap published-base-quiz matrix-base-quiz perplexity-base sweep_budget \
-  sweep_threshold sweep_ablation sweep_intervention
+  selectivity double_dissociation mask_counts stability overlap published-base-quiz matrix-base-quiz perplexity-base \
+  sweep_budget sweep_threshold sweep_ablation sweep_intervention
 DEMO_FIGURES := drop_heatmap-base-quiz random_band-quiz double_dissociation stability overlap mask_layers \
   published-base-quiz perplexity-base sweep_budget sweep_threshold sweep_ablation sweep_intervention
 docs-demo: demo-evidence
@@ -162,8 +162,9 @@ docs-demo: demo-evidence
 	cp $(DEMO_TABLES:%=$(DEMO)/tables/%.md) $(DEMO_FIGURES:%=$(DEMO)/figures/%.png) docs/demo/
 
 REAL := results/smollm2-local
-SMOLLM2_TABLES := perplexity-base table1 drop_tests-base-go_on f1_differences-go_on stability overlap
-SMOLLM2_FIGURES := perplexity-base drop_heatmap-base-go_on stability mask_layers kurtosis_contrast-base
+SMOLLM2_TABLES := perplexity-base table1 drop_tests-base-go_on f1_differences-go_on selectivity double_dissociation mask_counts \
+  stability overlap
+SMOLLM2_FIGURES := perplexity-base drop_heatmap-base-go_on double_dissociation stability mask_layers kurtosis_contrast-base
 docs-smollm2: real
 	rm -rf docs/smollm2 && mkdir docs/smollm2
 	cp $(SMOLLM2_TABLES:%=$(REAL)/tables/%.md) $(SMOLLM2_FIGURES:%=$(REAL)/figures/%.png) docs/smollm2/
