@@ -162,7 +162,7 @@ docs-demo: demo-evidence
 	cp $(DEMO_TABLES:%=$(DEMO)/tables/%.md) $(DEMO_FIGURES:%=$(DEMO)/figures/%.png) docs/demo/
 
 REAL := results/smollm2-local
-SMOLLM2_TABLES := perplexity-base table1 drop_tests-base-go_on f1_differences-go_on selectivity double_dissociation mask_counts \
+SMOLLM2_TABLES := perplexity-base table1 drop_tests-base-go_on f1_differences-go_on selectivity double_dissociation \
   stability overlap
 SMOLLM2_FIGURES := perplexity-base drop_heatmap-base-go_on double_dissociation stability mask_layers kurtosis_contrast-base
 docs-smollm2: real
