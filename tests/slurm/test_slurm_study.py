@@ -38,6 +38,7 @@ def test_rules_of_seconds_are_not_submitted(study: Study) -> None:
         "reduce_kurtosis",
         "reduce_half",
         "measure_stability",
+        "measure_selection_null",
         "render_prompts",
         "render_open_questions",
         "score_masks",
