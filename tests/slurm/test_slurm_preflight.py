@@ -9,8 +9,7 @@ from support.killing import wait_for
 from support.slurm_study import SlurmWorkspace, small
 
 CHECKS = {
-    "disk", "partitions", "models.base", "scores.parallel.quiz", "scores.parallel.open", "environment relevance",
-    "environment evaluation", "environment analysis",
+    "disk", "partitions", "models.base", "environment relevance", "environment evaluation", "environment analysis"
 }  # fmt: skip
 
 

@@ -108,8 +108,9 @@ def _asked(study: Study, name: str) -> int:
 
 
 def _parallel(study: Study) -> Iterator[Named]:
+    """Yield the checks of the parallel suites that have files of their own; others are compared when scored."""
     for suite in study.config["scores"].get("parallel", ()):
-        if suite in study.asked:
+        if suite in study.asked and _own_files(study, suite):
             yield f"scores.parallel.{suite}", partial(_check_parallel, study, suite)
 
 
@@ -132,15 +133,20 @@ def _check_parallel(study: Study, suite: str) -> str:
 
 def _numbers(study: Study, suite: str) -> dict[str, int]:
     """Return the number of questions of each of a suite's benchmarks whose file is here."""
+    own = _own_files(study, suite)
     if suite != OPEN_SUITE:
-        benchmarks = study.config["benchmarks"]
-        own = [
-            name
-            for name in study.config["suites"][suite]
-            if benchmarks[name].get("data", "generated") != "generated"
-        ]
         return {name: _asked(study, name) for name in own}
-    if study.config["open_questions"]["source"] != "local":
-        return {}
-    paths = {language: Path(study.inputs.questions(language)) for language in study.languages}
+    paths = {language: Path(study.inputs.questions(language)) for language in own}
     return {code: len(read_open_questions(path)) for code, path in paths.items() if path.exists()}
+
+
+def _own_files(study: Study, suite: str) -> list[str]:
+    """Return the benchmarks of a suite that have a file of their own, or the languages whose open questions do."""
+    if suite == OPEN_SUITE:
+        return study.languages if study.config["open_questions"]["source"] == "local" else []
+    benchmarks = study.config["benchmarks"]
+    return [
+        name
+        for name in study.config["suites"][suite]
+        if benchmarks[name].get("data", "generated") != "generated"
+    ]
