@@ -1,6 +1,5 @@
 """A table in each of its forms."""
 
-import pandas as pd
 import pytest
 from crane.tables import rendering
 from support.published_results import BASE, CHAT, EVERY, TRANSFERRED, table
@@ -23,23 +22,6 @@ def test_latex_is_escaped_and_uses_booktabs():
     assert "_vi" not in text.replace(r"\_vi", "") and text.isascii()
     grouped = rendering.render(table([BASE, CHAT], "exam", TRANSFERRED), "table3", "tex")
     assert r"\multicolumn{3}{c}{Base model}" in grouped
-
-
-@pytest.mark.parametrize(
-    "models, chosen", [([BASE], EVERY), ([BASE, CHAT], TRANSFERRED), ([CHAT, BASE], TRANSFERRED)]
-)
-def test_latex_is_what_pandas_writes(models, chosen):
-    built = table(models, "exam", chosen)
-    cells = built.cells.map(lambda cell: cell.translate(rendering.LATEX))
-    pairs = [tuple(text.translate(rendering.LATEX) for text in pair) for pair in cells.columns]
-    cells.columns = pd.MultiIndex.from_tuples(pairs) if len(models) > 1 else [column for _, column in pairs]
-    styler = cells.style.hide(axis="index").set_table_styles([{"selector": "footnotesize", "props": ":;"}])
-    expected = styler.to_latex(
-        hrules=True, column_format="ll" + "r" * (cells.shape[1] - 2), multicol_align="c", environment="table*",
-        position="t", position_float="centering", label="tab:x",
-        caption=" ".join([built.title, *built.notes]).translate(rendering.LATEX),
-    )  # fmt: skip
-    assert rendering.render(built, "x", "tex") == expected
 
 
 def test_every_sign_of_the_tables_is_escaped():

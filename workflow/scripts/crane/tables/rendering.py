@@ -124,19 +124,20 @@ def _html(title: str, name: str, table: Table, pairs: list[tuple[str, str]]) -> 
 
 
 def _latex(table: Table, name: str) -> str:
-    """Return what pandas' Styler writes, whose import takes longer than everything else that makes a table."""
-    rows = [[cell.translate(LATEX) for cell in row] for row in table.cells.to_numpy().tolist()]
+    escaped = table.cells.map(lambda cell: cell.translate(LATEX))
     pairs = [(group.translate(LATEX), column.translate(LATEX)) for group, column in _headings(table.cells)]
-    heads = [[column for _, column in pairs]]
-    if any(group for group, _ in pairs):
-        runs = [(group, len(list(run))) for group, run in groupby(group for group, _ in pairs)]
-        spans = [rf"\multicolumn{{{size}}}{{c}}{{{group}}}" if size > 1 else group for group, size in runs]
-        heads.insert(0, spans)
-    head, body = ("".join(" & ".join(row) + " \\\\\n" for row in lines) for lines in (heads, rows))
-    caption = " ".join([table.title, *table.notes]).translate(LATEX)
-    return (
-        f"\\begin{{table*}}[t]\n\\centering\n\\caption{{{caption}}}\n\\footnotesize\n"
-        f"\\label{{tab:{name}}}\n"
-        f"\\begin{{tabular}}{{ll{'r' * (len(pairs) - 2)}}}\n\\toprule\n{head}\\midrule\n{body}\\bottomrule\n"
-        "\\end{tabular}\n\\end{table*}\n"
+    grouped = any(group for group, _ in pairs)
+    escaped.columns = (
+        pd.MultiIndex.from_tuples(pairs) if grouped else pd.Index([column for _, column in pairs])
+    )
+    styled = escaped.style.hide(axis="index").set_table_styles([{"selector": "footnotesize", "props": ":;"}])
+    return styled.to_latex(
+        hrules=True,
+        column_format="ll" + "r" * (escaped.shape[1] - 2),
+        multicol_align="c",
+        environment="table*",
+        position="t",
+        position_float="centering",
+        caption=" ".join([table.title, *table.notes]).translate(LATEX),
+        label=f"tab:{name}",
     )
