@@ -1,5 +1,7 @@
 """A table in each of its forms."""
 
+import re
+
 import pytest
 from crane.tables import rendering
 from support.published_results import BASE, CHAT, EVERY, TRANSFERRED, table
@@ -26,6 +28,22 @@ def test_latex_is_escaped_and_uses_booktabs():
 
 def test_every_sign_of_the_tables_is_escaped():
     assert "†‡§¶±−–".translate(rendering.LATEX).isascii()
+
+
+def test_a_table_too_wide_for_a_terminal_is_broken_and_loses_nothing():
+    """Read back by the rules under the headings: every part begins with the columns that name its rows."""
+    built = table([BASE, CHAT], "exam", TRANSFERRED)
+    text = rendering.render(built, "table3", "txt")
+    assert max(map(len, text.splitlines())) <= rendering.TERMINAL_WIDTH
+    parts = [part.splitlines() for part in text.split("\n\n")[1:-1]]
+    read = []
+    for lines in parts:
+        (ruled,) = [place for place, line in enumerate(lines) if set(line) == {"-", " "}]
+        columns = [match.span() for match in re.finditer("-+", lines[ruled])]
+        cells = [[line[start:end].strip() for line in lines[ruled + 1 :]] for start, end in columns]
+        assert cells[:2] == built.cells.iloc[:, :2].T.to_numpy().tolist()
+        read += cells[2:]
+    assert len(parts) == 2 and read == built.cells.iloc[:, 2:].T.to_numpy().tolist()
 
 
 def test_markdown_has_title_table_and_notes():

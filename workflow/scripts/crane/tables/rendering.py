@@ -37,6 +37,8 @@ class Table(NamedTuple):
     tidy: pd.DataFrame
     cells: pd.DataFrame  # text; columns are pairs (group, name), the group empty where there is none
     notes: list[str]
+    keys: int = 2
+    """How many of the first columns say what a row is about: left-aligned, and repeated where a table is broken."""
 
 
 # Forms --------------------------------------------------------------------------------------------------
@@ -57,12 +59,12 @@ def render(table: Table, name: str, form: str) -> str:
     if form == "md":
         names = [f"{group}: {column}" if group else column for group, column in pairs]
         flat = table.cells.set_axis(names, axis=1).map(lambda cell: cell.replace("|", r"\|"))
-        sides = ["left", "left"] + ["right"] * (len(names) - 2)
+        sides = ["left"] * table.keys + ["right"] * (len(names) - table.keys)
         body = flat.to_markdown(index=False, disable_numparse=True, colalign=sides)
         return f"**{title}**\n\n{body}\n\n" + "".join(f"- {note}\n" for note in table.notes)
     if form == "txt":
         wrapped = (textwrap.fill(text, TERMINAL_WIDTH) + "\n" for text in (title, *table.notes))
-        return f"{next(wrapped)}\n{_aligned(table.cells, pairs)}\n" + "".join(wrapped)
+        return f"{next(wrapped)}\n{_terminal(table.cells, table.keys)}\n" + "".join(wrapped)
     if form == "html":
         return _html(title, name, table, pairs)
     raise ValueError(f"form {form!r}: expected {', '.join(TABLE_FORMS)}")
@@ -84,8 +86,22 @@ def _headings(cells: pd.DataFrame) -> list[tuple[str, str]]:
     return cast(list[tuple[str, str]], list(cells.columns))
 
 
-def _aligned(cells: pd.DataFrame, pairs: list[tuple[str, str]]) -> str:
-    """Align the columns with little space, headings broken to their column's width: a terminal is narrow."""
+def _terminal(cells: pd.DataFrame, keys: int) -> str:
+    """Align the columns; if they are too wide for a terminal, those that fit, and below them the others."""
+    parts = [list(range(keys))]
+    for column in range(keys, cells.shape[1]):
+        wider = [*parts[-1], column]
+        lines = _aligned(cells.iloc[:, wider], keys).splitlines()
+        if len(parts[-1]) > keys and max(map(len, lines)) > TERMINAL_WIDTH:
+            parts.append([*range(keys), column])
+        else:
+            parts[-1] = wider
+    return "\n".join(_aligned(cells.iloc[:, part], keys) for part in parts)
+
+
+def _aligned(cells: pd.DataFrame, keys: int) -> str:
+    """Align the columns with little space, headings broken to their column's width."""
+    pairs = _headings(cells)
     rows = cells.to_numpy().tolist()
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     headings = (
@@ -97,7 +113,7 @@ def _aligned(cells: pd.DataFrame, pairs: list[tuple[str, str]]) -> str:
     above = [groups, *above] if any(groups) else above
     widths = [max(map(len, column)) for column in zip(*above, *rows, strict=True)]
     lines = (
-        "  ".join(cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(row))
+        "  ".join(cell.ljust(width) if i < keys else cell.rjust(width) for i, (cell, width) in enumerate(row))
         for row in (
             list(zip(line, widths, strict=True))
             for line in [*above, ["-" * width for width in widths], *rows]
@@ -133,7 +149,7 @@ def _latex(table: Table, name: str) -> str:
     styled = escaped.style.hide(axis="index").set_table_styles([{"selector": "footnotesize", "props": ":;"}])
     return styled.to_latex(
         hrules=True,
-        column_format="ll" + "r" * (escaped.shape[1] - 2),
+        column_format="l" * table.keys + "r" * (escaped.shape[1] - table.keys),
         multicol_align="c",
         environment="table*",
         position="t",

@@ -18,6 +18,8 @@ from crane.results.selectivity import (
 )
 from crane.tables.rendering import Table
 
+KEYS = 3
+"""Columns that say what a row is about: questions, method, and mask or pair."""
 OVER_UNITS = (
     "p is a one-sided randomisation test over questions (documents): it says whether other questions would show the "
     "same, not whether other neurons would; compare the rows of random masks for that."
@@ -52,7 +54,7 @@ def selectivity_table(contrasts: Contrasts, labels: Labels, *, resamples: int) -
         f"(intersection-union test). Holm: over the masks of a suite and model; {_few(rows)}",
         OVER_UNITS,
     ]
-    return Table(f"Selectivity of every mask{_alone(labels)}.", _tidy(rows), cells, notes)
+    return Table(f"Selectivity of every mask{_alone(labels)}.", _tidy(rows), cells, notes, KEYS)
 
 
 def dissociation_table(contrasts: Contrasts, labels: Labels, *, resamples: int) -> Table:
@@ -85,9 +87,8 @@ def dissociation_table(contrasts: Contrasts, labels: Labels, *, resamples: int) 
         f"p: the larger of the two one-sided p. Holm: over the mask sets and pairs of a suite and model; {_few(rows)}",
         OVER_UNITS,
     ]
-    return Table(
-        f"Double dissociation of languages{_alone(labels)}.", _tidy(rows.drop(columns="pair")), cells, notes
-    )
+    tidy = _tidy(rows.drop(columns="pair"))
+    return Table(f"Double dissociation of languages{_alone(labels)}.", tidy, cells, notes, KEYS)
 
 
 def _tested(rows: pd.DataFrame, p: str) -> Sequence[str]:
@@ -103,7 +104,7 @@ def _units(rows: pd.DataFrame, labels: Labels) -> str:
 
 
 def _few(rows: pd.DataFrame) -> str:
-    text = "random masks are the null, not hypotheses."
+    text = "random masks and the mask of all neurons are references, not hypotheses."
     if (rows["seeds"] > 1).any():
         text += f" Several seeds: mean; ‡: smallest and largest seed; p: seeds below {LEVEL}, not adjusted."
     return text
