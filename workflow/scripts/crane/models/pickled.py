@@ -35,7 +35,7 @@ def load_plain_tensors(path: str | Path, device: str = "cpu") -> Any:
         # The older form has no directory of its content and cannot be mapped: it is read from end to end.
         return torch.load(path, map_location=device, weights_only=True, mmap=is_zipfile(path))
     except UnpicklingError as error:
-        # PyTorch's message advises to load the file with weights_only=False, which would run its code.
+        # PyTorch's own message advises to load the file without this restriction, which would run its code.
         held = re.search(r"GLOBAL (\S+)", str(error))
         raise OtherObjectsError(f" (it holds {held[1]})" if held else "") from error
     except Exception as error:  # torch.load raises many kinds; each means the same to the user
