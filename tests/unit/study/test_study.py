@@ -127,3 +127,15 @@ def test_the_evidence_of_the_demo_repeats_none_of_its_jobs() -> None:
     assert plain.results == more.results
     assert more.masks.shown == plain.masks.shown
     assert all(more.masks.selection(name) == plain.masks.selection(name) for name in plain.masks.every)
+
+
+def test_a_null_needs_shards_and_a_rule_that_is_repeated(config: dict[str, Any]) -> None:
+    assert Study(config).has_selection_null
+    assert not Study(changed(config, corpora__shards=2)).has_selection_null, "fewer than languages"
+    ternary = {
+        "label": "T", "method": "ternary", "kind": "any", "top_rate": 0.01, "activation_bar_ratio": 0.95,
+    }  # fmt: skip
+    alone = {"sweeps": REMOVE, "published": REMOVE, "perplexity": REMOVE}
+    assert Study(changed(config, mask_sets={"t": ternary}, **alone)).has_selection_null
+    cut = {"t": {**ternary, "budget": {"count": 3}}}
+    assert not Study(changed(config, mask_sets=cut, **alone)).has_selection_null

@@ -171,7 +171,7 @@ def _kurtosis(study: Study) -> Stage:
     """Cost of the statistics tables of every relevance run and of both halves of the texts, of masks and their null."""
     table = _neurons(study) * len(study.languages) * TABLE_BYTES
     runs, halves = 1 + len(study.masks.used_variants), len(study.inputs.halves)
-    null = int(bool(study.inputs.dealt and study.masks.halved))
+    null = int(study.has_selection_null)
     drawn = study.masks.drawn()
     masks = len(study.masks.chosen_by(*BY_STATISTICS, "all", "import")) + len(drawn)
     return Stage(

@@ -105,6 +105,11 @@ class Study:
         return drawn
 
     @property
+    def has_selection_null(self) -> bool:
+        """Whether some rule is repeated on the dealt texts of one language: enough shards, and such a rule."""
+        return bool(self.inputs.dealt and self.masks.nulled)
+
+    @property
     def perplexity_sets(self) -> list[str]:
         """The mask sets under which perplexity is measured, seeds expanded."""
         asked = self.config.get("perplexity", {}).get("mask_sets", [])
