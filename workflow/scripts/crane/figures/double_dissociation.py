@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from crane.figures.style import BLACK, COLOURS, MARKERS, Style, name_block
+from crane.figures.style import BLACK, Style, look_of, name_block
 from crane.results.labels import Labels
 from crane.results.selectivity import (
     LEVEL,
@@ -58,7 +58,7 @@ def double_dissociation(contrasts: Contrasts, labels: Labels, *, style: Style | 
         heights = [len(sets) * (len(pairs) + gap) * PITCH for sets in shown]
         handles = [
             Line2D([], [], color=colour, marker=marker, ms=3.5, lw=1, label=f"{first} – {second}")
-            for (first, second), (colour, marker) in zip(pairs, _looks(len(pairs)), strict=True)
+            for (first, second), (colour, marker) in zip(pairs, map(look_of, range(len(pairs))), strict=True)
         ]
         columns = style.legend_columns([str(handle.get_label()) for handle in handles], 6)
         legend = 0.2 * math.ceil(len(pairs) / columns) + style.height(note)
@@ -93,18 +93,12 @@ def _lines(places: list[tuple[str, str]], across: int, *, of_one_suite: bool) ->
     return lines
 
 
-def _looks(pairs: int) -> list[tuple[str, str]]:
-    """Return colour and marker of each pair."""
-    turns = (divmod(place, len(COLOURS)) for place in range(pairs))
-    return [(COLOURS[colour], MARKERS[(colour + turn) % len(MARKERS)]) for turn, colour in turns]
-
-
 def _panel(
     axes: Axes, rows: pd.DataFrame, shown: list[str], labels: Labels, gap: float, style: Style
 ) -> None:
     """Draw one suite on one model; `shown` are the mask sets from the top, with room for those without results."""
     pairs = pairs_of(labels)
-    looks = dict(zip(pairs, _looks(len(pairs)), strict=True))
+    looks = {pair: look_of(place) for place, pair in enumerate(pairs)}
     step = len(pairs) + gap
     firsts = {label: place * step for place, label in enumerate(shown)}
     axes.axvline(0, color=BLACK, lw=0.6)

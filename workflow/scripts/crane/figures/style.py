@@ -168,7 +168,11 @@ def looks(labels: Labels, results: pd.DataFrame) -> dict[str, tuple[str, str]]:
     drawn = [label for label in labels.mask_sets if label in random]
     looks = {label: (GREY, OF_RANDOM[place % len(OF_RANDOM)]) for place, label in enumerate(drawn)}
     looks |= dict.fromkeys(every, (BLACK, OF_ALL))
-    for place, label in enumerate(named):
-        turn, colour = divmod(place, len(COLOURS))
-        looks[label] = (COLOURS[colour], MARKERS[(colour + turn) % len(MARKERS)])
+    looks |= {label: look_of(place) for place, label in enumerate(named)}
     return looks
+
+
+def look_of(place: int) -> tuple[str, str]:
+    """Return colour and marker of the one at a place, from 0; as many differ as there are colours times markers."""
+    turn, colour = divmod(place, len(COLOURS))
+    return COLOURS[colour], MARKERS[(colour + turn) % len(MARKERS)]
