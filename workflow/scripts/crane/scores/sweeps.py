@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from crane.scores.summary import summarise
+from crane.scores.units import in_no_passage
 
 ALL, DISCOVERY, VALIDATION = "all", "discovery", "validation"
 """Parts of the questions."""
@@ -18,8 +19,7 @@ def discovered(items: pd.DataFrame) -> pd.Series:
     It is the hash of the passage if questions have one (`cluster`), else of the question's number, so that a question
     of a parallel benchmark is on the same side in every language. Adding questions moves no other.
     """
-    alone = items["cluster"] == items["task"] + "/" + items["doc_id"].astype(str)
-    units = items["doc_id"].astype(str).where(alone, items["cluster"])
+    units = items["doc_id"].astype(str).where(in_no_passage(items), items["cluster"])
     sides = {unit: hashlib.sha256(str(unit).encode()).digest()[0] % 2 == 0 for unit in units.unique()}
     return units.map(sides)
 

@@ -21,10 +21,14 @@ def resampling_units(questions: pd.DataFrame, *, parallel: bool) -> pd.DataFrame
     if not parallel:
         return questions[["stratum", "cluster"]].astype(str)
     numbers = {name: _ranks(questions[name]) for name in ("task", "stratum")}
-    alone = questions["cluster"] == questions["task"] + "/" + questions["doc_id"].astype(str)
     question = numbers["task"] + "/" + questions["doc_id"].astype(str)
-    cluster = question.where(alone, questions["cluster"].astype(str))
+    cluster = question.where(in_no_passage(questions), questions["cluster"].astype(str))
     return pd.DataFrame({"stratum": numbers["stratum"], "cluster": cluster})
+
+
+def in_no_passage(questions: pd.DataFrame) -> pd.Series:
+    """Return bool per row: whether the question is a cluster of its own, which prompts name task/doc_id."""
+    return questions["cluster"] == questions["task"] + "/" + questions["doc_id"].astype(str)
 
 
 def _ranks(names: pd.Series) -> pd.Series:
