@@ -18,7 +18,7 @@ from support.failed_checks import failures
 from support.judge_server import Server
 from support.pauses import shorten
 from support.places import ROOT
-from support.reported_cases import CASES, SURROUNDINGS
+from support.reported_cases import CASES
 from support.reported_inputs import Outcome
 
 PAGE = ROOT / "docs" / "inputs.md"
@@ -42,6 +42,45 @@ def patterns(happens: str) -> list[str]:
     return [".*".join(map(re.escape, (double or single).split("…"))) for double, single in quoted]
 
 
+SURROUNDINGS = {
+    "a locale that is not UTF-8": (
+        "workflow/test_surroundings.py::test_files_and_logs_are_utf8_whatever_the_locale"
+    ),
+    "an interpreter under a path with a space": (
+        "workflow/test_surroundings.py::test_an_interpreter_under_a_path_with_a_space_is_told_at_once"
+    ),
+    "an account of digits only in the SLURM profile (00123)": (
+        "unit/study/test_yaml_files.py::test_no_site_has_a_partition_called_true"
+    ),
+    "a study without open questions or without benchmarks": (
+        "workflow/test_optional_sections.py::test_a_study_of_one_kind_runs_to_its_end"
+    ),
+    "a special token that a text writes out (`<s>`)": (
+        "unit/corpora/test_chunks.py::test_special_tokens_that_a_text_writes_are_text_and_counted"
+    ),
+    "a folder among the files that a pattern matches": (
+        "unit/texts/test_files.py::test_folders_among_matches_are_left_out_unless_named_like_a_file"
+    ),
+    "a chat template that does not render a question": (
+        "unit/models/test_tokenizers.py::test_a_template_that_does_not_render_is_told"
+    ),
+    "a chat template that asks for today's date, or for thinking": (
+        "unit/evaluation/test_open_questions.py::test_a_template_gets_the_date_of_the_study_or_none"
+    ),
+    "thoughts before a model's answer": (
+        "unit/evaluation/test_collect.py::test_thoughts_are_kept_beside_the_answers"
+    ),
+    "an endpoint that refuses max_completion_tokens or the system role": (
+        "unit/judging/test_asking.py::test_an_endpoint_that_knows_less_is_asked_in_its_dialect"
+    ),
+    "HTTP 401 to 404, or no quota": (
+        "unit/judging/test_asking.py::test_a_status_that_all_requests_would_get_ends_the_job_at_once"
+    ),
+    "an untied model without output layer": (
+        "unit/models/test_tensors.py::test_an_untied_model_without_output_layer_is_told_the_key"
+    ),
+}
+"""Input, as the page words it -> the test that makes it."""
 ROWS = [
     (section, what, case) for section, rows in CASES.items() for what, cases in rows.items() for case in cases
 ]
