@@ -72,7 +72,7 @@ OF_EVALUATION = code_version("evaluate_masks.py")
 
 SELECTION_NULL = (
     {"selection_null": f"{RESULTS}/selection_null.parquet"}
-    if study.inputs.dealt and study.masks.nulled
+    if study.has_selection_null
     else {}
 )
 """The null of the selections as an input; none if there are fewer shards than languages, or no rule selects."""
@@ -245,29 +245,6 @@ def share_resources(of, name):
     if of in threads:
         threads.setdefault(name, threads[of])
     return name
-
-
-def partitions(_):
-    """Return rule -> partition, as set by this run's profile, for the rules that are submitted."""
-    named = {
-        name: str(partition).strip("'\"")
-        for name, partition in resources_of_submitted("slurm_partition").items()
-    }
-    return {name: partition for name, partition in named.items() if partition}
-
-
-def runtimes(_):
-    """Return rule -> minutes, or the expression of their attempts, for the rules that are submitted."""
-    return resources_of_submitted("runtime")
-
-
-def resources_of_submitted(resource):
-    """Return rule -> a resource, as written, for the rules that are submitted and have it."""
-    return {
-        each.name: each.resources[resource].raw
-        for each in workflow.rules
-        if not workflow.is_local(each) and resource in each.resources
-    }
 
 
 def require_engine():

@@ -1,0 +1,147 @@
+# Needs the results; makes the tables of what a point estimate leaves open, as tables.smk makes the others: tests,
+# selectivity, nulls, stability, and the paper's numbers beside the run's.
+
+
+rule tabulate_drop_tests:
+    """Tabulate drops with intervals, changed answers and tests."""
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+    output:
+        **table(
+            "drop_tests-{model}-{suite}",
+            caption="../report/drop_tests.rst",
+            **among_evidence("drops and tests", "Tests"),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_drop_tests/{{model}}-{{suite}}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        **tabulated_by("evidence.drop_tests"),
+        labels=LABELS,
+    script:
+        "../scripts/make_table.py"
+
+
+use rule tabulate_drop_tests as tabulate_f1_differences with:
+    input:
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+    output:
+        **table(
+            "f1_differences-{suite}",
+            caption="../report/f1_differences.rst",
+            **among_evidence("differences of F1", "Tests", model=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_f1_differences/{{suite}}.log",
+    params:
+        **tabulated_by("evidence.f1_differences"),
+        settings={
+            "reference": study.masks.reference,
+            "resamples": pick("scores.resamples"),
+        },
+
+
+use rule tabulate_drop_tests as tabulate_null_distribution with:
+    input:
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+    output:
+        **table(
+            "null_distribution-{suite}",
+            caption="../report/null_distribution.rst",
+            **among_evidence("null distribution", "Null distribution", model=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_null_distribution/{{suite}}.log",
+    params:
+        **tabulated_by("evidence.null_distribution"),
+
+
+use rule tabulate_drop_tests as tabulate_selectivity with:
+    input:
+        contrasts=contrasts(),
+    output:
+        **table(
+            "selectivity",
+            caption="../report/selectivity.rst",
+            **among_evidence("selectivity (D)", "Selectivity", model="", suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_selectivity.log",
+    params:
+        **tabulated_by("selectivity.selectivity_table"),
+        resamples=pick("scores.resamples"),
+
+
+use rule tabulate_selectivity as tabulate_double_dissociation with:
+    output:
+        **table(
+            "double_dissociation",
+            caption="../report/double_dissociation.rst",
+            **among_evidence(
+                "double dissociation (table)", "Selectivity", model="", suite=""
+            ),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_double_dissociation.log",
+    params:
+        **tabulated_by("selectivity.dissociation_table"),
+
+
+use rule tabulate_drop_tests as tabulate_stability with:
+    input:
+        stability=f"{RESULTS}/stability.parquet",
+    output:
+        **table(
+            "stability",
+            caption="../report/stability.rst",
+            **among_evidence("stability (table)", "Stability", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_stability.log",
+    params:
+        **tabulated_by("stability.stability_table"),
+        labels=MASK_LABELS,
+        shards=pick("corpora.shards"),
+
+
+use rule tabulate_drop_tests as tabulate_overlap with:
+    input:
+        overlap=f"{RESULTS}/overlap.parquet",
+    output:
+        **table(
+            "overlap",
+            caption="../report/overlap.rst",
+            **among_evidence("overlap (table)", "Stability", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_overlap.log",
+    params:
+        **tabulated_by("stability.overlap_table"),
+        labels=MASK_LABELS,
+
+
+use rule tabulate_drop_tests as tabulate_published with:
+    input:
+        scores=f"{RESULTS}/scores.parquet",
+        langspec_f1=f"{RESULTS}/langspec_f1.parquet",
+        paper_scores="resources/published/scores.csv",
+        paper_f1="resources/published/langspec_f1.csv",
+    output:
+        **table(
+            "published-{model}-{suite}",
+            caption="../report/published.rst",
+            **among_evidence("paper and this run (table)", "Paper and this run"),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_published/{{model}}-{{suite}}.log",
+    params:
+        **tabulated_by("published.published_table"),
+        published=config.get("published", {}),
+
+
+# `use rule` does not take over that a rule is local.
+workflow.localrules(
+    *(each.name for each in workflow.rules if each.name.startswith("tabulate_"))
+)
