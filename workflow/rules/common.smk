@@ -247,6 +247,24 @@ def share_resources(of, name):
     return name
 
 
+def partitions(_):
+    """Return rule -> partition, as set by this run's profile, for the rules that are submitted."""
+    named = {
+        name: str(partition).strip("'\"")
+        for name, partition in resources_of_submitted("slurm_partition").items()
+    }
+    return {name: partition for name, partition in named.items() if partition}
+
+
+def resources_of_submitted(resource):
+    """Return rule -> a resource, as written, for the rules that are submitted and have it."""
+    return {
+        each.name: each.resources[resource].raw
+        for each in workflow.rules
+        if not workflow.is_local(each) and resource in each.resources
+    }
+
+
 def require_engine():
     """Stop before the first job if the engine is not installed; dry runs, plans and conda do not need it here."""
     asked = {job.rule.name for job in workflow.dag.needrun_jobs()}

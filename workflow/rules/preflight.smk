@@ -38,29 +38,6 @@ ENVIRONMENTS = {
 }
 
 
-def partitions(_):
-    """Return rule -> partition, as set by this run's profile, for the rules that are submitted."""
-    named = {
-        name: str(partition).strip("'\"")
-        for name, partition in resources_of_submitted("slurm_partition").items()
-    }
-    return {name: partition for name, partition in named.items() if partition}
-
-
-def runtimes(_):
-    """Return rule -> minutes, or the expression of their attempts, for the rules that are submitted."""
-    return resources_of_submitted("runtime")
-
-
-def resources_of_submitted(resource):
-    """Return rule -> a resource, as written, for the rules that are submitted and have it."""
-    return {
-        each.name: each.resources[resource].raw
-        for each in workflow.rules
-        if not workflow.is_local(each) and resource in each.resources
-    }
-
-
 rule check_environment:
     """Import the packages that the rules of one environment need, in that environment."""
     output:
@@ -94,7 +71,8 @@ rule check_study:
         asked=NOW,
         config=config,
         partitions=partitions,
-        runtimes=runtimes,
+        # In minutes, or as expressions of their attempts.
+        runtimes=lambda _: resources_of_submitted("runtime"),
     script:
         "../scripts/check_study.py"
 
