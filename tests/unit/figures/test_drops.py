@@ -32,3 +32,15 @@ def test_a_missing_benchmark_is_named():
     scores, f1 = published()
     with pytest.raises(ResultsError, match="benchmark 'mmlu'"):
         drop_heatmap(scores[scores["benchmark"] != "mmlu"], f1, EVERY, model=BASE, suite="exam")
+
+
+def test_the_colours_end_at_the_largest_drop_of_a_mask_that_selects():
+    scores, f1 = published()
+    scores, f1 = (
+        frame.assign(method=frame["method"].where(frame["label"] != "lape", "all")) for frame in (scores, f1)
+    )
+    scores.loc[scores["label"] == "lape", "drop"] = 0.4
+    figure = drop_heatmap(scores, f1, EVERY, model=BASE, suite="exam")
+    selecting = scores[(scores["model"] == BASE) & (scores["suite"] == "exam") & (scores["method"] != "all")]
+    assert figure.axes[0].images[0].get_clim()[1] == pytest.approx(selecting["drop"].abs().max())
+    assert figure.axes[0].images[0].colorbar.extend == "max"

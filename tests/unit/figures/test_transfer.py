@@ -26,3 +26,12 @@ def test_a_missing_mask_set_is_named():
     scores, _ = published()
     with pytest.raises(ResultsError, match="scores: no row for model 'llama2-7b-chat', label 'random'"):
         transfer(scores, EVERY, suite="exam")
+
+
+def test_a_mask_of_all_neurons_is_shown_only_if_it_is_alone():
+    scores, _ = published()
+    scores["method"] = scores["method"].where(scores["label"] != "lape", "all")
+    beside = transfer(scores, labels("lape", "crane"), suite="exam")
+    assert [line.get_label() for line in beside.axes[0].lines] == ["Original", "CRANE"]
+    alone = transfer(scores, labels("lape"), suite="exam")
+    assert [line.get_label() for line in alone.axes[0].lines] == ["Original", "LAPE"]

@@ -78,7 +78,10 @@ def drop_heatmap(
         heat.set_yticks(range(len(drops)), [shown[code] or code for code in effects["mask_language"]])
         _method_names(heat, labels, effects, style)
         ticks = MaxNLocator(3 if style.narrow else 7)
-        figure.colorbar(image, ax=heat, location="bottom", aspect=40, pad=0.02, shrink=0.8, ticks=ticks)
+        beyond = "max" if np.nanmax(drops) > extreme else "neither"
+        figure.colorbar(
+            image, ax=heat, location="bottom", aspect=40, pad=0.02, shrink=0.8, ticks=ticks, extend=beyond
+        )
         # Across the figure: it may be wider than the panel of the bar, as whose label it would leave the canvas.
         figure.supxlabel(note, fontsize=style.font_size)
 

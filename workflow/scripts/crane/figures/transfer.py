@@ -16,7 +16,8 @@ def transfer(scores: pd.DataFrame, labels: Labels, *, suite: str, style: Style |
     """Figure 6: each benchmark's score when its own language is masked, from model to model.
 
     One panel per benchmark, the models in the order of `labels.models`; the unmasked score is the dashed
-    line. Bars are 95% intervals over questions, for several seeds the smallest to the largest seed.
+    line. A mask of all neurons, whose scores would leave no room for the others, is not shown beside others. Bars are
+    95% intervals over questions, for several seeds the smallest to the largest seed.
 
     Raises:
         ResultsError: the results lack a row, see `crane.results.frames.score_rows`.
@@ -24,8 +25,10 @@ def transfer(scores: pd.DataFrame, labels: Labels, *, suite: str, style: Style |
     style = style or Style()
     benchmarks = labels.benchmarks_of(suite)
     rows = score_rows(scores, labels, list(labels.models), suite)
+    every = set(rows.loc[rows["method"] == "all", "label"])
+    shown = [label for label in labels.mask_sets if label not in every] or list(labels.mask_sets)
     places = np.arange(len(labels.models))
-    count = len(labels.mask_sets)
+    count = len(shown)
     shifts = (np.arange(count) - (count - 1) / 2) * min(0.05, 0.3 / count)
     look = looks(labels, rows)
     seeds = rows.groupby("label")["seeds"].max()
@@ -42,7 +45,7 @@ def transfer(scores: pd.DataFrame, labels: Labels, *, suite: str, style: Style |
             axes.fill_between(places, unmasked["low"], unmasked["high"], color=GREY, alpha=0.2, lw=0)
             axes.plot(places, unmasked["score"], color=BLACK, ls="--", lw=1, label="Original")
             targeted = here[here["mask_language"] == language]
-            for shift, label in zip(shifts, labels.mask_sets, strict=True):
+            for shift, label in zip(shifts, shown, strict=True):
                 one = targeted[targeted["label"] == label]
                 colour, marker = look[label]
                 name = labels.name(label, seeds[label])
