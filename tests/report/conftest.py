@@ -17,7 +17,7 @@ from support.drawn_study import small_demo
 from support.workspace import Workspace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-MADE_HERE = ("tables", "figures", "provenance.json", "provenance.html", "CITATION.bib")
+MADE_HERE = ("tables", "figures", "provenance.json", "provenance.html", "CITATION.bib", "answers.rst")
 
 
 @pytest.fixture(scope="session")

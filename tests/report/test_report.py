@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-CATEGORIES = {"Evidence", "Figures", "Provenance", "Tables"}
+CATEGORIES = {"Answers", "Evidence", "Figures", "Provenance", "Tables"}
 # Snakemake's report carries the script of Tailwind's CDN inside, which warns of itself. Nothing is fetched.
 TAILWIND = "cdn.tailwindcss.com should not be used in production"
 # What is shown of a result: a table's page, or a figure.
@@ -77,6 +77,17 @@ def test_the_report_opens_without_network_or_errors(reader: Reader) -> None:
     assert [said for said in reader.said if TAILWIND not in said[1]] == []
     assert {kind for kind, _ in reader.said} <= {"warning"}
     assert all(url.startswith(("file:", "data:")) for url in reader.fetched)
+
+
+def test_it_begins_with_what_the_study_answers(reader: Reader, report: Path) -> None:
+    reader.open()
+    sentences = (report.parent / "answers.rst").read_text(encoding="utf-8").splitlines()
+    assert len(sentences) == 2 * 2 * 2, "two models, methods that are no references, languages"
+    shown = reader.page.locator("li").all_inner_texts()
+    for sentence in sentences:
+        assert sentence.removeprefix("* ").replace("**", "") in {" ".join(text.split()) for text in shown}
+    body = reader.page.inner_text("body")
+    assert body.index("What the study answers") < body.index("How it was made") < body.index("AttnLRP")
 
 
 def test_every_figure_is_shown_and_every_table_opens(reader: Reader, report: Path) -> None:

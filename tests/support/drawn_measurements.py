@@ -59,6 +59,16 @@ class DrawnMeasurements:
         """The masks as the rules read them."""
         return {name: mask.to_frame() for name, mask in self.masks.items()}
 
+    @property
+    def summaries(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """The summaries of the masks as the rules read them."""
+        return {
+            name: {
+                code: {"total": mask.total(code), "layers": mask.counts().loc[code].tolist()} for code in mask
+            }
+            for name, mask in self.masks.items()
+        }
+
     def _answers(self, model: str, mask_sets: list[str], benchmarks: dict[str, Any]) -> pd.DataFrame:
         rng = np.random.default_rng([*model.encode()])
         masks = [(ORIGINAL, NO_MASK), *((name, code) for name in mask_sets for code in self.study.languages)]
@@ -93,17 +103,15 @@ class DrawnMeasurements:
             pd.concat(answers), study.benchmarks, reference=study.masks.reference, **self.settings
         )
         groups = study.masks.groups(list(study.masks.shown))
-        counts = {
-            name: {
-                code: {"total": mask.total(code), "layers": mask.counts().loc[code].tolist()} for code in mask
-            }
-            for name, mask in self.masks.items()
-        }
         scores["n"] = scores["benchmark"].map(self._sizes).fillna(scores["n"]).astype(int)
         asked = scores.drop_duplicates(["suite", "language"]).set_index(["suite", "language"])["n"]
         where = pd.MultiIndex.from_frame(effects[["suite", "mask_language"]])
         effects["questions"] = asked.reindex(where).to_numpy()
-        return with_tests(scores, groups), with_null(effects, groups, counts), with_groups(contrasts, groups)
+        return (
+            with_tests(scores, groups),
+            with_null(effects, groups, self.summaries),
+            with_groups(contrasts, groups),
+        )
 
     @property
     def scores(self) -> pd.DataFrame:

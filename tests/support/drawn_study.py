@@ -19,7 +19,7 @@ from crane.figures import (
 from crane.figures.style import Style
 from crane.results.labels import Labels
 from crane.study import outputs
-from crane.tables import evidence, judges, mask_counts, matrices, paper
+from crane.tables import answers, evidence, judges, mask_counts, matrices, paper
 from crane.tables import published as published_tables
 from crane.tables import selectivity as selectivity_tables
 from crane.tables import stability as stability_tables
@@ -50,6 +50,7 @@ TABLES: dict[str, Callable[..., Table]] = {
     "stability": stability_tables.stability_table,
     "overlap": stability_tables.overlap_table,
     "mask_counts": mask_counts.mask_counts,
+    "answers": answers.answers_table,
     "selectivity": selectivity_tables.selectivity_table,
     "double_dissociation": selectivity_tables.dissociation_table,
     "matrix": matrices.drop_matrix,
@@ -164,6 +165,15 @@ class DrawnStudy(DrawnMeasurements):
                 return {"masks": self.neurons, **masks, **more}
             case "selectivity" | "double_dissociation":
                 return {"contrasts": self.contrasts, **results}
+            case "answers":
+                groups = study.masks.groups(list(study.masks.shown))
+                interventions = {set_: facts["intervention"] for set_, facts in groups.items()}
+                measured = {
+                    "contrasts": self.contrasts,
+                    "summaries": self.summaries,
+                    "stability": self.stability,
+                }
+                return {**measured, "interventions": interventions, **results}
             case "mask_counts":
                 null = {"selection_null": self.selection_null, "shards": config["corpora"]["shards"]}
                 return {"masks": self.neurons, "summaries": {}, **masks, "layers": self.layers, **null}

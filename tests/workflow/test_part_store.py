@@ -121,6 +121,8 @@ def test_a_mask_set_added_computes_only_its_own_conditions(study: Workspace) -> 
         study.run(added)
         assert counted(study) == (24 + 2 * 4, 2 * 2, 24 + 2 * 2)
         assert set(answers(study)) == {*before, "more/quiz.parquet"}
+    # With the mask sets of before, which now shared a job with another one, nothing is asked again.
+    assert study.planned(*answer_files(study.config)) == {}
 
 
 # Killed -------------------------------------------------------------------------------------------------

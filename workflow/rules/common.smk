@@ -13,6 +13,7 @@ sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, TABLE_FORMS
 from crane.provenance.code_version import code_version
+from crane.provenance.rerun_records import tidy_records
 from crane.relevance.memory import BATCH_TOKENS, SWEEP_TOKENS
 from crane.study import evaluations, outputs
 from crane.study.check import ConfigError, check_files, drop_nulls

@@ -79,8 +79,9 @@ for evaluated in study.evaluated_models:
                 ],
             output:
                 receipts=(made := receipts(evaluated, mask_sets)),
-                # Never kept: without a record of this file Snakemake does not compare the mask sets of a job with those
-                # of the last run. The names of the receipts, and the inputs, hold everything that determines a result.
+                # Never kept, nor is Snakemake's record of it (see `forget_groupings`): without it, the mask sets of a
+                # job are not compared with those of the last run. The names of the receipts, and the inputs, hold
+                # everything that determines a result.
                 together=temp(
                     f"{STORE}/receipts/{evaluated}/{evaluations.job_name(made)}.txt"
                 ),

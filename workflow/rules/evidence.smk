@@ -89,6 +89,33 @@ use rule tabulate_selectivity as tabulate_double_dissociation with:
         **tabulated_by("selectivity.dissociation_table"),
 
 
+rule write_answers:
+    """Write what the study answers: verdicts in a table, and a sentence per method and language."""
+    input:
+        contrasts=contrasts(),
+        summaries=mask_files(study.masks.shown, "json"),
+        stability=f"{RESULTS}/stability.parquet",
+    output:
+        **table(
+            "answers",
+            category="Answers",
+            caption="../report/answers.rst",
+            labels={"table": "answers"},
+        ),
+        page=f"{RESULTS}/answers.rst",
+    log:
+        f"{RESULTS}/logs/write_answers.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        labels=LABELS,
+        mask_sets=study.masks.groups(list(study.masks.shown)),
+        code=code_version("write_answers.py"),
+    script:
+        "../scripts/write_answers.py"
+
+
 use rule tabulate_drop_tests as tabulate_stability with:
     input:
         stability=f"{RESULTS}/stability.parquet",

@@ -3,7 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from crane.scores.bootstrap import bootstrap_means, interval, resampling_weights
+from crane.scores.bootstrap import (
+    CONFIDENCE,
+    bootstrap_means,
+    interval,
+    interval_of_smallest,
+    joint_high,
+    resampling_weights,
+)
 
 
 def design(rng: np.random.Generator) -> tuple[list[str], list[int]]:
@@ -114,3 +121,29 @@ def test_small_strata_are_pooled():
     assert set(drawn[:, 30].astype(int)) >= {0, 1, 2}
     alone = weights(["large"] * 30 + ["one"], list(range(31)), 300, 1)
     assert (alone.sum(axis=1) == 31).all() and (alone[:, 30] == 0).any()
+
+
+@pytest.mark.parametrize("apart", [0.0, 5.0], ids=["equal", "apart"])
+@pytest.mark.parametrize("quantities", [2, 5])
+def test_the_interval_of_the_smallest_covers_it_where_percentiles_of_the_smallest_do_not(
+    quantities: int, apart: float
+) -> None:
+    """Means of unit variance whose draws are normal, as those of a bootstrap; the first one is the smallest."""
+    rng = np.random.default_rng(1)
+    true = np.zeros(quantities)
+    true[1:] = apart
+    hits = np.zeros(2)
+    for _ in range(1000):
+        draws = rng.normal(true, 1)[:, None] + rng.normal(size=(quantities, 400))
+        of_smallest = interval(draws.min(axis=0))
+        for place, (low, high) in enumerate((interval_of_smallest(draws), of_smallest)):
+            hits[place] += low <= 0 <= high
+    here, plain = hits / 1000
+    assert 0.94 <= here <= 0.99
+    assert plain < 0.92 if apart == 0 else plain > 0.93
+
+
+def test_one_quantity_has_its_own_interval() -> None:
+    draws = np.random.default_rng(2).normal(size=(1, 500))
+    assert interval_of_smallest(draws) == pytest.approx([bound.item() for bound in interval(draws[0])])
+    assert joint_high(draws[0], 1) == np.quantile(draws[0], (1 + CONFIDENCE) / 2)

@@ -79,6 +79,10 @@ def test_effects_get_their_neurons_and_their_place_among_the_random_sets(langspe
     assert kinds["crane"] == "same layers"
     assert kinds["damped"] == "other intervention", "random sets are masked, its neurons are not"
     assert joined.loc[joined["method"] == "random", "null"].isna().all()
+    tested = joined[joined["null_p"].notna() & (joined["model"] == joined["model"].iloc[0])]
+    assert len(tested) > 1
+    assert tested["null_p_holm"].min() == pytest.approx(min(1, len(tested) * tested["null_p"].min()))
+    assert joined.loc[joined["method"] == "random", "null_p_holm"].isna().all()
 
 
 def test_p_of_selectivity_is_adjusted_over_the_masks_of_a_suite_that_are_no_null(

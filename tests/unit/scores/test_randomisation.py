@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from crane.scores.randomisation import Losses, more_lost
+from crane.scores.randomisation import Losses, more_lost, smallest_p
 from scipy.stats import binomtest, fisher_exact, ttest_ind
 
 LEVEL = 0.05
@@ -38,6 +38,16 @@ def test_unpaired_it_is_fishers_exact_test_where_questions_are_lost_or_kept() ->
     first[0, :7], second[0, :3] = 1, 1
     exact = fisher_exact([[7, 18], [3, 37]], alternative="greater").pvalue
     assert p_of(questions(first), questions(second), paired=False) == pytest.approx(exact, abs=0.005)
+
+
+@pytest.mark.parametrize(("paired", "arrangements"), [(True, 2**4), (False, 70)])
+def test_the_smallest_p_is_that_of_a_language_that_loses_everything(paired: bool, arrangements: int) -> None:
+    """Four questions in each language: all lost in the first, none in the second, is one arrangement of them."""
+    lost, kept = (Losses(np.full((1, 4), value), np.ones((1, 4))) for value in (1.0, 0.0))
+    p = more_lost(lost, kept, np.ones(1), paired=paired, resamples=20_000, seed=[0])
+    assert smallest_p(4, 4, paired=paired, resamples=20_000) == 1 / arrangements
+    assert p[0] == pytest.approx(1 / arrangements, rel=0.1)
+    assert smallest_p(400, 300, paired=paired, resamples=999) == 1 / 1000
 
 
 def test_with_many_documents_it_is_welchs_test() -> None:

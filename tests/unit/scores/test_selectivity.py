@@ -37,8 +37,16 @@ def test_a_selective_mask_by_hand(summary: Summary) -> None:
     zh, vi = (compared.loc[("selective", "en", other)] for other in ("zh", "vi"))
     assert (zh["difference"], vi["difference"]) == pytest.approx((0.26, 0.2))
     assert row[["d", "d_low", "d_high"]].tolist() == pytest.approx(
-        vi[["difference", "difference_low", "difference_high"]].tolist()
+        vi[["difference", "difference_low", "difference_joint_high"]].tolist()
     )
+    assert vi["difference_joint_high"] > vi["difference_high"], "it is the smallest of two"
+    lost = ["lost", "lost_low", "lost_high", "other_lost", "other_lost_low", "other_lost_high"]
+    drops = summary.scores.set_index(["mask_set", "mask_language", "benchmark"])[
+        ["drop", "drop_low", "drop_high"]
+    ]
+    own, other = (drops.loc[("selective", "en", f"quiz_{code}")].tolist() for code in ("en", "vi"))
+    assert vi[lost].tolist() == pytest.approx([*own, *other], abs=1e-6)
+    assert vi["smallest_p"] == 1 / 2001
     assert row["d_p"] == max(zh["p"], vi["p"])
 
 
@@ -171,7 +179,7 @@ def test_random_masks_are_found_selective_in_at_most_as_many_studies_as_the_leve
 
 def test_d_of_nothing_is_undefined() -> None:
     contrast = {"model": "base", "suite": "quiz", "mask_set": "a", "mask_language": "en", "difference_low": np.nan,
-                "difference_high": np.nan}  # fmt: skip
+                "difference_joint_high": np.nan}  # fmt: skip
     frame = pd.DataFrame([
         {**contrast, "compared_with": "zh", "difference": np.nan, "p": np.nan},
         {**contrast, "compared_with": "vi", "difference": 0.1, "p": 0.2},

@@ -49,6 +49,7 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
     scores["p_holm"] = over_masks(scores)
     layers = {name: dict.fromkeys(LANGUAGES, [1, 2] if name != "lape" else [3, 0]) for name in SETS}
     f1[COLUMNS] = against_random(f1, layers)
+    f1["null_p_holm"] = over_masks(f1, "null_p", ["model", "suite"])
     return scores, f1
 
 
@@ -101,6 +102,7 @@ def test_null_distribution(frames):
             f"mask_language == {row.mask_language!r}"
         )["f1"]
         assert row.null_p == pytest.approx((1 + (seeds >= row.f1).sum()) / 4)
+        assert row.null_p_holm == 1, "0.25 at least, of four masks"
     without = f1[f1["method"] != "random"].assign(null_p=np.nan)
     with pytest.raises(ResultsError, match="no random mask set"):
         null_distribution(without, LABELS, suite="quiz")

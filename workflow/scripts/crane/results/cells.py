@@ -7,6 +7,10 @@ import pandas as pd
 NOTHING = "–"
 UNCLEAR = "†"
 TARGET_UNCLEAR = f"{UNCLEAR}: the 95% interval of the target language's drop contains 0."
+AGAINST_EACH = (
+    "the smallest bounds against each single other language, the upper ones corrected for their number"
+)
+"""What the interval of D and of LangSpec-F1 is (`crane.scores.bootstrap.joint_high`)."""
 BELOW_DESTROYED = "¶"
 SMALLEST_P = 0.001
 """p-values below are not told apart."""
@@ -64,9 +68,9 @@ def p_value(p: float) -> str:
     return f"<{SMALLEST_P}" if p < SMALLEST_P else f"{p:.3f}"
 
 
-def signed(value: float) -> str:
+def signed(value: float, decimals: int = 4) -> str:
     """Four decimals with a sign, none on zero."""
     if pd.isna(value):
         return NOTHING
-    rounded = round(value, 4)
-    return f"{rounded:+.4f}".replace("-", "−") if rounded else "0.0000"
+    rounded = round(value, decimals)
+    return f"{rounded:+.{decimals}f}".replace("-", "−") if rounded else f"{0:.{decimals}f}"

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from crane.names import PERPLEXITY
+from crane.names import PERPLEXITY, REFERENCES
 from crane.results.frames import seed_means
 from crane.results.labels import Labels, ResultsError
 from crane.scores.selectivity import MASK, dissociations, selectivity
@@ -44,15 +44,40 @@ def selectivity_rows(contrasts: Contrasts, labels: Labels) -> pd.DataFrame:
     Raises:
         ResultsError: no results.
     """
-    compared = _joined(contrasts, labels)
-    found = selectivity(compared).merge(compared.drop_duplicates(MASK)[[*MASK, "label", "method"]], on=MASK)
-    found["d_p_holm"] = over_masks(found, "d_p", ["model", "suite"])
+    found = every_mask(contrasts, labels)
     keys = ["suite", "model", "label", "mask_language"]
     rows = _averaged(found, keys, "d_p")
     languages = found.drop_duplicates(keys).set_index(keys)["d_language"]
     rows["d_language"] = languages.reindex(pd.MultiIndex.from_frame(rows[keys])).to_numpy()
     rows["d_language"] = rows["d_language"].mask(rows["seeds"] > 1)
     return _ordered(rows, labels, keys)
+
+
+def every_mask(contrasts: Contrasts, labels: Labels) -> pd.DataFrame:
+    """Return D of every mask, each seed for itself.
+
+    Returns:
+        One row per model, suite, mask set and mask language: the columns of `crane.scores.selectivity.selectivity`,
+        label, method, d_p_holm (adjusted over the masks of the suite and model), hypotheses (their number), and of the
+        other language that loses most (`d_language`) the remaining columns of the contrasts.
+
+    Raises:
+        ResultsError: no results.
+    """
+    compared = _joined(contrasts, labels)
+    found = selectivity(compared)
+    of_mask = compared.drop(
+        columns=["difference", "difference_low", "difference_high", "difference_joint_high", "p"]
+    )
+    of_mask = of_mask.rename(columns={"compared_with": "d_language"})
+    first = of_mask.drop_duplicates(MASK)[[*MASK, "label", "method"]]
+    found = found.merge(first, on=MASK)
+    found = found.merge(of_mask.drop(columns=["label", "method"]), on=[*MASK, "d_language"], how="left")
+    family = ["model", "suite"]
+    found["d_p_holm"] = over_masks(found, "d_p", family)
+    tested = found["d_p"].notna() & ~found["method"].isin(REFERENCES)
+    found["hypotheses"] = tested.groupby([found[key] for key in family]).transform("sum")
+    return found
 
 
 def dissociation_rows(contrasts: Contrasts, labels: Labels) -> pd.DataFrame:

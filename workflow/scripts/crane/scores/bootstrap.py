@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 CONFIDENCE = 0.95
 """Level of every interval; tables and captions state it."""
-
+TAIL = (1 - CONFIDENCE) / 2
 
 SMALLEST_STRATUM = 5
 """Number of clusters below which a stratum does not determine its variance."""
@@ -88,8 +88,35 @@ def bootstrap_means(
 
 def interval(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the percentile interval over the first axis, ignoring NaN samples; NaN if there are no others."""
-    tail = (1 - CONFIDENCE) / 2
+    low, high = _quantiles(samples, [TAIL, 1 - TAIL])
+    return low, high
+
+
+def joint_high(samples: np.ndarray, quantities: int) -> np.ndarray:
+    """Return the upper bound that each of several quantities has in an interval of the smallest of them.
+
+    The smallest quantity is as large as one of them at least, whichever: the smallest of the lower percentile bounds
+    misses it as rarely as one bound does, the smallest of the upper ones up to `quantities` times as often. So these
+    are taken further out (Bonferroni).
+
+    The percentiles of the smallest quantity itself would lie too low: the smallest of several noisy numbers is too
+    small. On LangSpec-F1 they cover .88 for a nominal .95 where two other languages lose as much, and BCa (Efron 1987)
+    .80 where F1 is close to 0 (`make bench-coverage`).
+
+    Args:
+        samples: `[B, ...]`, the draws of one quantity, or of several.
+        quantities: how many there are.
+    """
+    return _quantiles(samples, [1 - TAIL / quantities])[0]
+
+
+def interval_of_smallest(samples: np.ndarray) -> tuple[float, float]:
+    """Return the interval of the smallest of M quantities (`joint_high`) from their draws `[M, B]`; NaN is ignored."""
+    low, _ = interval(samples.T)
+    return float(low.min()), float(joint_high(samples.T, len(samples)).min())
+
+
+def _quantiles(samples: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        low, high = np.nanquantile(samples, [tail, 1 - tail], axis=0)
-    return low, high
+        return np.nanquantile(samples, levels, axis=0)

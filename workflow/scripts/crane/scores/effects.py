@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from crane.names import ORIGINAL
-from crane.scores.bootstrap import interval
-from crane.scores.langspec_f1 import langspec_f1
+from crane.scores.bootstrap import interval, interval_of_smallest
+from crane.scores.langspec_f1 import f1_against_each, langspec_f1
 from crane.scores.randomisation import Losses
 from crane.scores.selectivity import Loss, contrasts
 
@@ -127,15 +127,15 @@ def _measured(
     before = {code: effect.before for code, effect in effects.items()}
     after = {code: effect.after for code, effect in effects.items()}
     f1 = langspec_f1(before, after, target)
-    draws[present] = langspec_f1(
+    against = f1_against_each(
         {code: values[present] for code, values in before_draws.items()},
         {code: values[present] for code, values in after_draws.items()},
         target,
-    ).f1
-    low, high = interval(draws[present])
-    other_low, other_high = interval(
-        np.max([before_draws[code] - after_draws[code] for code in effects if code != target], axis=0)
     )
+    draws[present] = against.min(axis=0)
+    low, high = interval_of_smallest(against)
+    gains = np.stack([after_draws[code] - before_draws[code] for code in effects if code != target])
+    other_high, other_low = (-bound for bound in interval_of_smallest(gains))
     likely = np.nan
     if all(benchmark["kind"] == "nlu" for benchmark in settings.values()):
         likely = langspec_f1(
@@ -144,12 +144,12 @@ def _measured(
             target,
         ).f1
     measured = {
-        "f1": f1.f1, "low": float(low), "high": float(high),
+        "f1": f1.f1, "low": low, "high": high,
         "precision": f1.precision, "recall": f1.recall,
         "f1_mean_other": langspec_f1(before, after, target, other="mean").f1,
         "f1_above_chance": langspec_f1(_rescaled(before, settings), _rescaled(after, settings), target).f1,
         "f1_probability": likely,
-        "other_drop_low": float(other_low), "other_drop_high": float(other_high),
+        "other_drop_low": other_low, "other_drop_high": other_high,
     }  # fmt: skip
     return measured, draws
 

@@ -60,3 +60,21 @@ def langspec_f1(
     f1 = (1 + beta**2) * precision * recall / (beta**2 * precision + recall + eps)
     results = (f1, precision, recall)
     return LangSpecF1(*(value if value.ndim else float(value) for value in results))
+
+
+def f1_against_each(original: Mapping[str, Any], masked: Mapping[str, Any], target: str) -> np.ndarray:
+    """Return LangSpec-F1 against each single other language, float64 `[L - 1, ...]`; the smallest one is LangSpec-F1.
+
+    Args:
+        original: as in `langspec_f1`.
+        masked: as in `langspec_f1`.
+        target: as in `langspec_f1`.
+    """
+
+    def of_pair(scores: Mapping[str, Any], other: str) -> dict[str, Any]:
+        return {language: scores[language] for language in (target, other)}
+
+    others = [language for language in original if language != target]
+    return np.stack(
+        [langspec_f1(of_pair(original, other), of_pair(masked, other), target).f1 for other in others]
+    )

@@ -36,8 +36,10 @@ def with_tests(scores: pd.DataFrame, groups: Groups) -> pd.DataFrame:
 
 
 def with_null(langspec_f1: pd.DataFrame, groups: Groups, summaries: Summaries) -> pd.DataFrame:
-    """Return LangSpec-F1 with method, label, `d_p_holm` (the p of D adjusted over the masks), the columns of the null
-    distribution, the number of masked neurons (`neurons`) and the budget (`neurons_asked`).
+    """Return LangSpec-F1 with what its masks are and how it stands among random ones.
+
+    Adds method, label, `d_p_holm` (the p of D adjusted over the masks), the columns of the null distribution with
+    `null_p_holm` (its p, likewise adjusted), the number of masked neurons (`neurons`) and the budget (`neurons_asked`).
     """
     effects = with_groups(langspec_f1, groups)
     effects["d_p_holm"] = over_masks(effects, "d_p", ["model", "suite"])
@@ -55,4 +57,5 @@ def with_null(langspec_f1: pd.DataFrame, groups: Groups, summaries: Summaries) -
     }
     interventions = {name: settings["intervention"] for name, settings in groups.items()}
     effects[COLUMNS] = against_random(effects, layers, interventions)
+    effects["null_p_holm"] = over_masks(effects, "null_p", ["model", "suite"])
     return effects

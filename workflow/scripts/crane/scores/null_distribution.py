@@ -41,20 +41,50 @@ def against_random(
             nulls.append((None, None, np.nan, np.nan, np.nan, np.nan))
             continue
         language = row["mask_language"]
-        name = row["mask_set"]
-        like = {
-            label: _likeness(layers[name][language], layers[names[0]][language])
-            if interventions.get(name, {}) == interventions.get(names[0], {})
-            else 0
-            for label, names in groups.items()
-        }
-        null = max(like, key=lambda label: like[label])
+        null, likeness = most_similar(
+            row["mask_set"],
+            language,
+            {label: names[0] for label, names in groups.items()},
+            layers,
+            interventions,
+        )
         draws = seeds[null, row["model"], row["suite"], language].dropna().to_numpy()
         lower, equal = (draws < row["f1"]).sum(), (draws == row["f1"]).sum()
         percentile = 100 * (lower + equal / 2) / len(draws)
-        p = (1 + len(draws) - lower) / (1 + len(draws))
-        nulls.append((null, LIKENESS[like[null]], len(draws), draws.mean(), percentile, p))
+        p = as_high(len(draws) - lower, len(draws))
+        nulls.append((null, likeness, len(draws), draws.mean(), percentile, p))
     return pd.DataFrame(nulls, index=langspec_f1.index, columns=COLUMNS)
+
+
+def as_high(reaching: int, seeds: int) -> float:
+    """Return p of a value that `reaching` of `seeds` random sets reach (Davison & Hinkley 1997, section 4.2)."""
+    return (1 + reaching) / (1 + seeds)
+
+
+def most_similar(
+    mask_set: str,
+    language: str,
+    random: Mapping[str, str],
+    layers: Mapping[str, Mapping[str, Sequence[int]]],
+    interventions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> tuple[str, str]:
+    """Return the random set that is most similar to a mask, the first one if several are, and its `LIKENESS`.
+
+    Args:
+        mask_set: the mask.
+        language: whose neurons are masked.
+        random: label of a random set -> one of its seeds; at least one.
+        layers: mask set -> language -> neurons per layer.
+        interventions: mask set -> intervention, for sets whose neurons are not masked.
+    """
+    like = {
+        label: _likeness(layers[mask_set][language], layers[seed][language])
+        if interventions.get(mask_set, {}) == interventions.get(seed, {})
+        else 0
+        for label, seed in random.items()
+    }
+    null = max(like, key=lambda label: like[label])
+    return null, LIKENESS[like[null]]
 
 
 def _likeness(one: Sequence[int], other: Sequence[int]) -> int:

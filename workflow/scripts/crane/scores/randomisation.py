@@ -6,6 +6,7 @@ Holm's correction needs, and where one language has many more questions than the
 """
 
 from collections.abc import Iterator, Sequence
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +61,19 @@ def more_lost(
         # An undefined statistic counts as large: a language got only units without a score.
         as_large = sum((~(signs * each < threshold)).sum(axis=0) for each in drawn)
     return np.where(np.isnan(observed), np.nan, (1 + as_large) / (1 + resamples))
+
+
+def smallest_p(first: int, second: int, *, paired: bool, resamples: int) -> float:
+    """Return the smallest p that `more_lost` can reach, about: whatever is lost, it rejects at no smaller level.
+
+    Args:
+        first: units of the first language that have a score.
+        second: of the second.
+        paired: as in `more_lost`.
+        resamples: number of randomisations.
+    """
+    arrangements = 2**first if paired else comb(first + second, first)
+    return 1 / min(arrangements, 1 + resamples)
 
 
 def _chunks(resamples: int, width: int) -> Iterator[int]:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from crane.scores.bootstrap import interval
-from crane.scores.randomisation import Losses, more_lost
+from crane.scores.bootstrap import interval, joint_high
+from crane.scores.randomisation import Losses, more_lost, smallest_p
 
 COLUMNS = ["d", "d_low", "d_high", "d_language", "d_p"]
 MASK = ["model", "suite", "mask_set", "mask_language"]
@@ -44,8 +44,11 @@ def contrasts(
 
     Returns:
         One row per mask and other language: mask_set, mask_language, compared_with, difference (loss of the masked
-        language minus loss of the other), difference_low, difference_high (percentile bootstrap), p (one-sided, of
-        a difference above 0).
+        language minus loss of the other), difference_low, difference_high (percentile bootstrap),
+        difference_joint_high (upper bound for the interval of D, see `crane.scores.bootstrap.joint_high`), p
+        (one-sided, of a difference above 0), smallest_p (`crane.scores.randomisation.smallest_p`), and the losses
+        themselves with their intervals: lost, lost_low, lost_high of the masked language; other_lost, other_lost_low,
+        other_lost_high of the other.
     """
     languages = list(dict.fromkeys(language for *_, language in losses))
     masks = list(dict.fromkeys((mask_set, code) for mask_set, code, _ in losses))
@@ -69,19 +72,28 @@ def contrasts(
             continue
         own, theirs = losses[mask_set, code, code], losses[mask_set, code, other]
         difference = own.drop - theirs.drop
-        low, high = interval(own.draws - theirs.draws) if np.isfinite(difference) else (np.nan, np.nan)
-        # The means of the resamples are sums in float32: what cancels does so to about six digits.
-        bounds = (round(float(bound), 6) + 0.0 for bound in (low, high))
-        rows.append((mask_set, code, other, difference, *bounds, p[mask_set, code, other]))
+        values = [np.nan] * 9
+        if np.isfinite(difference):
+            draws = own.draws - theirs.draws
+            bounds = np.array(
+                [
+                    *interval(draws),
+                    joint_high(draws, len(languages) - 1),
+                    *interval(own.draws),
+                    *interval(theirs.draws),
+                ]
+            )
+            scored = [int((loss.units.sizes > 0).sum()) for loss in (own, theirs)]
+            least = smallest_p(*scored, paired=paired, resamples=resamples)
+            # The means of the resamples are sums in float32: what cancels does so to about six digits.
+            values = [*(bounds.round(6) + 0.0).tolist(), p[mask_set, code, other], least]
+        rows.append((mask_set, code, other, difference, own.drop, theirs.drop, *values))
     columns = [
-        "mask_set",
-        "mask_language",
-        "compared_with",
-        "difference",
-        "difference_low",
-        "difference_high",
-    ]
-    return pd.DataFrame(rows, columns=[*columns, "p"])
+        "mask_set", "mask_language", "compared_with", "difference", "lost", "other_lost", "difference_low",
+        "difference_high", "difference_joint_high", "lost_low", "lost_high", "other_lost_low", "other_lost_high", "p",
+        "smallest_p",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
 
 
 def selectivity(compared: pd.DataFrame) -> pd.DataFrame:
@@ -93,12 +105,11 @@ def selectivity(compared: pd.DataFrame) -> pd.DataFrame:
     Returns:
         `MASK` and `COLUMNS`: d, its interval, the other language that loses most (`d_language`), and the p of the
         intersection-union test (Berger 1982): D is above 0 only if every difference is, so the largest of their p
-        tests it, without correction for their number. Its bounds are the smallest of the bounds of the differences, for
-        the same reason; the percentiles of D itself would lie too low where several others lose as much, for the
-        largest of several noisy drops is too large. All undefined if a language has no score.
+        tests it, without correction for their number. Its interval is that of the smallest of the differences
+        (`crane.scores.bootstrap.joint_high`). All undefined if a language has no score.
     """
     groups = compared.groupby(MASK, sort=False)
-    largest = {"d": "difference", "d_low": "difference_low", "d_high": "difference_high"}
+    largest = {"d": "difference", "d_low": "difference_low", "d_high": "difference_joint_high"}
     found = pd.DataFrame(
         {
             name: groups[column].agg(lambda values: values.min(skipna=False))

@@ -44,7 +44,7 @@ def tables(study: Study) -> list[str]:
     models, asked = study.evaluated_models, study.asked
     each = [f"{model}-{suite}" for model in models for suite in asked]
     names = [*sorted(score_tables(study)), "mask_counts", "stability", "overlap"]
-    names += ["selectivity", "double_dissociation"]
+    names += ["answers", "selectivity", "double_dissociation"]
     names += [f"matrix-{place}" for place in each] + [f"drop_tests-{place}" for place in each]
     names += [f"perplexity-{model}" for model in study.perplexity_models]
     if study.masks.reference:

@@ -136,6 +136,7 @@ def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, suite: str) 
             "Random": rows["null_mean"].map(number),
             "Percentile": rows["null_percentile"].map(integer),
             "p": rows["null_p"].map(p_value),
+            "p (Holm)": rows["null_p_holm"].map(p_value),
         },
     )
     alike = rows[rows["model"] == next(iter(labels.models))]["null_likeness"]
@@ -149,14 +150,15 @@ def null_distribution(langspec_f1: pd.DataFrame, labels: Labels, *, suite: str) 
         f"Questions: {questions_by_language(rows)}.",
         "Random: mean LangSpec-F1 of the random mask sets. Percentile: share of them with a lower F1, equal ones "
         "by half.",
-        f"p: (1 + random sets with as high an F1) / (1 + random sets); random sets: {reach}.",
+        f"p: (1 + random sets with as high an F1) / (1 + random sets); random sets: {reach}. Holm: over the masks of "
+        "the suite and model.",
         f"Random sets: how like the mask they are; only at '{LIKENESS[-1]}' (as many neurons in each layer) is the "
         f"comparison like with like, '{LIKENESS[0]}' and '{LIKENESS[1]}' say little.",
         TARGET_UNCLEAR,
     ]
     title = f"{labels.title_of(suite)}: LangSpec-F1 among random mask sets."
     columns = ["model", "label", "method", "mask_language", "suite", "kind", "f1", *facts, "null_seeds", "null_mean",
-               "null_percentile", "null_p"]  # fmt: skip
+               "null_percentile", "null_p", "null_p_holm"]  # fmt: skip
     tidy = rows[columns].rename(columns={"label": "mask_set"}).astype({"null_seeds": "Int64"})
     return Table(title, tidy, cells, notes)
 

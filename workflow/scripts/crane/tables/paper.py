@@ -11,6 +11,7 @@ import pandas as pd
 
 from crane.names import NO_MASK
 from crane.results.cells import (
+    AGAINST_EACH,
     BELOW_DESTROYED,
     NOTHING,
     TARGET_UNCLEAR,
@@ -145,7 +146,8 @@ def _notes(scored: pd.DataFrame, labels: Labels, suite: str, resamples: int) -> 
         if _told(scored):
             notes.append(IN_LANGUAGE)
     notes.append(
-        f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks."
+        f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks; of D and "
+        f"LangSpec-F1, {AGAINST_EACH}."
     )
     notes.append(SELECTIVITY)
     if labels.kind_of(suite) == "nlu":

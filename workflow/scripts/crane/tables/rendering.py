@@ -6,6 +6,7 @@ shape as text (Markdown, LaTeX, terminal, HTML).
 
 import re
 import textwrap
+from collections.abc import Sequence
 from html import escape
 from itertools import groupby, zip_longest
 from typing import Any, NamedTuple, cast
@@ -39,6 +40,8 @@ class Table(NamedTuple):
     notes: list[str]
     keys: int = 2
     """How many of the first columns say what a row is about: left-aligned, and repeated where a table is broken."""
+    text: Sequence[str] = ()
+    """What the table says, in sentences; below the notes."""
 
 
 # Forms --------------------------------------------------------------------------------------------------
@@ -61,9 +64,9 @@ def render(table: Table, name: str, form: str) -> str:
         flat = table.cells.set_axis(names, axis=1).map(lambda cell: cell.replace("|", r"\|"))
         sides = ["left"] * table.keys + ["right"] * (len(names) - table.keys)
         body = flat.to_markdown(index=False, disable_numparse=True, colalign=sides)
-        return f"**{title}**\n\n{body}\n\n" + "".join(f"- {note}\n" for note in table.notes)
+        return f"**{title}**\n\n{body}\n\n" + "".join(f"- {line}\n" for line in (*table.notes, *table.text))
     if form == "txt":
-        wrapped = (textwrap.fill(text, TERMINAL_WIDTH) + "\n" for text in (title, *table.notes))
+        wrapped = (textwrap.fill(text, TERMINAL_WIDTH) + "\n" for text in (title, *table.notes, *table.text))
         return f"{next(wrapped)}\n{_terminal(table.cells, table.keys)}\n" + "".join(wrapped)
     if form == "html":
         return _html(title, name, table, pairs)
@@ -131,7 +134,7 @@ def _html(title: str, name: str, table: Table, pairs: list[tuple[str, str]]) -> 
     heads.append("".join(f"<th>{escape(column)}</th>" for _, column in pairs))
     rows = ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in table.cells.to_numpy().tolist()]
     head, body = ("".join(f"<tr>{line}</tr>\n" for line in lines) for lines in (heads, rows))
-    notes = "".join(f"<li>{escape(note)}</li>\n" for note in table.notes)
+    notes = "".join(f"<li>{escape(line)}</li>\n" for line in (*table.notes, *table.text))
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(name)}</title>\n'
         f"<style>{STYLE_SHEET}</style></head>\n<body>\n<table>\n<caption>{escape(title)}</caption>\n"
@@ -147,7 +150,7 @@ def _latex(table: Table, name: str) -> str:
         pd.MultiIndex.from_tuples(pairs) if grouped else pd.Index([column for _, column in pairs])
     )
     styled = escaped.style.hide(axis="index").set_table_styles([{"selector": "footnotesize", "props": ":;"}])
-    return styled.to_latex(
+    latex = styled.to_latex(
         hrules=True,
         column_format="l" * table.keys + "r" * (escaped.shape[1] - table.keys),
         multicol_align="c",
@@ -157,3 +160,4 @@ def _latex(table: Table, name: str) -> str:
         caption=" ".join([table.title, *table.notes]).translate(LATEX),
         label=f"tab:{name}",
     )
+    return latex + "".join(f"\n{line.translate(LATEX)}\n" for line in table.text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crane.results.cells import NOTHING, bounds, p_value, signed
+from crane.results.cells import AGAINST_EACH, NOTHING, bounds, p_value, signed
 from crane.results.labels import Labels
 from crane.results.selectivity import (
     LEVEL,
@@ -48,8 +48,8 @@ def selectivity_table(contrasts: Contrasts, labels: Labels, *, resamples: int) -
         "D: what the mask costs its own language minus what it costs the language that suffers most among the others "
         f"(Against); {_units(rows, labels)}. Above 0 the mask hurts its own language most. A mask that destroys the "
         "model has a D of about 0, but a LangSpec-F1 of up to 2/3: F1 rewards damage, D does not.",
-        f"Brackets: the smallest of the 95% percentile bootstrap bounds ({resamples:,} resamples) of the differences "
-        "from each other language; D is estimated too low, not too high, where several others lose as much.",
+        f"Brackets: 95% percentile bootstrap, {resamples:,} resamples; {AGAINST_EACH}. D is estimated too low, not too "
+        "high, where several others lose as much.",
         "p: of no selectivity, the largest over the other languages of the p of a smaller or equal loss "
         f"(intersection-union test). Holm: over the masks of a suite and model; {_few(rows)}",
         OVER_UNITS,

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from crane.results.cells import NOTHING, TARGET_UNCLEAR, bounds, flag, number
+from crane.results.cells import AGAINST_EACH, NOTHING, TARGET_UNCLEAR, bounds, flag, number
 from crane.results.frames import questions_by_language
 from crane.results.labels import Labels
 from crane.results.sweeps import points_of, setting_name
@@ -89,7 +89,8 @@ def _notes(table: pd.DataFrame, labels: Labels, suite: str, halves: bool, resamp
             "study has (threshold) or starts from (reference)."
         )
     notes.append(
-        f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks."
+        f"Brackets: 95% percentile bootstrap over questions, {resamples:,} resamples, the same for all masks; of "
+        f"LangSpec-F1, {AGAINST_EACH}."
     )
     notes.append(TARGET_UNCLEAR)
     if (table["method"] == "random").any():

@@ -1,0 +1,73 @@
+"""The first page says of made-up methods what is known of them, with the numbers of the tables."""
+
+import pytest
+from crane.tables.answers import answers_table, page
+from crane.tables.rendering import Table, render
+from docutils.core import publish_parts
+from support.made_up_methods import LABELS, METHODS, contrasts, stability, summaries
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return answers_table({"contrasts": contrasts()}, summaries(), LABELS, stability=stability())
+
+
+def test_verdicts_by_method_and_language(table: Table) -> None:
+    cells = table.cells.droplevel(0, axis=1)
+    assert cells["Method"].tolist() == [name for name in METHODS.values() for _ in range(3)]
+    assert cells["Mask"].tolist() == ["en", "zh", "vi"] * 3
+    assert cells["NLU"].tolist() == ["selective"] * 3 + ["no loss"] * 3 + ["damage"] * 3
+    assert cells["Stable"].tolist() == ["yes"] * 3 + ["no"] * 3 + ["yes"] * 3
+    assert table.notes[0].startswith("Selective: ") and "too few" not in table.notes[0]
+
+
+def test_a_method_that_works(table: Table) -> None:
+    assert table.text[0].startswith(
+        "Works, English: the 12 neurons are selective on NLU at the 1% level (D +0.330 [0.240, "
+    )
+    assert "p = 0.009; en loses 0.330 [0.240, 0.420], zh, the next, 0.000 [0.000, 0.000]" in table.text[0]
+    assert (
+        "0 of 4 random masks with as many neurons in each layer have as large a D, p = 0.200)"
+        in table.text[0]
+    )
+    assert table.text[0].endswith("halves of the texts agree on most of them (Jaccard 0.90, 0.10 by chance).")
+
+
+def test_a_method_that_does_nothing(table: Table) -> None:
+    sentence = table.text[4]
+    assert sentence.startswith(
+        "Idle, Chinese: the 12 neurons are not shown to cost zh anything on NLU (D 0.000 "
+    )
+    assert "4 of 4 random masks" in sentence
+    assert sentence.endswith("do not agree on most of them (Jaccard 0.20, 0.10 by chance).")
+
+
+def test_a_method_that_breaks_everything(table: Table) -> None:
+    sentence = table.text[8]
+    assert sentence.startswith(
+        "Breaks *all*, Vietnamese: the 12 neurons do damage on NLU, not shown to be selective"
+    )
+    assert "vi loses 1.000 [1.000, 1.000], en, the next, 1.000 [1.000, 1.000]" in sentence
+
+
+def test_too_few_questions() -> None:
+    few = answers_table({"contrasts": contrasts(questions=4)}, summaries(), LABELS)
+    assert few.text[0] == (
+        "Works, English: the 12 neurons cannot be judged on NLU, whose questions are too few (p is at least 0.562 "
+        "after Holm's correction); whether other texts would choose them was not measured."
+    )
+    assert set(few.cells["", "Stable"]) == {"–"}
+
+
+@pytest.mark.parametrize("form", ["md", "txt", "html", "tex"])
+def test_every_form_has_the_sentences(table: Table, form: str) -> None:
+    words = " ".join(render(table, "answers", form).split())
+    assert words.count("the 12 neurons") == 9 and "nan" not in words
+    if form == "tex":
+        assert words.index("end{table*}") < words.index("the 12 neurons"), "they are no part of the caption"
+
+
+def test_the_first_page_is_a_list_whatever_a_method_is_called(table: Table) -> None:
+    html = publish_parts(page(table), writer="html")["body"]
+    assert html.count("<li>") == 9 and "Breaks *all*, Vietnamese" in html
+    assert "system-message" not in html

@@ -1,0 +1,137 @@
+"""What a study answers, method by method and language by language: a verdict per kind of questions, from its results.
+
+The verdicts follow from the tables by the rules of `verdict`, so that a sentence says no more than they do.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crane.names import REFERENCES
+from crane.results.labels import Labels
+from crane.results.selectivity import LEVEL, Contrasts, every_mask, parts_of
+from crane.results.stability import stability_rows
+from crane.scores.null_distribution import as_high, most_similar
+
+LEVELS = (0.001, 0.01, LEVEL)
+"""Levels at which a sentence says that a mask is selective: the smallest one that its p is below."""
+REPRODUCED = 0.5
+"""Jaccard index of the choices from two halves of the texts from which on a choice counts as stable."""
+
+SELECTIVE = "selective"
+AS_RANDOM = "as random"
+DAMAGE = "damage"
+UNDECIDED = "undecided"
+NO_LOSS = "no loss"
+TOO_FEW = "too few"
+UNMEASURED = "–"
+VERDICTS = {
+    SELECTIVE: "the mask hurts its own language more than every other one, and at most 5% of the most similar random "
+    "masks have as large a D",
+    AS_RANDOM: "it does, but so do random masks",
+    DAMAGE: "it hurts its own language and another one, and is not shown to hurt its own more",
+    UNDECIDED: "it hurts its own language, no other one for certain, but is not shown to hurt its own more",
+    NO_LOSS: "no loss of its own language is shown",
+    TOO_FEW: "the questions are too few for any answer: no loss of theirs could pass the test",
+    UNMEASURED: "not measured",
+}
+"""Verdict -> what it means."""
+
+
+def verdict(mask: Mapping[str, Any]) -> str:
+    """Return one of `VERDICTS`.
+
+    Args:
+        mask: d, d_low, d_p_holm, smallest_p, hypotheses, lost_low, other_lost_low, as in
+            `crane.results.selectivity.every_mask`; random_seeds and random_reaching (seeds of the most similar random
+            set, and those of them with as large a D).
+    """
+    if pd.isna(mask["d"]):
+        return UNMEASURED
+    if mask["smallest_p"] * mask["hypotheses"] >= LEVEL:
+        return TOO_FEW
+    if mask["d_p_holm"] < LEVEL and mask["d_low"] > 0:
+        return AS_RANDOM if mask["random_reaching"] > LEVEL * mask["random_seeds"] else SELECTIVE
+    if not mask["lost_low"] > 0:
+        return NO_LOSS
+    return DAMAGE if mask["other_lost_low"] > 0 else UNDECIDED
+
+
+def answer_rows(
+    contrasts: Contrasts,
+    summaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    labels: Labels,
+    interventions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    stability: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return one row per model, mask set, mask language and kind of questions, in the study's order.
+
+    The mask sets are those that are hypotheses: random masks and the mask of all neurons (`REFERENCES`) are not.
+
+    Args:
+        contrasts: of the suites and of perplexity.
+        summaries: mask set -> language -> total and layers (neurons per layer).
+        labels: of the study.
+        interventions: mask set -> intervention, for sets whose neurons are not masked.
+        stability: of `crane.selection.stability`, if it was measured.
+
+    Returns:
+        The columns of `crane.results.selectivity.every_mask`; neurons; random (label of the most similar random set,
+        None without one), random_likeness, random_seeds, random_reaching, random_p; split_half and by_chance (Jaccard
+        of the choices from halves of the texts, and of random ones); verdict.
+
+    Raises:
+        ResultsError: no results.
+    """
+    every = every_mask(contrasts, labels)
+    layers = {
+        name: {code: facts["layers"] for code, facts in summary.items()}
+        for name, summary in summaries.items()
+    }
+    random = every[every["method"] == "random"]
+    rows = every[~every["method"].isin(REFERENCES)].copy()
+    beside = [_beside_random(row, random, layers, interventions) for row in rows.to_dict("records")]
+    columns = ["random", "random_likeness", "random_seeds", "random_reaching", "random_p"]
+    rows[columns] = pd.DataFrame(beside, index=rows.index, columns=columns)
+    rows["neurons"] = [
+        summaries[name][code]["total"]
+        for name, code in zip(rows["mask_set"], rows["mask_language"], strict=True)
+    ]
+    rows[["split_half", "by_chance"]] = np.nan
+    if stability is not None:
+        measured = stability_rows(stability, labels.only(set(rows["label"])))
+        halves = measured.set_index(["label", "mask_language"])[["split_half", "by_chance"]]
+        where = pd.MultiIndex.from_frame(rows[["label", "mask_language"]])
+        rows[["split_half", "by_chance"]] = halves.reindex(where).to_numpy()
+    rows["verdict"] = [verdict(row) for row in rows.to_dict("records")]
+    places = {
+        "model": list(labels.models), "label": list(labels.mask_sets), "mask_language": list(labels.languages),
+        "suite": parts_of(rows, labels),
+    }  # fmt: skip
+    order = {key: {name: place for place, name in enumerate(names)} for key, names in places.items()}
+    ordered = rows.sort_values(list(places), key=lambda column: column.map(order[column.name]), kind="stable")
+    return ordered.reset_index(drop=True)
+
+
+def _beside_random(
+    mask: Mapping[str, Any],
+    random: pd.DataFrame,
+    layers: Mapping[str, Mapping[str, Sequence[int]]],
+    interventions: Mapping[str, Mapping[str, Any]],
+) -> tuple[str | None, str | None, int, int, float]:
+    """Return the most similar random set, its likeness, its seeds, how many of them have as large a D, and p."""
+    here = random[
+        (random["model"] == mask["model"])
+        & (random["suite"] == mask["suite"])
+        & (random["mask_language"] == mask["mask_language"])
+    ].dropna(subset="d")
+    if here.empty:
+        return None, None, 0, 0, np.nan
+    seeds = here.drop_duplicates("label").set_index("label")["mask_set"].to_dict()
+    null, likeness = most_similar(mask["mask_set"], mask["mask_language"], seeds, layers, interventions)
+    draws = here.loc[here["label"] == null, "d"]
+    reaching = int((draws >= mask["d"]).sum())
+    return null, likeness, len(draws), reaching, as_high(reaching, len(draws))

@@ -1,0 +1,153 @@
+"""The first page: whether each method's neurons are those of a language, in one sentence with its numbers."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from crane.results.answers import (
+    AS_RANDOM,
+    DAMAGE,
+    LEVELS,
+    NO_LOSS,
+    REPRODUCED,
+    SELECTIVE,
+    TOO_FEW,
+    UNDECIDED,
+    UNMEASURED,
+    VERDICTS,
+    answer_rows,
+)
+from crane.results.cells import NOTHING, bounds, integer, p_value, signed
+from crane.results.labels import Labels
+from crane.results.selectivity import LEVEL, Contrasts, part_name, parts_of
+from crane.tables.rendering import Table
+
+LIKE = {
+    "same layers": "with as many neurons in each layer",
+    "same size": "of the same size",
+    "other size": "of another size",
+    "other intervention": "under another intervention",
+}
+
+
+def answers_table(
+    contrasts: Contrasts,
+    summaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    labels: Labels,
+    *,
+    interventions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    stability: pd.DataFrame | None = None,
+) -> Table:
+    """Return the verdicts of every mask, a row per method and language, and as notes the sentences.
+
+    Arguments and errors are those of `crane.results.answers.answer_rows`; the tidy shape has a row per kind of
+    questions, with all numbers of the sentences.
+    """
+    rows = answer_rows(contrasts, summaries, labels, interventions, stability)
+    masks = rows[["label", "mask_language"]].drop_duplicates()
+    columns: dict[tuple[str, str], list[str]] = {
+        ("", "Method"): [labels.name(label) for label in masks["label"]],
+        ("", "Mask"): masks["mask_language"].tolist(),
+        ("", "Neurons"): [integer(count) for count in rows.loc[masks.index, "neurons"]],
+    }
+    where = pd.MultiIndex.from_frame(masks)
+    for model, title in labels.models.items():
+        for part in parts_of(rows, labels):
+            here = rows[(rows["model"] == model) & (rows["suite"] == part)]
+            if len(here):
+                found = here.set_index(["label", "mask_language"])["verdict"].reindex(where)
+                group = title if len(labels.models) > 1 else ""
+                columns[group, part_name(labels, part)] = found.fillna(NOTHING).tolist()
+    halves = rows.loc[masks.index, "split_half"]
+    columns["", "Stable"] = [
+        NOTHING if pd.isna(each) else "yes" if each >= REPRODUCED else "no" for each in halves
+    ]
+    known = set(rows["verdict"])
+    legend = "; ".join(f"{name}: {meaning}" for name, meaning in VERDICTS.items() if name in known)
+    notes = [
+        f"{legend[0].upper()}{legend[1:]}.",
+        f"Level {LEVEL}, over questions, with Holm's correction over the masks of a model and kind of questions (table "
+        f"selectivity). Stable: halves of the texts choose neurons with a Jaccard index of {REPRODUCED} or more (table "
+        "stability).",
+    ]
+    tidy = rows.drop(columns="mask_set").rename(columns={"label": "mask_set"})
+    return Table("What the study answers.", tidy, pd.DataFrame(columns), notes, text=sentences(rows, labels))
+
+
+def sentences(rows: pd.DataFrame, labels: Labels) -> list[str]:
+    """Return one sentence per model, method and language.
+
+    Args:
+        rows: of `crane.results.answers.answer_rows`.
+        labels: of the study.
+    """
+    found = []
+    for (model, label, code), of_mask in rows.groupby(["model", "label", "mask_language"], sort=False):
+        first = of_mask.iloc[0]
+        on = f" on {labels.models[model]}" if len(labels.models) > 1 else ""
+        subject = (
+            f"{labels.name(label)}, {labels.languages[code]}{on}: the {integer(first['neurons'])} neurons "
+        )
+        clauses = [_clause(row, labels) for row in of_mask.to_dict("records")]
+        found.append(f"{subject}{'; '.join([*clauses, _stable(first)])}.")
+    return found
+
+
+def page(table: Table) -> str:
+    """Return the sentences as a list in reStructuredText, for the first page of the report."""
+    lines = []
+    for sentence in table.text:
+        subject, _, said = re.sub(r"([\\*`_|])", r"\\\1", sentence).partition(": ")
+        lines.append(f"* **{subject}**: {said}\n")
+    return "".join(lines)
+
+
+def _clause(row: Mapping[str, Any], labels: Labels) -> str:
+    """Say what the neurons do on one kind of questions."""
+    on = part_name(labels, row["suite"])
+    on = on if on.split()[0].isupper() else on[0].lower() + on[1:]
+    own, other = row["mask_language"], row["d_language"]
+    if row["verdict"] == UNMEASURED:
+        return f"were not measured on {on}"
+    test = f"D {signed(row['d'], 3)} {bounds(row['d_low'], row['d_high'], '')}, p {_p(row['d_p_holm'])}"
+    lost = f"{own} loses {_loss(row, 'lost')}, {other}, the next, {_loss(row, 'other_lost')}"
+    numbers = f"({test}; {lost}; {_beside(row)})"
+    if row["verdict"] in (SELECTIVE, AS_RANDOM):
+        level = next(level for level in LEVELS if row["d_p_holm"] < level)
+        said = f"are selective on {on} at the {100 * level:g}% level"
+        return f"{said}{', but no more than random ones' if row['verdict'] == AS_RANDOM else ''} {numbers}"
+    return {
+        DAMAGE: f"do damage on {on}, not shown to be selective {numbers}",
+        UNDECIDED: f"cost {own} something on {on}, not shown to be more than they cost {other} {numbers}",
+        NO_LOSS: f"are not shown to cost {own} anything on {on} {numbers}",
+        TOO_FEW: f"cannot be judged on {on}, whose questions are too few (p is at least "
+        f"{p_value(min(row['smallest_p'] * row['hypotheses'], 1))} after Holm's correction)",
+    }[row["verdict"]]
+
+
+def _p(p: float) -> str:
+    shown = p_value(p)
+    return f"< {shown[1:]}" if shown.startswith("<") else f"= {shown}"
+
+
+def _loss(row: Mapping[str, Any], column: str) -> str:
+    low, high = row[f"{column}_low"], row[f"{column}_high"]
+    return f"{signed(row[column], 3).removeprefix('+')} {bounds(low, high, '')}"
+
+
+def _beside(row: Mapping[str, Any]) -> str:
+    if not row["random_seeds"]:
+        return "no random masks to compare with"
+    masks = f"{row['random_reaching']} of {row['random_seeds']} random masks {LIKE[row['random_likeness']]}"
+    return f"{masks} have as large a D, p = {p_value(row['random_p'])}"
+
+
+def _stable(row: Mapping[str, Any]) -> str:
+    if pd.isna(row["split_half"]):
+        return "whether other texts would choose them was not measured"
+    agree = "agree" if row["split_half"] >= REPRODUCED else "do not agree"
+    jaccard = f"Jaccard {row['split_half']:.2f}, {row['by_chance']:.2f} by chance"
+    return f"halves of the texts {agree} on most of them ({jaccard})"

@@ -1,0 +1,30 @@
+"""Write what the study answers: a table of verdicts in all its forms, and sentences for the report's first page."""
+
+from typing import Any
+
+from crane.artefacts import read_table, write_text
+from crane.results.arguments import read
+from crane.results.labels import Labels
+from crane.tables.answers import answers_table, page
+from crane.tables.rendering import write_forms
+from joblog import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Run the rule `write_answers`."""
+    table = answers_table(
+        read(snakemake.input.contrasts),
+        read(snakemake.input.summaries),
+        Labels(**snakemake.params.labels),
+        interventions={
+            name: settings["intervention"] for name, settings in snakemake.params.mask_sets.items()
+        },
+        stability=read_table(snakemake.input.stability),
+    )
+    write_forms(table, "answers", snakemake.output)
+    write_text(page(table), snakemake.output.page)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake):
+        main(snakemake)
