@@ -29,7 +29,9 @@ def relevance(languages: int) -> dict[str, int]:
 
 FIGURES = {"plot_drop_heatmap": 4, "plot_transfer": 2, "plot_random_band": 2, "plot_judge_scores": 2}
 # One table or figure each for all suites and models.
-SELECTIVE = {"tabulate_selectivity": 1, "tabulate_double_dissociation": 1, "plot_double_dissociation": 1}
+SELECTIVE = {
+    "tabulate_selectivity": 1, "tabulate_double_dissociation": 1, "plot_double_dissociation": 1, "write_answers": 1,
+}  # fmt: skip
 SURE = {"tabulate_drop_tests": 4, "tabulate_f1_differences": 2, "tabulate_null_distribution": 2}
 TABLES = {"tabulate_scores": 4, "tabulate_answer_language": 2, "tabulate_drops": 4, **SURE}
 PUBLISH = {**TABLES, **FIGURES, **SELECTIVE}
@@ -50,8 +52,8 @@ SHOW_STABILITY = {
 }  # fmt: skip
 COUNTS = {"tabulate_mask_counts": 1, "plot_mask_layers": 1}
 SHOW_NULL = {"measure_selection_null": 1, "tabulate_mask_counts": 1}
-OF_MASKS = {"measure_stability": 1, **SHOW_STABILITY, **SHOW_NULL, **COUNTS}
-OF_RANDOM = {"measure_stability": 1, **SHOW_STABILITY, **COUNTS}
+OF_MASKS = {"measure_stability": 1, "write_answers": 1, **SHOW_STABILITY, **SHOW_NULL, **COUNTS}
+OF_RANDOM = {"measure_stability": 1, "write_answers": 1, **SHOW_STABILITY, **COUNTS}
 MASKED = evaluating(FIRST, SECOND, THIRD, groups=GROUPS - 1)
 EVALUATE = evaluating(FIRST, SECOND, THIRD, groups=GROUPS)
 AFTER_MASKS = {**MASKED, **JUDGE, **SCORES, **OF_MASKS, "plot_kurtosis_contrast": 1}
@@ -164,7 +166,7 @@ MODULES: dict[str, Mapping[str, int]] = {
     f"{CRANE}/relevance/moments.py": {**relevance(2), **AFTER_RELEVANCE},
     f"{CRANE}/neurons/normalisation.py": AFTER_RELEVANCE,
     f"{CRANE}/selection/rules.py": {**SELECT, **AFTER_MASKS},
-    f"{CRANE}/selection/stability.py": {"measure_stability": 1, **SHOW_STABILITY},
+    f"{CRANE}/selection/stability.py": {"measure_stability": 1, "write_answers": 1, **SHOW_STABILITY},
     f"{CRANE}/selection/selection_null.py": SHOW_NULL,
     f"{CRANE}/neurons/masked_checkpoint.py": {},
     # Prompts, and what is asked with them.
@@ -202,6 +204,7 @@ MODULES: dict[str, Mapping[str, int]] = {
     f"{CRANE}/tables/selectivity.py": {"tabulate_selectivity": 1, "tabulate_double_dissociation": 1},
     f"{CRANE}/figures/style.py": {"plot_kurtosis_contrast": 1, "plot_stability": 1, "plot_overlap": 1,
                                   "plot_mask_layers": 1, "plot_double_dissociation": 1, **FIGURES},
+    f"{CRANE}/tables/answers.py": {"write_answers": 1},
     f"{CRANE}/tables/mask_counts.py": {"tabulate_mask_counts": 1},
     f"{CRANE}/tables/matrices.py": {"tabulate_drops": 4},
     f"{CRANE}/tables/evidence.py": SURE,

@@ -11,7 +11,9 @@ from support.workspace import Workspace
 REPORT = {"score_sweep": 1, "tabulate_sweep": 1, "plot_sweep": 1}
 DRAWN = "draw_random_neurons_"
 AT_5, AT_20 = "kurtosis-layer-margin-fraction0.05", "kurtosis-layer-margin-fraction0.2"
-SELECTIVE = {"tabulate_selectivity": 1, "tabulate_double_dissociation": 1, "plot_double_dissociation": 1}
+SELECTIVE = {
+    "tabulate_selectivity": 1, "tabulate_double_dissociation": 1, "plot_double_dissociation": 1, "write_answers": 1,
+}  # fmt: skip
 PERPLEXITY = {"score_perplexity": 1, "tabulate_perplexity": 1, "plot_perplexity": 1, **SELECTIVE}
 
 

@@ -33,12 +33,15 @@ rule select_neurons:
 for group, seeds in study.masks.drawn():
 
     rule:
-        # Random neurons, as many per language and layer as the matched mask set has; one set per seed.
+        # Random neurons, as many per language and layer as the matched mask set has; one set per seed. The width of the
+        # layers is in any table of statistics, magnitudes are in all.
         name:
             f"draw_random_neurons_{group}"
         input:
             match=f"{RESULTS}/masks/{{model}}/{study.masks.matched_by(next(iter(seeds)))}.parquet",
-            kurtosis=f"{RESULTS}/kurtosis/{{model}}/layer-0.parquet",
+            kurtosis=statistics(FIRST)[
+                : None if study.masks.drawn_by_magnitude(seeds) else 1
+            ],
         output:
             neurons=expand(
                 f"{RESULTS}/masks/{{{{model}}}}/{{mask_set}}.parquet", mask_set=seeds
@@ -53,6 +56,7 @@ for group, seeds in study.masks.drawn():
             "../../envs/analysis.yaml"
         params:
             seeds=list(seeds.values()),
+            by_magnitude=study.masks.drawn_by_magnitude(seeds),
             code=code_version("draw_random_neurons.py"),
         script:
             "../scripts/draw_random_neurons.py"

@@ -2,20 +2,26 @@
 
 from typing import Any
 
+import pandas as pd
 from crane.artefacts import read_table
 from crane.neurons.neuron_set import NeuronSet
-from crane.selection.random_like import random_like
+from crane.selection.random_like import magnitude_ratio, mean_magnitudes, random_like
 from crane.selection.summary import write_mask_set
 from joblog import job_log, provenance
 
 
 def main(snakemake: Any) -> None:
     """Run a rule `draw_random_neurons_*`."""
-    model = NeuronSet.read_parquet(snakemake.input.match)
-    width = int(read_table(snakemake.input.kurtosis, ["neuron"])["neuron"].max()) + 1
+    match = NeuronSet.read_parquet(snakemake.input.match)
+    columns = ["language", "layer", "neuron", "mean_abs"]
+    statistics = pd.concat(read_table(path, columns) for path in snakemake.input.kurtosis)
+    width = int(statistics["neuron"].max()) + 1
+    magnitudes = mean_magnitudes(statistics) if snakemake.params.by_magnitude else None
     draws = zip(snakemake.params.seeds, snakemake.output.neurons, snakemake.output.summaries, strict=True)
     for seed, neurons, summary in draws:
-        write_mask_set(random_like(model, width, seed), neurons, summary, provenance(snakemake))
+        drawn = random_like(match, width, seed, magnitudes)
+        found = {} if magnitudes is None else {"magnitude_ratio": magnitude_ratio(drawn, match, magnitudes)}
+        write_mask_set(drawn, neurons, summary, provenance(snakemake), **found)
 
 
 if __name__ == "__main__":

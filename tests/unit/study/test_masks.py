@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+from crane.study.check import ConfigError
 from crane.study.study import Study
 from support.study_config import REMOVE, changed
 
@@ -31,6 +33,14 @@ def test_the_seeds_of_one_random_set_are_drawn_by_one_job(config: dict[str, Any]
     assert sorted(every) == sorted(masks.chosen_by("random")) and len(every) > 10
     for seeds in drawn.values():
         assert len({masks.matched_by(name) for name in seeds}) == 1
+
+
+def test_random_sets_of_the_same_magnitude_are_drawn_by_a_job_of_their_own(config: dict[str, Any]) -> None:
+    masks = Study(config).masks
+    jobs = {group: masks.drawn_by_magnitude(seeds) for group, seeds in masks.drawn()}
+    assert jobs["random_dispersion"] and not jobs["random"]
+    with pytest.raises(ConfigError, match=r"match_on.*needs layer"):
+        Study(changed(config, mask_sets__random__match_on=["magnitude"]))
 
 
 def test_labels_and_interventions_decide_no_neurons(config: dict[str, Any]) -> None:

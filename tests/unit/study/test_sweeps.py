@@ -36,6 +36,15 @@ def test_budgets_are_common_to_all_methods(config):
     assert sorted(draws.values()) == [0, 0, 1, 1, 2, 2]
 
 
+def test_random_sets_of_layer_and_of_magnitude_are_other_sets(config):
+    config["mask_sets"]["random_dispersion"]["match"] = "crane"
+    sets = ["crane", "random", "random_dispersion"]
+    masks, points = sweep(config, "budget", mask_sets=sets, fractions=[0.2], seeds=1)
+    names = [p["mask_set"] for p in points if p["group"].startswith("random")]
+    assert [name.endswith("-by-magnitude") for name in names] == [False, True]
+    assert [masks.drawn_by_magnitude([name]) for name in names] == [False, True]
+
+
 def test_every_method_that_ranks_all_neurons_takes_a_budget(config):
     every = {"label": "L", "normalise": "layer", "rule": "margin", "budget": {"fraction": 0.2}}
     config["mask_sets"]["often"] = {**every, "method": "activation", "statistic": "probability"}

@@ -3,7 +3,7 @@
 Imported by the Snakefile on every node, so nothing heavy is imported here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -75,6 +75,10 @@ class MaskSets:
             group = self.every[name]["group"] if name in self.shown else name
             groups.setdefault(group, {})[name] = self.every[name]["seed"]
         return list(groups.items())
+
+    def drawn_by_magnitude(self, mask_sets: Iterable[str]) -> bool:
+        """Return whether random sets of one job are drawn from neurons whose relevance is as large as their match's."""
+        return any("magnitude" in self.every[name].get("match_on", ()) for name in mask_sets)
 
     def with_neurons(self) -> list[str]:
         """Return the names of the sets that the sweeps add and that have their own file of neurons."""

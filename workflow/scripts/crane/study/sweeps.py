@@ -51,7 +51,8 @@ def _name(settings: Mapping[str, Any]) -> str:
     if how:
         return f"{settings['neurons']}-{'mean' if how.get('mean') else 'x' + text(how['scale'])}"
     if settings["method"] == "random":
-        return f"random-{settings['seed']}-as-{settings['match']}"
+        alike = "-by-magnitude" if "magnitude" in settings.get("match_on", ()) else ""
+        return f"random-{settings['seed']}-as-{settings['match']}{alike}"
     if settings["method"] == "lape_matched":
         quantiles = f"filter{text(settings['filter_rate'])}-bar{text(settings['activation_bar_ratio'])}"
         return f"lape-{quantiles}-as-{settings['match']}"

@@ -195,7 +195,19 @@ class RandomMaskSet(_MaskSet):
         description="random: random neurons, as many per layer and language as another mask set has."
     )
     match: str = Field(description="Mask set whose counts per layer and language are used.")
+    match_on: Given[list[Literal["layer", "magnitude"]]] = Field(
+        default=None,
+        description="What the drawn neurons share with the set's: their layers (default: layer), or also the mean "
+        "magnitude of their relevance (layer, magnitude; neurons of the set are then left out).",
+    )
     seeds: int = Field(ge=1, description="Number of draws; the sets are named <name>-0, <name>-1, ...")
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield a draw from other layers."""
+        if self.match_on is not None and "layer" not in self.match_on:
+            yield Problem(
+                "match_on", "needs layer: neurons of different layers have relevances of different sizes"
+            )
 
 
 class AllMaskSet(_MaskSet):
