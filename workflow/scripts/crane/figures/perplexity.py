@@ -34,8 +34,8 @@ def perplexity_heatmap(
     sets = list(dict.fromkeys(rows["label"]))
     count = len(labels.languages)
     panel = max(1.6, count * (style.length(_times(1, style)) + 0.1) + 0.25)
-    columns = style.across(min(COLUMNS, len(sets)), panel)
-    lines = math.ceil(len(sets) / columns)
+    lines = math.ceil(len(sets) / style.across(min(COLUMNS, len(sets)), panel))
+    columns = math.ceil(len(sets) / lines)
     largest = float(rows["log_ratio"].abs().max()) or 1.0
     extreme = min(largest, FULL_COLOUR)
 
