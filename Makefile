@@ -156,7 +156,7 @@ DEMO_TABLES := answers table1 table2 table3 table4 drop_tests-base-quiz f1_diffe
   selectivity double_dissociation mask_counts stability overlap published-base-quiz matrix-base-quiz perplexity-base \
   sweep_budget sweep_threshold sweep_ablation sweep_intervention
 DEMO_FIGURES := drop_heatmap-base-quiz random_band-quiz double_dissociation stability overlap mask_layers \
-  published-base-quiz perplexity-base sweep_budget sweep_threshold sweep_ablation sweep_intervention
+  published-base-quiz perplexity-base sweep_budget equal_damage sweep_threshold sweep_ablation sweep_intervention
 docs-demo: demo-evidence
 	rm -rf docs/demo && mkdir docs/demo
 	cp $(DEMO_TABLES:%=$(DEMO)/tables/%.md) $(DEMO_FIGURES:%=$(DEMO)/figures/%.png) docs/demo/

@@ -7,6 +7,7 @@ from typing import Any
 from crane.figures import (
     double_dissociation,
     drops,
+    equal_damage,
     judge_scores,
     kurtosis_contrast,
     perplexity,
@@ -43,6 +44,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "judge_scores": judge_scores.judge_scores,
     "perplexity": perplexity.perplexity_heatmap,
     "sweep": sweeps.sweep_figure,
+    "equal_damage": equal_damage.equal_damage,
     "published": published.published_figure,
 }
 """What draws the figures, by the beginning of their names."""
@@ -165,6 +167,9 @@ class DrawnStudy(DrawnMeasurements):
                 return {"masks": self.neurons, **masks, **more}
             case "selectivity" | "double_dissociation":
                 return {"contrasts": self.contrasts, **results}
+            case "equal_damage":
+                asked_suite = config["sweeps"]["budget"]["suite"]
+                return {"points": self.sweep("budget"), **results, "suite": asked_suite}
             case "answers":
                 groups = study.masks.groups(list(study.masks.shown))
                 interventions = {set_: facts["intervention"] for set_, facts in groups.items()}

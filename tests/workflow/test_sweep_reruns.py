@@ -9,6 +9,7 @@ from support.rerun_study import SHARDS, study
 from support.workspace import Workspace
 
 REPORT = {"score_sweep": 1, "tabulate_sweep": 1, "plot_sweep": 1}
+DAMAGE = {"plot_equal_damage": 1}
 DRAWN = "draw_random_neurons_"
 AT_5, AT_20 = "kurtosis-layer-margin-fraction0.05", "kurtosis-layer-margin-fraction0.2"
 SELECTIVE = {
@@ -77,13 +78,14 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
         lambda c: c["sweeps"]["budget"]["fractions"].append(0.05),
         {
             "select_neurons": 1, f"{DRAWN}random-0-as-{AT_5}": 1, f"{DRAWN}random-1-as-{AT_5}": 1,
-            **evaluating(3, 5, collected=3), **REPORT,
+            **evaluating(3, 5, collected=3), **REPORT, **DAMAGE,
         },
     ),
     "a seed at every budget; at 10% they are the study's own": (
         lambda c: (c["sweeps"]["budget"].update(seeds=3), c["mask_sets"]["random"].update(seeds=2)),
         {
             f"{DRAWN}random-2-as-crane": 1, f"{DRAWN}random-2-as-{AT_20}": 1, **evaluating(3, 5, collected=2), **REPORT,
+            **DAMAGE,
         },
     ),
     "a statistic": (
@@ -128,7 +130,8 @@ MODULES: dict[str, Mapping[str, int]] = {
     "figures/sweeps.py": {"plot_sweep": 4},
     "tables/sweeps.py": {"tabulate_sweep": 4},
     "figures/perplexity.py": {"plot_perplexity": 1},
-    "scores/sweeps.py": {"score_sweep": 4, "tabulate_sweep": 4, "plot_sweep": 4},
+    "figures/equal_damage.py": DAMAGE,
+    "scores/sweeps.py": {"score_sweep": 4, "tabulate_sweep": 4, "plot_sweep": 4, **DAMAGE},
     "scores/perplexity.py": PERPLEXITY,
 }
 

@@ -126,6 +126,23 @@ use rule plot_transfer as plot_sweep with:
         suite=lambda wildcards: config["sweeps"][wildcards.sweep]["suite"],
 
 
+# What a mask costs its own language against what it costs the others, along the budgets.
+use rule plot_transfer as plot_equal_damage with:
+    input:
+        points=f"{RESULTS}/sweeps/budget.parquet",
+    output:
+        **figure(
+            "equal_damage",
+            caption="../report/equal_damage.rst",
+            **among_figures("equal damage", model=FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_equal_damage.log",
+    params:
+        **drawn_by("equal_damage.equal_damage"),
+        suite=lambda wildcards: config["sweeps"]["budget"]["suite"],
+
+
 # By how much two languages' masks each hurt their own language more than the other one.
 use rule plot_transfer as plot_double_dissociation with:
     input:

@@ -85,17 +85,17 @@ def test_the_whole_study_has_everything() -> None:
     ("name", "without"),
     [
         ("without perplexity", {"perplexity"}),
-        ("without sweeps", {"sweep"}),
+        ("without sweeps", {"sweep", "equal_damage"}),
         ("without transfer", {"table3", "table4", "transfer"}),
         ("without random sets", {"null_distribution", "random_band"}),
         (
             "one mask set",
-            {"null_distribution", "random_band", "f1_differences", "sweep", "kurtosis_contrast"},
+            {"null_distribution", "random_band", "f1_differences", "sweep", "equal_damage", "kurtosis_contrast"},
         ),
         ("one judge", {"judge_agreement"}),
         ("without open questions",
          {"table2", "table4", "answer_language", "judge_agreement", "judge_scores", "published"}),
-        ("without benchmarks", {"table1", "table3", "sweep", "published"}),
+        ("without benchmarks", {"table1", "table3", "sweep", "equal_damage", "published"}),
     ],
 )  # fmt: skip
 def test_what_a_study_lacks_has_no_table_and_no_figure(name: str, without: set[str]) -> None:

@@ -1,6 +1,7 @@
 """The perplexity matrices as heatmaps: one panel per mask set, its own language on the diagonal."""
 
 import math
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,8 @@ def perplexity_heatmap(
             label: labels.name(label, seeds) for label, seeds in rows.groupby("label")["seeds"].max().items()
         }
         if max(map(style.length, names.values())) * style.font_size / style.small > size - 0.3:
-            names = {label: name.replace(" (", "\n(", 1) for label, name in names.items()}
+            width = int((size - 0.5) * 72 / (0.6 * style.font_size))
+            names = {label: _broken(name, width) for label, name in names.items()}
         each = (0.8 * size if columns > 1 else 0.25 * count) + 0.35
         each += 0.14 * max(name.count("\n") for name in names.values())
         figure = Figure(figsize=(style.width, lines * each + 0.7), layout="constrained")
@@ -71,7 +73,8 @@ def perplexity_heatmap(
         figure.supxlabel("Language of the texts", fontsize=style.font_size)
         documents = rows["documents"].iloc[0]
         figure.colorbar(
-            image, ax=figure.axes, location="right", aspect=25, extend="both" if extreme < largest else "neither",
+            image, ax=figure.axes, location="right", aspect=25 * lines,
+            extend="both" if extreme < largest else "neither",
             label=f"Log of the perplexity's ratio\n(n = {documents:,.0f} documents)",
         )  # fmt: skip
     return figure
@@ -84,3 +87,9 @@ def _times(ratio: float, style: Style) -> str:
         return f"×{'' if style.narrow else ' '}{digits}e{int(exponent)}"
     decimals = 2 if ratio < 10 else 1 if ratio < 100 else 0
     return f"×{'' if style.narrow else ' '}{ratio:.{decimals}f}"
+
+
+def _broken(name: str, width: int) -> str:
+    """Break a name before its parenthesis, and what precedes it into lines of so many characters."""
+    words, bracket, rest = name.partition(" (")
+    return textwrap.fill(words, max(width, 8), break_long_words=False) + (f"\n({rest}" if bracket else "")

@@ -76,6 +76,8 @@ def figures(study: Study) -> list[str]:
         names += [f"judge_scores-{model}" for model in models]
     names += [f"perplexity-{model}" for model in study.perplexity_models]
     names += [f"sweep_{sweep}" for sweep in study.masks.sweeps.points]
+    if "budget" in study.masks.sweeps.points:
+        names.append("equal_damage")
     return names + [f"published-{model}-{suite}" for model, suite in published(study)]
 
 
