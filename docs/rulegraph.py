@@ -13,6 +13,7 @@ NODES = {
     "evaluate_masks_": "evaluate_masks",
     "plot_": FIGURES,
     "tabulate_": TABLES,
+    "write_answers": TABLES,
 }
 """Beginning of a rule's name -> node."""
 LEFT_OUT = ("all", "record_provenance", "write_citation")

@@ -39,7 +39,7 @@ for group, seeds in study.masks.drawn():
             f"draw_random_neurons_{group}"
         input:
             match=f"{RESULTS}/masks/{{model}}/{study.masks.matched_by(next(iter(seeds)))}.parquet",
-            kurtosis=statistics(FIRST)[
+            kurtosis=statistics(FIRST, study.masks.variant_of_match(seeds))[
                 : None if study.masks.drawn_by_magnitude(seeds) else 1
             ],
         output:

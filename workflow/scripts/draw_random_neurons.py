@@ -6,6 +6,7 @@ import pandas as pd
 from crane.artefacts import read_table
 from crane.neurons.neuron_set import NeuronSet
 from crane.selection.random_like import magnitude_ratio, mean_magnitudes, random_like
+from crane.selection.ranking import SelectionError
 from crane.selection.summary import write_mask_set
 from joblog import job_log, provenance
 
@@ -13,9 +14,14 @@ from joblog import job_log, provenance
 def main(snakemake: Any) -> None:
     """Run a rule `draw_random_neurons_*`."""
     match = NeuronSet.read_parquet(snakemake.input.match)
-    columns = ["language", "layer", "neuron", "mean_abs"]
+    columns = ["language", "layer", "site", "neuron", "mean_abs"]
     statistics = pd.concat(read_table(path, columns) for path in snakemake.input.kurtosis)
     width = int(statistics["neuron"].max()) + 1
+    if snakemake.params.by_magnitude and set(statistics["site"]) != {match.site}:
+        raise SelectionError(
+            f"match_on: magnitude needs the relevance of the matched set's neurons, which are at site {match.site!r}; "
+            f"the study's (relevance.site) is at {statistics['site'].iloc[0]!r}"
+        )
     magnitudes = mean_magnitudes(statistics) if snakemake.params.by_magnitude else None
     draws = zip(snakemake.params.seeds, snakemake.output.neurons, snakemake.output.summaries, strict=True)
     for seed, neurons, summary in draws:

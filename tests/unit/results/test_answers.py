@@ -11,6 +11,7 @@ from crane.results.answers import (
     NO_LOSS,
     SELECTIVE,
     TOO_FEW,
+    UNCOMPARED,
     UNDECIDED,
     UNMEASURED,
     VERDICTS,
@@ -21,7 +22,7 @@ from support.made_up_methods import LABELS, contrasts, stability, summaries
 
 WORKS: dict[str, Any] = {
     "d": 0.2, "d_low": 0.1, "d_p_holm": 0.01, "smallest_p": 0.001, "hypotheses": 6, "lost_low": 0.2,
-    "other_lost_low": 0.05, "random_seeds": 40, "random_reaching": 0,
+    "others_lost_low": 0.05, "random_seeds": 40, "random_reaching": 0,
 }  # fmt: skip
 
 
@@ -32,13 +33,14 @@ WORKS: dict[str, Any] = {
         ({"random_reaching": 2}, SELECTIVE),
         ({"random_reaching": 3}, AS_RANDOM),
         ({"random_seeds": 5, "random_reaching": 1}, AS_RANDOM),
-        ({"random_seeds": 0}, SELECTIVE),
+        ({"random_seeds": 0}, UNCOMPARED),
         ({"d_p_holm": 0.05}, DAMAGE),
         ({"d_low": 0.0}, DAMAGE),
-        ({"d_p_holm": 0.05, "other_lost_low": 0.0}, UNDECIDED),
+        ({"d_p_holm": 0.05, "others_lost_low": 0.0}, UNDECIDED),
         ({"d_p_holm": 0.05, "lost_low": 0.0}, NO_LOSS),
         ({"d": -0.2, "d_low": -0.3, "d_p_holm": 1.0, "lost_low": -0.1}, NO_LOSS),
-        ({"smallest_p": 0.05 / 6}, TOO_FEW),
+        ({"smallest_p": 0.05 / 6, "d_p_holm": 0.05}, TOO_FEW),
+        ({"smallest_p": 0.05 / 6}, SELECTIVE),
         ({"d": np.nan, "d_p_holm": np.nan}, UNMEASURED),
     ],
 )
@@ -47,7 +49,7 @@ def test_each_verdict_has_its_rule(changed: dict[str, Any], expected: str) -> No
 
 
 def test_every_verdict_says_what_it_means() -> None:
-    named = (SELECTIVE, AS_RANDOM, DAMAGE, UNDECIDED, NO_LOSS, TOO_FEW, UNMEASURED)
+    named = (SELECTIVE, AS_RANDOM, DAMAGE, UNDECIDED, NO_LOSS, TOO_FEW, UNCOMPARED, UNMEASURED)
     assert set(VERDICTS) == set(named)
 
 
@@ -85,4 +87,52 @@ def test_a_study_without_random_masks_says_that_there_are_none() -> None:
     compared = contrasts()
     alone = answer_rows({"contrasts": compared[compared["method"] != "random"]}, summaries(), LABELS)
     assert alone["random"].isna().all() and set(alone["random_seeds"]) == {0}
-    assert set(alone.loc[alone["label"] == "works", "verdict"]) == {SELECTIVE}
+    assert set(alone.loc[alone["label"] == "works", "verdict"]) == {UNCOMPARED}
+
+
+def test_random_sets_of_another_size_are_no_null() -> None:
+    counts = summaries()
+    larger = {"total": 13, "layers": [6, 7]}
+    other = {name: dict.fromkeys(each, larger) if "-" in name else each for name, each in counts.items()}
+    alone = answer_rows({"contrasts": contrasts()}, other, LABELS)
+    assert alone["random"].isna().all()
+    assert set(alone.loc[alone["label"] == "works", "verdict"]) == {UNCOMPARED}
+
+
+def test_equal_ds_are_equal_whatever_their_last_digit() -> None:
+    compared = contrasts()
+    drawn, works = compared["label"] == "random", compared["label"] == "works"
+    values = compared.loc[works].set_index(["mask_language", "compared_with"])["difference"]
+    where = pd.MultiIndex.from_frame(compared.loc[drawn, ["mask_language", "compared_with"]])
+    compared.loc[drawn, "difference"] = values.reindex(where).to_numpy() - 1e-16
+    rows = answer_rows({"contrasts": compared}, summaries(), LABELS)
+    of_works = rows[rows["label"] == "works"]
+    assert set(of_works["random_reaching"]) == {4} and set(of_works["verdict"]) == {AS_RANDOM}
+
+
+def test_too_few_questions_of_any_other_language_are_too_few(rows: pd.DataFrame) -> None:
+    """D has to pass against every other language."""
+    compared = contrasts()
+    one = (compared["mask_language"] == "en") & (compared["compared_with"] == "vi")
+    compared.loc[one, ["smallest_p", "p"]] = 0.06
+    found = answer_rows({"contrasts": compared}, summaries(), LABELS).set_index(["label", "mask_language"])
+    assert found.loc[("works", "en"), "smallest_p"] == 0.06
+    assert found.loc[("works", "en"), "verdict"] == TOO_FEW
+    assert rows["smallest_p"].max() < 0.06
+
+
+def test_any_other_language_that_certainly_loses_makes_damage() -> None:
+    """Not only the one that loses most."""
+    compared = contrasts()
+    mine = (compared["label"] == "breaks") & (compared["mask_language"] == "en")
+    compared.loc[mine & (compared["compared_with"] == "zh"), ["other_lost_low"]] = -0.1
+    compared.loc[mine & (compared["compared_with"] == "vi"), ["difference", "other_lost"]] += [0.1, -0.1]
+    found = answer_rows({"contrasts": compared}, summaries(), LABELS).set_index(["label", "mask_language"])
+    row = found.loc[("breaks", "en")]
+    assert (row["d_language"], row["other_lost_low"], row["verdict"]) == ("zh", -0.1, DAMAGE)
+
+
+def test_references_alone_have_no_verdict() -> None:
+    compared = contrasts()
+    alone = answer_rows({"contrasts": compared[compared["method"] == "random"]}, summaries(), LABELS)
+    assert alone.empty

@@ -56,8 +56,8 @@ def equal_damage(points: pd.DataFrame, labels: Labels, *, suite: str, style: Sty
                 colour, marker = look[label]
                 name = labels.name(label, of_set["seeds"].max())
                 axes.plot(
-                    [0, *of_set["other_drop"]], [0, *of_set["target_drop"]], color=colour, lw=1, marker=marker, ms=3.5,
-                    markevery=(1, 1), label=name, zorder=2,
+                    [0, *of_set["other_drop"]], [0, *of_set["target_drop"]], color=colour, lw=1, marker=marker,
+                    ms=SIZES[0], markevery=(1, 1), label=name, zorder=2,
                 )  # fmt: skip
                 for point in of_set.to_dict("records"):
                     axes.plot(

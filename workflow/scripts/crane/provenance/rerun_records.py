@@ -24,8 +24,8 @@ def tidy_records(workflow: Any) -> None:
     forget_groupings(workflow)
     if left := passed_over(workflow):
         print(
-            f"{left.total()} more jobs are out of date ({', '.join(left)}): Snakemake passed over them because a job "
-            "before them ran again. Run the same command once more.",
+            f"Out of date, and passed over by Snakemake because a job before them ran again: {', '.join(left)} "
+            f"({left.total()} in all). Run the same command once more.",
             file=sys.stderr,
         )
 
@@ -45,11 +45,14 @@ def forget_groupings(workflow: Any) -> None:
 
 
 def passed_over(workflow: Any) -> Counter[str]:
-    """Return rule -> number of its jobs that a run left out although their params or code have changed.
+    """Return rule -> number of its jobs that a run left out although their params, a hash of their code included, have
+    changed; none where Snakemake was told not to look at params (`rerun-triggers`).
 
     Args:
         workflow: as in `tidy_records`.
     """
+    if "params" not in {str(trigger) for trigger in workflow.rerun_triggers}:
+        return Counter()
     dag, records = workflow.dag, workflow.persistence
     left = (job for job in dag.jobs if not dag.needrun(job) and records.has_metadata(job))
     return Counter(job.rule.name for job in left if records.params_changed(job))

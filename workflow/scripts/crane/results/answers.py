@@ -14,7 +14,8 @@ from crane.names import REFERENCES
 from crane.results.labels import Labels
 from crane.results.selectivity import LEVEL, Contrasts, every_mask, parts_of
 from crane.results.stability import stability_rows
-from crane.scores.null_distribution import as_high, most_similar
+from crane.scores.null_distribution import LIKENESS, as_high, most_similar
+from crane.scores.randomisation import EQUAL
 
 LEVELS = (0.001, 0.01, LEVEL)
 """Levels at which a sentence says that a mask is selective: the smallest one that its p is below."""
@@ -24,6 +25,7 @@ REPRODUCED = 0.5
 SELECTIVE = "selective"
 AS_RANDOM = "as random"
 DAMAGE = "damage"
+UNCOMPARED = "uncompared"
 UNDECIDED = "undecided"
 NO_LOSS = "no loss"
 TOO_FEW = "too few"
@@ -31,33 +33,40 @@ UNMEASURED = "–"
 VERDICTS = {
     SELECTIVE: "the mask hurts its own language more than every other one, and at most 5% of the most similar random "
     "masks have as large a D",
-    AS_RANDOM: "it does, but so do random masks",
-    DAMAGE: "it hurts its own language and another one, and is not shown to hurt its own more",
-    UNDECIDED: "it hurts its own language, no other one for certain, but is not shown to hurt its own more",
-    NO_LOSS: "no loss of its own language is shown",
-    TOO_FEW: "the questions are too few for any answer: no loss of theirs could pass the test",
+    AS_RANDOM: "the mask hurts its own language more than every other one, and more than 5% of the most similar random "
+    "masks have as large a D",
+    UNCOMPARED: "the mask hurts its own language more than every other one, and no random masks of as many neurons "
+    "were measured",
+    DAMAGE: "the mask hurts its own language and another one, and is not shown to hurt its own more",
+    UNDECIDED: "the mask hurts its own language and certainly no other one, and is not shown to hurt its own more",
+    NO_LOSS: "no loss of the mask's own language is shown",
+    TOO_FEW: "the loss of every answer would not pass the test, unless other masks pass it",
     UNMEASURED: "not measured",
 }
 """Verdict -> what it means."""
+FAIR = LIKENESS[2:]
+"""The likeness of random sets that a mask can be compared with: as many neurons, in all or in each layer."""
 
 
 def verdict(mask: Mapping[str, Any]) -> str:
     """Return one of `VERDICTS`.
 
     Args:
-        mask: d, d_low, d_p_holm, smallest_p, hypotheses, lost_low, other_lost_low, as in
+        mask: d, d_low, d_p_holm, smallest_p, hypotheses, lost_low, others_lost_low, as in
             `crane.results.selectivity.every_mask`; random_seeds and random_reaching (seeds of the most similar random
-            set, and those of them with as large a D).
+            set, 0 without a `FAIR` one, and those of them with as large a D).
     """
     if pd.isna(mask["d"]):
         return UNMEASURED
+    if mask["d_p_holm"] < LEVEL and mask["d_low"] > 0:
+        if not mask["random_seeds"]:
+            return UNCOMPARED
+        return AS_RANDOM if mask["random_reaching"] > LEVEL * mask["random_seeds"] else SELECTIVE
     if mask["smallest_p"] * mask["hypotheses"] >= LEVEL:
         return TOO_FEW
-    if mask["d_p_holm"] < LEVEL and mask["d_low"] > 0:
-        return AS_RANDOM if mask["random_reaching"] > LEVEL * mask["random_seeds"] else SELECTIVE
     if not mask["lost_low"] > 0:
         return NO_LOSS
-    return DAMAGE if mask["other_lost_low"] > 0 else UNDECIDED
+    return DAMAGE if mask["others_lost_low"] > 0 else UNDECIDED
 
 
 def answer_rows(
@@ -80,8 +89,8 @@ def answer_rows(
 
     Returns:
         The columns of `crane.results.selectivity.every_mask`; neurons; random (label of the most similar random set,
-        None without one), random_likeness, random_seeds, random_reaching, random_p; split_half and by_chance (Jaccard
-        of the choices from halves of the texts, and of random ones); verdict.
+        None without a `FAIR` one), random_likeness, random_seeds, random_reaching, random_p; split_half and by_chance
+        (Jaccard of the choices from halves of the texts, and of random ones); verdict.
 
     Raises:
         ResultsError: no results.
@@ -132,6 +141,8 @@ def _beside_random(
         return None, None, 0, 0, np.nan
     seeds = here.drop_duplicates("label").set_index("label")["mask_set"].to_dict()
     null, likeness = most_similar(mask["mask_set"], mask["mask_language"], seeds, layers, interventions)
+    if likeness not in FAIR:
+        return None, None, 0, 0, np.nan
     draws = here.loc[here["label"] == null, "d"]
-    reaching = int((draws >= mask["d"]).sum())
+    reaching = int((draws >= mask["d"] - EQUAL).sum())
     return null, likeness, len(draws), reaching, as_high(reaching, len(draws))

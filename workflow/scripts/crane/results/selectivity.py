@@ -8,7 +8,7 @@ import pandas as pd
 from crane.names import PERPLEXITY, REFERENCES
 from crane.results.frames import seed_means
 from crane.results.labels import Labels, ResultsError
-from crane.scores.selectivity import MASK, dissociations, selectivity
+from crane.scores.selectivity import COLUMNS, MASK, dissociations, selectivity
 from crane.scores.significance import over_masks
 
 LEVEL = 0.05
@@ -44,7 +44,7 @@ def selectivity_rows(contrasts: Contrasts, labels: Labels) -> pd.DataFrame:
     Raises:
         ResultsError: no results.
     """
-    found = every_mask(contrasts, labels)
+    found = every_mask(contrasts, labels)[[*MASK, "label", "method", *COLUMNS, "d_p_holm"]]
     keys = ["suite", "model", "label", "mask_language"]
     rows = _averaged(found, keys, "d_p")
     languages = found.drop_duplicates(keys).set_index(keys)["d_language"]
@@ -58,21 +58,21 @@ def every_mask(contrasts: Contrasts, labels: Labels) -> pd.DataFrame:
 
     Returns:
         One row per model, suite, mask set and mask language: the columns of `crane.scores.selectivity.selectivity`,
-        label, method, d_p_holm (adjusted over the masks of the suite and model), hypotheses (their number), and of the
-        other language that loses most (`d_language`) the remaining columns of the contrasts.
+        label, method, d_p_holm (adjusted over the masks of the suite and model), hypotheses (their number); smallest_p
+        (the largest over the other languages) and others_lost_low (likewise: above 0 if some other one certainly
+        loses); lost and other_lost with their bounds, the latter of the language that loses most (`d_language`).
 
     Raises:
         ResultsError: no results.
     """
     compared = _joined(contrasts, labels)
     found = selectivity(compared)
-    of_mask = compared.drop(
-        columns=["difference", "difference_low", "difference_high", "difference_joint_high", "p"]
-    )
-    of_mask = of_mask.rename(columns={"compared_with": "d_language"})
-    first = of_mask.drop_duplicates(MASK)[[*MASK, "label", "method"]]
-    found = found.merge(first, on=MASK)
-    found = found.merge(of_mask.drop(columns=["label", "method"]), on=[*MASK, "d_language"], how="left")
+    found = found.merge(compared.drop_duplicates(MASK)[[*MASK, "label", "method"]], on=MASK)
+    losses = [f"{whose}{bound}" for whose in ("lost", "other_lost") for bound in ("", "_low", "_high")]
+    against = compared.rename(columns={"compared_with": "d_language"})[[*MASK, "d_language", *losses]]
+    found = found.merge(against, on=[*MASK, "d_language"], how="left")
+    largest = compared.groupby(MASK)[["smallest_p", "other_lost_low"]].max()
+    found = found.join(largest.rename(columns={"other_lost_low": "others_lost_low"}), on=MASK)
     family = ["model", "suite"]
     found["d_p_holm"] = over_masks(found, "d_p", family)
     tested = found["d_p"].notna() & ~found["method"].isin(REFERENCES)

@@ -100,8 +100,8 @@ def joint_high(samples: np.ndarray, quantities: int) -> np.ndarray:
     are taken further out (Bonferroni).
 
     The percentiles of the smallest quantity itself would lie too low: the smallest of several noisy numbers is too
-    small. For a nominal .95 they cover .90 of D and BCa (Efron 1987) .77 of LangSpec-F1 in the settings of
-    `make bench-coverage`, these bounds .95 to .97.
+    small. For a nominal .95 they contain D in 90% of the studies of `make bench-coverage`, BCa (Efron 1987) contains
+    LangSpec-F1 in 77%, where it is close to 0, and these bounds contain both in 95 to 97%.
 
     Args:
         samples: `[B, ...]`, the draws of one quantity, or of several.

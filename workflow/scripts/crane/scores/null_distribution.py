@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from crane.names import REFERENCES
+from crane.scores.randomisation import EQUAL
 
 LIKENESS = ("other intervention", "other size", "same size", "same layers")
 """How similar a random set is to a mask: a different intervention; a different number of neurons, the same number, the
@@ -49,7 +50,8 @@ def against_random(
             interventions,
         )
         draws = seeds[null, row["model"], row["suite"], language].dropna().to_numpy()
-        lower, equal = (draws < row["f1"]).sum(), (draws == row["f1"]).sum()
+        equal = (np.abs(draws - row["f1"]) <= EQUAL).sum()
+        lower = (draws < row["f1"] - EQUAL).sum()
         percentile = 100 * (lower + equal / 2) / len(draws)
         p = as_high(len(draws) - lower, len(draws))
         nulls.append((null, likeness, len(draws), draws.mean(), percentile, p))

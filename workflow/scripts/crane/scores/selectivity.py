@@ -45,7 +45,8 @@ def contrasts(
     Returns:
         One row per mask and other language: mask_set, mask_language, compared_with, difference (loss of the masked
         language minus loss of the other), difference_low, difference_high (percentile bootstrap),
-        difference_joint_high (upper bound for the interval of D, see `crane.scores.bootstrap.joint_high`), p
+        difference_joint_high and difference_pair_high (upper bounds for the intervals of D and of the smaller of two
+        differences, see `crane.scores.bootstrap.joint_high`), p
         (one-sided, of a difference above 0), smallest_p (`crane.scores.randomisation.smallest_p`), and the losses
         themselves with their intervals: lost, lost_low, lost_high of the masked language; other_lost, other_lost_low,
         other_lost_high of the other.
@@ -72,13 +73,14 @@ def contrasts(
             continue
         own, theirs = losses[mask_set, code, code], losses[mask_set, code, other]
         difference = own.drop - theirs.drop
-        values = [np.nan] * 9
+        values = [np.nan] * 10
         if np.isfinite(difference):
             draws = own.draws - theirs.draws
             bounds = np.array(
                 [
                     *interval(draws),
                     joint_high(draws, len(languages) - 1),
+                    joint_high(draws, 2),
                     *interval(own.draws),
                     *interval(theirs.draws),
                 ]
@@ -90,8 +92,8 @@ def contrasts(
         rows.append((mask_set, code, other, difference, own.drop, theirs.drop, *values))
     columns = [
         "mask_set", "mask_language", "compared_with", "difference", "lost", "other_lost", "difference_low",
-        "difference_high", "difference_joint_high", "lost_low", "lost_high", "other_lost_low", "other_lost_high", "p",
-        "smallest_p",
+        "difference_high", "difference_joint_high", "difference_pair_high", "lost_low", "lost_high", "other_lost_low",
+        "other_lost_high", "p", "smallest_p",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
@@ -136,13 +138,13 @@ def dissociations(compared: pd.DataFrame, languages: Sequence[str]) -> pd.DataFr
     Returns:
         One row per model, suite, mask set and pair of languages: first, second; `first_difference`, by how much more
         the first language's mask hurts the first, with `_low` and `_high`, and `first_p`; `second_difference` and so
-        on likewise. `difference` and its bounds are the smaller ones of the two, `p` is the larger one, as in
-        `selectivity`.
+        on likewise. `difference` is the smaller one of the two, with the interval of a smallest difference, `p` is the
+        larger one, as in `selectivity`.
     """
     order = {code: place for place, code in enumerate(languages)}
     ahead = compared["mask_language"].map(order) < compared["compared_with"].map(order)
     keys = ["model", "suite", "mask_set", "first", "second"]
-    values = ["difference", "difference_low", "difference_high", "p"]
+    values = ["difference", "difference_low", "difference_high", "difference_pair_high", "p"]
     sides = []
     for name, rows, codes in (
         ("first", compared[ahead], ("mask_language", "compared_with")),
@@ -154,4 +156,5 @@ def dissociations(compared: pd.DataFrame, languages: Sequence[str]) -> pd.DataFr
     for value in values:
         both = pairs[[f"first_{value}", f"second_{value}"]]
         pairs[value] = both.max(axis=1, skipna=False) if value == "p" else both.min(axis=1, skipna=False)
-    return pairs
+    pairs["difference_high"] = pairs["difference_pair_high"]
+    return pairs.drop(columns=[column for column in pairs if column.endswith("pair_high")])

@@ -80,6 +80,10 @@ class MaskSets:
         """Return whether random sets of one job are drawn from neurons whose relevance is as large as their match's."""
         return any("magnitude" in self.every[name].get("match_on", ()) for name in mask_sets)
 
+    def variant_of_match(self, mask_sets: Iterable[str]) -> str:
+        """Return the folder suffix of the relevance run from which the match of random sets of one job is selected."""
+        return self.variant(self.matched_by(next(iter(mask_sets))) or "")
+
     def with_neurons(self) -> list[str]:
         """Return the names of the sets that the sweeps add and that have their own file of neurons."""
         return [name for name, settings in self.sweeps.sets.items() if "neurons" not in settings]

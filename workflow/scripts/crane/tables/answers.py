@@ -7,14 +7,17 @@ from typing import Any
 
 import pandas as pd
 
+from crane.names import PERPLEXITY
 from crane.results.answers import (
     AS_RANDOM,
     DAMAGE,
+    FAIR,
     LEVELS,
     NO_LOSS,
     REPRODUCED,
     SELECTIVE,
     TOO_FEW,
+    UNCOMPARED,
     UNDECIDED,
     UNMEASURED,
     VERDICTS,
@@ -22,15 +25,10 @@ from crane.results.answers import (
 )
 from crane.results.cells import NOTHING, bounds, integer, p_value, signed
 from crane.results.labels import Labels
-from crane.results.selectivity import LEVEL, Contrasts, part_name, parts_of
+from crane.results.selectivity import LEVEL, Contrasts, part_name, part_unit, parts_of
 from crane.tables.rendering import Table
 
-LIKE = {
-    "same layers": "with as many neurons in each layer",
-    "same size": "of the same size",
-    "other size": "of another size",
-    "other intervention": "under another intervention",
-}
+LIKE = dict(zip(FAIR, ("with as many neurons", "with as many in each layer"), strict=True))
 
 
 def answers_table(
@@ -68,10 +66,10 @@ def answers_table(
     known = set(rows["verdict"])
     legend = "; ".join(f"{name}: {meaning}" for name, meaning in VERDICTS.items() if name in known)
     notes = [
-        f"{legend[0].upper()}{legend[1:]}.",
+        *([f"{legend[0].upper()}{legend[1:]}."] if legend else []),
         f"Level {LEVEL}, over questions, with Holm's correction over the masks of a model and kind of questions (table "
         f"selectivity). Stable: halves of the texts choose neurons with a Jaccard index of {REPRODUCED} or more (table "
-        "stability).",
+        "stability). Fewer than 20 random seeds cannot show that a mask is above 95% of them.",
     ]
     tidy = rows.drop(columns="mask_set").rename(columns={"label": "mask_set"})
     return Table("What the study answers.", tidy, pd.DataFrame(columns), notes, text=sentences(rows, labels))
@@ -109,23 +107,25 @@ def _clause(row: Mapping[str, Any], labels: Labels) -> str:
     """Say what the neurons do on one kind of questions."""
     on = part_name(labels, row["suite"])
     on = on if on.split()[0].isupper() else on[0].lower() + on[1:]
-    own, other = row["mask_language"], row["d_language"]
-    if row["verdict"] == UNMEASURED:
+    own, other, said = row["mask_language"], row["d_language"], row["verdict"]
+    if said == UNMEASURED:
         return f"were not measured on {on}"
-    test = f"D {signed(row['d'], 3)} {bounds(row['d_low'], row['d_high'], '')}, p {_p(row['d_p_holm'])}"
-    lost = f"{own} loses {_loss(row, 'lost')}, {other}, the next, {_loss(row, 'other_lost')}"
-    numbers = f"({test}; {lost}; {_beside(row)})"
-    if row["verdict"] in (SELECTIVE, AS_RANDOM):
+    if said == TOO_FEW:
+        what = "documents" if row["suite"] == PERPLEXITY else "questions"
+        least = f"p is at least {p_value(row['smallest_p'])} for each of {row['hypotheses']:.0f} masks"
+        return f"cannot be judged on {on}, with too few {what} or randomisations ({least})"
+    test = f"D {signed(row['d'], 3)} {_bounds(row, 'd')}, p {_p(row['d_p_holm'])}"
+    lost = f"{own} loses {_loss(row, 'lost')}, of the others {other} most, {_loss(row, 'other_lost')}"
+    numbers = f"({part_unit(labels, row['suite'])}: {test}; {lost}; {_beside(row, labels)})"
+    if said in (SELECTIVE, AS_RANDOM, UNCOMPARED):
         level = next(level for level in LEVELS if row["d_p_holm"] < level)
-        said = f"are selective on {on} at the {100 * level:g}% level"
-        return f"{said}{', but no more than random ones' if row['verdict'] == AS_RANDOM else ''} {numbers}"
+        but = ", but random ones reach as much" if said == AS_RANDOM else ""
+        return f"are selective on {on} at the {100 * level:g}% level{but} {numbers}"
     return {
         DAMAGE: f"do damage on {on}, not shown to be selective {numbers}",
         UNDECIDED: f"cost {own} something on {on}, not shown to be more than they cost {other} {numbers}",
         NO_LOSS: f"are not shown to cost {own} anything on {on} {numbers}",
-        TOO_FEW: f"cannot be judged on {on}, whose questions are too few (p is at least "
-        f"{p_value(min(row['smallest_p'] * row['hypotheses'], 1))} after Holm's correction)",
-    }[row["verdict"]]
+    }[said]
 
 
 def _p(p: float) -> str:
@@ -133,21 +133,25 @@ def _p(p: float) -> str:
     return f"< {shown[1:]}" if shown.startswith("<") else f"= {shown}"
 
 
+def _bounds(row: Mapping[str, Any], column: str) -> str:
+    return bounds(row[f"{column}_low"], row[f"{column}_high"], "").replace("-", "−")
+
+
 def _loss(row: Mapping[str, Any], column: str) -> str:
-    low, high = row[f"{column}_low"], row[f"{column}_high"]
-    return f"{signed(row[column], 3).removeprefix('+')} {bounds(low, high, '')}"
+    return f"{signed(row[column], 3).removeprefix('+')} {_bounds(row, column)}"
 
 
-def _beside(row: Mapping[str, Any]) -> str:
+def _beside(row: Mapping[str, Any], labels: Labels) -> str:
     if not row["random_seeds"]:
-        return "no random masks to compare with"
-    masks = f"{row['random_reaching']} of {row['random_seeds']} random masks {LIKE[row['random_likeness']]}"
-    return f"{masks} have as large a D, p = {p_value(row['random_p'])}"
+        return "no random masks of as many neurons were measured"
+    masks = f"{row['random_reaching']} of {row['random_seeds']} masks of {labels.name(row['random'])}"
+    return f"{masks}, {LIKE[row['random_likeness']]}, have as large a D, p = {p_value(row['random_p'])}"
 
 
 def _stable(row: Mapping[str, Any]) -> str:
     if pd.isna(row["split_half"]):
         return "whether other texts would choose them was not measured"
-    agree = "agree" if row["split_half"] >= REPRODUCED else "do not agree"
-    jaccard = f"Jaccard {row['split_half']:.2f}, {row['by_chance']:.2f} by chance"
-    return f"halves of the texts {agree} on most of them ({jaccard})"
+    return (
+        f"the choices from halves of the texts have a Jaccard index of {row['split_half']:.2f} "
+        f"({row['by_chance']:.2f} by chance)"
+    )

@@ -83,7 +83,8 @@ def dissociation_table(contrasts: Contrasts, labels: Labels, *, resamples: int) 
         "First masked: by how much more the mask of the pair's first language hurts the first language than the "
         f"second; Second masked: the other way round; {_units(rows, labels)}. Both above 0: a double dissociation, "
         "which no difference in difficulty between the two languages explains.",
-        f"Brackets: of the smaller one, the smaller of the 95% percentile bootstrap bounds ({resamples:,} resamples).",
+        f"Brackets: of the smaller one, the smaller of the 95% percentile bootstrap bounds ({resamples:,} resamples), "
+        "the upper ones at a level corrected for two.",
         f"p: the larger of the two one-sided p. Holm: over the mask sets and pairs of a suite and model; {_few(rows)}",
         OVER_UNITS,
     ]
