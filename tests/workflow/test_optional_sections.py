@@ -10,7 +10,7 @@ from crane.artefacts import read_table
 from support.workspace import Workspace, plain
 
 LANGUAGES = ["en", "vi"]
-TABLES = {"mask_counts", "stability", "overlap", "selectivity", "double_dissociation"}
+TABLES = {"mask_counts", "stability", "overlap", "answers", "selectivity", "double_dissociation"}
 FIGURES = {"mask_layers", "stability", "overlap", "double_dissociation"}
 
 

@@ -57,7 +57,7 @@ def test_perplexity_is_measured_on_the_models_and_under_the_masks_asked_for(conf
         "crane",
         "dispersion",
         "lape_matched",
-        *(f"random-{i}" for i in range(5)),
+        *(f"{name}-{i}" for name in ("random", "random_dispersion") for i in range(5)),
     ]
     assert Study(changed(config, perplexity__transfer=True)).perplexity_models == ["base", "chat"]
     without = Study(changed(config, perplexity=REMOVE))
