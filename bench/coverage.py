@@ -52,7 +52,10 @@ def answers(kind: str, before: float, after: float) -> tuple[np.ndarray, np.ndar
 def bca(
     draws: np.ndarray, counts: Mapping[str, np.ndarray], pairs: np.ndarray, target: str
 ) -> tuple[float, float]:
-    """Return the BCa interval of LangSpec-F1 (Efron 1987), with the jackknife over the questions of each language."""
+    """Return the BCa interval of LangSpec-F1 (Efron 1987), with the jackknife over the questions of each language.
+
+    That of `scipy.stats.bootstrap` resamples the questions themselves: 15 million answers per study.
+    """
 
     def f1(of: Mapping[str, np.ndarray]) -> float:
         means = {code: each @ pairs / each.sum() for code, each in of.items()}

@@ -84,7 +84,7 @@ def study(seed: int, questions: dict[str, int], *, lost: bool, parallel: bool) -
         LANGUAGES, {"method": "Method", "random": "Random"},
         {name: {"label": name, **facts} for name, facts in named.items()}, {"base": "Base"},
     )  # fmt: skip
-    rows = answer_rows({"contrasts": with_groups(contrasts, GROUPS)}, SUMMARIES, labels)
+    rows = answer_rows({"contrasts": with_groups(contrasts, GROUPS)}, SUMMARIES, GROUPS, labels)
     own = scores[(scores["label"] == "method") & (scores["mask_language"] == scores["language"])]
     of_method = effects[effects["label"] == "method"]
     return {

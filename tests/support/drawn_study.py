@@ -172,13 +172,12 @@ class DrawnStudy(DrawnMeasurements):
                 return {"points": self.sweep("budget"), **results, "suite": asked_suite}
             case "answers":
                 groups = study.masks.groups(list(study.masks.shown))
-                interventions = {set_: facts["intervention"] for set_, facts in groups.items()}
                 measured = {
                     "contrasts": self.contrasts,
                     "summaries": self.summaries,
                     "stability": self.stability,
                 }
-                return {**measured, "interventions": interventions, **results}
+                return {**measured, "groups": groups, **results}
             case "mask_counts":
                 null = {"selection_null": self.selection_null, "shards": config["corpora"]["shards"]}
                 return {"masks": self.neurons, "summaries": {}, **masks, "layers": self.layers, **null}

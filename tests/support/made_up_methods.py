@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 from crane.results.labels import Labels
+from crane.scores.mask_sets import with_groups
 from crane.scores.summary import summarise
 
 from support.masked_answers import LANGUAGES, PARALLEL, quiz
@@ -31,8 +32,7 @@ def contrasts(questions: int = 100) -> pd.DataFrame:
         lost["breaks", code] = dict.fromkeys(LANGUAGES, questions)
         lost |= {(name, code): dict.fromkeys(LANGUAGES, int(name[-1]) % questions) for name in SEEDS}
     found = summarise(quiz(lost, questions), PARALLEL, resamples=1000).contrasts
-    label = found["mask_set"].str.partition("-")[0]
-    return found.assign(label=label, method=label.map(lambda name: "crane" if name in METHODS else "random"))
+    return with_groups(found, groups())
 
 
 def summaries() -> dict[str, dict[str, dict[str, Any]]]:
@@ -41,6 +41,18 @@ def summaries() -> dict[str, dict[str, dict[str, Any]]]:
     return {
         name: {code: {"total": sum(layers), "layers": layers} for code in LANGUAGES}
         for name, layers in counts.items()
+    }
+
+
+def groups() -> dict[str, dict[str, Any]]:
+    """Return the masks' groups: all of them set neurons to zero."""
+    return {
+        name: {
+            "group": name.partition("-")[0],
+            "method": "crane" if name in METHODS else "random",
+            "intervention": {},
+        }
+        for name in (*METHODS, *SEEDS)
     }
 
 

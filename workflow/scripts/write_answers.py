@@ -15,11 +15,9 @@ def main(snakemake: Any) -> None:
     table = answers_table(
         read(snakemake.input.contrasts),
         read(snakemake.input.summaries),
+        snakemake.params.mask_sets,
         Labels(**snakemake.params.labels),
-        interventions={
-            name: settings["intervention"] for name, settings in snakemake.params.mask_sets.items()
-        },
-        stability=read_table(snakemake.input.stability),
+        read_table(snakemake.input.stability),
     )
     write_forms(table, "answers", snakemake.output)
     write_text(page(table), snakemake.output.page)

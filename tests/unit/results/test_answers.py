@@ -18,7 +18,7 @@ from crane.results.answers import (
     answer_rows,
     verdict,
 )
-from support.made_up_methods import LABELS, contrasts, stability, summaries
+from support.made_up_methods import LABELS, contrasts, groups, stability, summaries
 
 WORKS: dict[str, Any] = {
     "d": 0.2, "d_low": 0.1, "d_p_holm": 0.01, "smallest_p": 0.001, "hypotheses": 6, "lost_low": 0.2,
@@ -55,7 +55,7 @@ def test_every_verdict_says_what_it_means() -> None:
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    return answer_rows({"contrasts": contrasts()}, summaries(), LABELS, stability=stability())
+    return answer_rows({"contrasts": contrasts()}, summaries(), groups(), LABELS, stability=stability())
 
 
 def test_made_up_methods_get_their_verdicts(rows: pd.DataFrame) -> None:
@@ -78,14 +78,16 @@ def test_a_mask_is_compared_with_the_random_set_that_is_most_similar(rows: pd.Da
 
 
 def test_four_questions_are_too_few_even_if_all_are_lost() -> None:
-    few = answer_rows({"contrasts": contrasts(questions=4)}, summaries(), LABELS)
+    few = answer_rows({"contrasts": contrasts(questions=4)}, summaries(), groups(), LABELS)
     assert set(few["verdict"]) == {TOO_FEW}
     assert few["split_half"].isna().all()
 
 
 def test_a_study_without_random_masks_says_that_there_are_none() -> None:
     compared = contrasts()
-    alone = answer_rows({"contrasts": compared[compared["method"] != "random"]}, summaries(), LABELS)
+    alone = answer_rows(
+        {"contrasts": compared[compared["method"] != "random"]}, summaries(), groups(), LABELS
+    )
     assert alone["random"].isna().all() and set(alone["random_seeds"]) == {0}
     assert set(alone.loc[alone["label"] == "works", "verdict"]) == {UNCOMPARED}
 
@@ -94,7 +96,7 @@ def test_random_sets_of_another_size_are_no_null() -> None:
     counts = summaries()
     larger = {"total": 13, "layers": [6, 7]}
     other = {name: dict.fromkeys(each, larger) if "-" in name else each for name, each in counts.items()}
-    alone = answer_rows({"contrasts": contrasts()}, other, LABELS)
+    alone = answer_rows({"contrasts": contrasts()}, other, groups(), LABELS)
     assert alone["random"].isna().all()
     assert set(alone.loc[alone["label"] == "works", "verdict"]) == {UNCOMPARED}
 
@@ -105,7 +107,7 @@ def test_equal_ds_are_equal_whatever_their_last_digit() -> None:
     values = compared.loc[works].set_index(["mask_language", "compared_with"])["difference"]
     where = pd.MultiIndex.from_frame(compared.loc[drawn, ["mask_language", "compared_with"]])
     compared.loc[drawn, "difference"] = values.reindex(where).to_numpy() - 1e-16
-    rows = answer_rows({"contrasts": compared}, summaries(), LABELS)
+    rows = answer_rows({"contrasts": compared}, summaries(), groups(), LABELS)
     of_works = rows[rows["label"] == "works"]
     assert set(of_works["random_reaching"]) == {4} and set(of_works["verdict"]) == {AS_RANDOM}
 
@@ -115,7 +117,9 @@ def test_too_few_questions_of_any_other_language_are_too_few(rows: pd.DataFrame)
     compared = contrasts()
     one = (compared["mask_language"] == "en") & (compared["compared_with"] == "vi")
     compared.loc[one, ["smallest_p", "p"]] = 0.06
-    found = answer_rows({"contrasts": compared}, summaries(), LABELS).set_index(["label", "mask_language"])
+    found = answer_rows({"contrasts": compared}, summaries(), groups(), LABELS).set_index(
+        ["label", "mask_language"]
+    )
     assert found.loc[("works", "en"), "smallest_p"] == 0.06
     assert found.loc[("works", "en"), "verdict"] == TOO_FEW
     assert rows["smallest_p"].max() < 0.06
@@ -127,12 +131,16 @@ def test_any_other_language_that_certainly_loses_makes_damage() -> None:
     mine = (compared["label"] == "breaks") & (compared["mask_language"] == "en")
     compared.loc[mine & (compared["compared_with"] == "zh"), ["other_lost_low"]] = -0.1
     compared.loc[mine & (compared["compared_with"] == "vi"), ["difference", "other_lost"]] += [0.1, -0.1]
-    found = answer_rows({"contrasts": compared}, summaries(), LABELS).set_index(["label", "mask_language"])
+    found = answer_rows({"contrasts": compared}, summaries(), groups(), LABELS).set_index(
+        ["label", "mask_language"]
+    )
     row = found.loc[("breaks", "en")]
     assert (row["d_language"], row["other_lost_low"], row["verdict"]) == ("zh", -0.1, DAMAGE)
 
 
 def test_references_alone_have_no_verdict() -> None:
     compared = contrasts()
-    alone = answer_rows({"contrasts": compared[compared["method"] == "random"]}, summaries(), LABELS)
+    alone = answer_rows(
+        {"contrasts": compared[compared["method"] == "random"]}, summaries(), groups(), LABELS
+    )
     assert alone.empty

@@ -4,12 +4,12 @@ import pytest
 from crane.tables.answers import answers_table, page
 from crane.tables.rendering import Table, render
 from docutils.core import publish_parts
-from support.made_up_methods import LABELS, METHODS, contrasts, stability, summaries
+from support.made_up_methods import LABELS, METHODS, contrasts, groups, stability, summaries
 
 
 @pytest.fixture(scope="module")
 def table() -> Table:
-    return answers_table({"contrasts": contrasts()}, summaries(), LABELS, stability=stability())
+    return answers_table({"contrasts": contrasts()}, summaries(), groups(), LABELS, stability=stability())
 
 
 def test_verdicts_by_method_and_language(table: Table) -> None:
@@ -51,14 +51,16 @@ def test_a_method_that_works_no_better_than_random_masks() -> None:
     compared = contrasts()
     drawn = compared["label"] == "random"
     compared.loc[drawn, "difference"] = 0.5
-    text = answers_table({"contrasts": compared}, summaries(), LABELS).text[0]
+    text = answers_table({"contrasts": compared}, summaries(), groups(), LABELS).text[0]
     assert "are selective on NLU at the 1% level, but random ones reach as much (" in text
     assert "4 of 4 masks of Random" in text
-    alone = answers_table({"contrasts": compared[~drawn]}, summaries(), LABELS).text[0]
+    alone = answers_table({"contrasts": compared[~drawn]}, summaries(), groups(), LABELS).text[0]
     assert (
         "at the 1% level (" in alone and "0 of 4 masks of Other random, with as many neurons, have" in alone
     )
-    without = answers_table({"contrasts": compared[compared["method"] == "crane"]}, summaries(), LABELS)
+    without = answers_table(
+        {"contrasts": compared[compared["method"] == "crane"]}, summaries(), groups(), LABELS
+    )
     assert "no random masks of as many neurons were measured" in without.text[0]
     assert without.cells["", "NLU"][0] == "uncompared"
 
@@ -66,12 +68,12 @@ def test_a_method_that_works_no_better_than_random_masks() -> None:
 def test_a_loss_that_may_be_no_more_than_anothers() -> None:
     compared = contrasts()
     compared["p"] = 0.5
-    text = answers_table({"contrasts": compared}, summaries(), LABELS).text[0]
+    text = answers_table({"contrasts": compared}, summaries(), groups(), LABELS).text[0]
     assert "the 12 neurons cost en something on NLU, not shown to be more than they cost zh (" in text
 
 
 def test_too_few_questions() -> None:
-    few = answers_table({"contrasts": contrasts(questions=4)}, summaries(), LABELS)
+    few = answers_table({"contrasts": contrasts(questions=4)}, summaries(), groups(), LABELS)
     assert few.text[0] == (
         "Works, English: the 12 neurons cannot be judged on NLU, with too few questions or randomisations (p is at "
         "least 0.062 for each of 9 masks); whether other texts would choose them was not measured."
@@ -81,7 +83,9 @@ def test_too_few_questions() -> None:
 
 def test_references_alone_answer_nothing() -> None:
     compared = contrasts()
-    empty = answers_table({"contrasts": compared[compared["method"] == "random"]}, summaries(), LABELS)
+    empty = answers_table(
+        {"contrasts": compared[compared["method"] == "random"]}, summaries(), groups(), LABELS
+    )
     assert empty.text == [] and empty.cells.empty and page(empty) == ""
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any
 
 TOGETHER = "together"
-"""The output that stands for the mask sets of a job, and the name that says so."""
+"""Name of the output of `evaluate_masks` that stands for all mask sets of the job."""
 
 
 def tidy_records(workflow: Any) -> None:

@@ -4,7 +4,6 @@ The verdicts follow from the tables by the rules of `verdict`, so that a sentenc
 """
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ import pandas as pd
 
 from crane.names import REFERENCES
 from crane.results.labels import Labels
-from crane.results.selectivity import LEVEL, Contrasts, every_mask, parts_of
+from crane.results.selectivity import LEVEL, Contrasts, every_mask, in_order
 from crane.results.stability import stability_rows
+from crane.scores.mask_sets import Groups, Summaries, interventions_of, layers_of
 from crane.scores.null_distribution import LIKENESS, as_high, most_similar
 from crane.scores.randomisation import EQUAL
 
@@ -71,9 +71,9 @@ def verdict(mask: Mapping[str, Any]) -> str:
 
 def answer_rows(
     contrasts: Contrasts,
-    summaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    summaries: Summaries,
+    groups: Groups,
     labels: Labels,
-    interventions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     stability: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row per model, mask set, mask language and kind of questions, in the study's order.
@@ -82,9 +82,9 @@ def answer_rows(
 
     Args:
         contrasts: of the suites and of perplexity.
-        summaries: mask set -> language -> total and layers (neurons per layer).
+        summaries: of the mask sets.
+        groups: of the mask sets.
         labels: of the study.
-        interventions: mask set -> intervention, for sets whose neurons are not masked.
         stability: of `crane.selection.stability`, if it was measured.
 
     Returns:
@@ -96,10 +96,7 @@ def answer_rows(
         ResultsError: no results.
     """
     every = every_mask(contrasts, labels)
-    layers = {
-        name: {code: facts["layers"] for code, facts in summary.items()}
-        for name, summary in summaries.items()
-    }
+    layers, interventions = layers_of(summaries), interventions_of(groups)
     random = every[every["method"] == "random"]
     rows = every[~every["method"].isin(REFERENCES)].copy()
     beside = [_beside_random(row, random, layers, interventions) for row in rows.to_dict("records")]
@@ -116,13 +113,7 @@ def answer_rows(
         where = pd.MultiIndex.from_frame(rows[["label", "mask_language"]])
         rows[["split_half", "by_chance"]] = halves.reindex(where).to_numpy()
     rows["verdict"] = [verdict(row) for row in rows.to_dict("records")]
-    places = {
-        "model": list(labels.models), "label": list(labels.mask_sets), "mask_language": list(labels.languages),
-        "suite": parts_of(rows, labels),
-    }  # fmt: skip
-    order = {key: {name: place for place, name in enumerate(names)} for key, names in places.items()}
-    ordered = rows.sort_values(list(places), key=lambda column: column.map(order[column.name]), kind="stable")
-    return ordered.reset_index(drop=True)
+    return in_order(rows, labels, ["model", "label", "mask_language", "suite"])
 
 
 def _beside_random(

@@ -69,7 +69,7 @@ def p_value(p: float) -> str:
 
 
 def signed(value: float, decimals: int = 4) -> str:
-    """Four decimals with a sign, none on zero."""
+    """Return a number with its sign, none on zero."""
     if pd.isna(value):
         return NOTHING
     rounded = round(value, decimals)

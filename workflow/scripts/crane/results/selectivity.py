@@ -50,7 +50,7 @@ def selectivity_rows(contrasts: Contrasts, labels: Labels) -> pd.DataFrame:
     languages = found.drop_duplicates(keys).set_index(keys)["d_language"]
     rows["d_language"] = languages.reindex(pd.MultiIndex.from_frame(rows[keys])).to_numpy()
     rows["d_language"] = rows["d_language"].mask(rows["seeds"] > 1)
-    return _ordered(rows, labels, keys)
+    return in_order(rows, labels, keys)
 
 
 def every_mask(contrasts: Contrasts, labels: Labels) -> pd.DataFrame:
@@ -97,7 +97,7 @@ def dissociation_rows(contrasts: Contrasts, labels: Labels) -> pd.DataFrame:
     found = found.merge(compared.drop_duplicates(mask)[[*mask, "label", "method"]], on=mask)
     found["p_holm"] = over_masks(found, "p", ["model", "suite"])
     keys = ["suite", "model", "label", "first", "second"]
-    return _ordered(_averaged(found, keys, "p"), labels, keys)
+    return in_order(_averaged(found, keys, "p"), labels, keys)
 
 
 def pairs_of(labels: Labels) -> list[tuple[str, str]]:
@@ -123,7 +123,8 @@ def _averaged(found: pd.DataFrame, keys: list[str], p: str) -> pd.DataFrame:
     return rows
 
 
-def _ordered(rows: pd.DataFrame, labels: Labels, keys: list[str]) -> pd.DataFrame:
+def in_order(rows: pd.DataFrame, labels: Labels, keys: list[str]) -> pd.DataFrame:
+    """Return the rows in the study's order of some of suite, model, label and languages, the first key first."""
     languages = list(labels.languages)
     places = {
         "suite": parts_of(rows, labels), "model": list(labels.models), "label": list(labels.mask_sets),

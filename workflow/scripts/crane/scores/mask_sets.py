@@ -51,11 +51,19 @@ def with_null(langspec_f1: pd.DataFrame, groups: Groups, summaries: Summaries) -
         summaries[mask_set][language].get("asked", summaries[mask_set][language]["total"])
         for mask_set, language in zip(effects["mask_set"], effects["mask_language"], strict=True)
     ]
-    layers = {
+    effects[COLUMNS] = against_random(effects, layers_of(summaries), interventions_of(groups))
+    effects["null_p_holm"] = over_masks(effects, "null_p", ["model", "suite"])
+    return effects
+
+
+def layers_of(summaries: Summaries) -> dict[str, dict[str, list[int]]]:
+    """Return mask set -> language -> neurons per layer."""
+    return {
         name: {language: facts["layers"] for language, facts in summary.items()}
         for name, summary in summaries.items()
     }
-    interventions = {name: settings["intervention"] for name, settings in groups.items()}
-    effects[COLUMNS] = against_random(effects, layers, interventions)
-    effects["null_p_holm"] = over_masks(effects, "null_p", ["model", "suite"])
-    return effects
+
+
+def interventions_of(groups: Groups) -> dict[str, dict[str, Any]]:
+    """Return mask set -> intervention."""
+    return {name: settings["intervention"] for name, settings in groups.items()}

@@ -46,10 +46,9 @@ def contrasts(
         One row per mask and other language: mask_set, mask_language, compared_with, difference (loss of the masked
         language minus loss of the other), difference_low, difference_high (percentile bootstrap),
         difference_joint_high and difference_pair_high (upper bounds for the intervals of D and of the smaller of two
-        differences, see `crane.scores.bootstrap.joint_high`), p
-        (one-sided, of a difference above 0), smallest_p (`crane.scores.randomisation.smallest_p`), and the losses
-        themselves with their intervals: lost, lost_low, lost_high of the masked language; other_lost, other_lost_low,
-        other_lost_high of the other.
+        differences, see `crane.scores.bootstrap.joint_high`), p (one-sided, of a difference above 0), smallest_p
+        (`crane.scores.randomisation.smallest_p`), and the losses themselves with their intervals: lost, lost_low,
+        lost_high of the masked language; other_lost, other_lost_low, other_lost_high of the other.
     """
     languages = list(dict.fromkeys(language for *_, language in losses))
     masks = list(dict.fromkeys((mask_set, code) for mask_set, code, _ in losses))
@@ -73,29 +72,31 @@ def contrasts(
             continue
         own, theirs = losses[mask_set, code, code], losses[mask_set, code, other]
         difference = own.drop - theirs.drop
-        values = [np.nan] * 10
-        if np.isfinite(difference):
-            draws = own.draws - theirs.draws
-            bounds = np.array(
-                [
-                    *interval(draws),
-                    joint_high(draws, len(languages) - 1),
-                    joint_high(draws, 2),
-                    *interval(own.draws),
-                    *interval(theirs.draws),
-                ]
+        row = {
+            "mask_set": mask_set, "mask_language": code, "compared_with": other, "difference": difference,
+            "lost": own.drop, "other_lost": theirs.drop, "p": p[mask_set, code, other],
+        }  # fmt: skip
+        known = bool(np.isfinite(difference))
+        for name, draws in (
+            ("difference", own.draws - theirs.draws),
+            ("lost", own.draws),
+            ("other_lost", theirs.draws),
+        ):
+            row[f"{name}_low"], row[f"{name}_high"] = (
+                map(_rounded, interval(draws)) if known else (np.nan, np.nan)
             )
-            scored = [int((loss.units.sizes > 0).sum()) for loss in (own, theirs)]
-            least = smallest_p(*scored, paired=paired, resamples=resamples)
-            # The means of the resamples are sums in float32: what cancels does so to about six digits.
-            values = [*(bounds.round(6) + 0.0).tolist(), p[mask_set, code, other], least]
-        rows.append((mask_set, code, other, difference, own.drop, theirs.drop, *values))
-    columns = [
-        "mask_set", "mask_language", "compared_with", "difference", "lost", "other_lost", "difference_low",
-        "difference_high", "difference_joint_high", "difference_pair_high", "lost_low", "lost_high", "other_lost_low",
-        "other_lost_high", "p", "smallest_p",
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+        for name, quantities in (("joint", len(languages) - 1), ("pair", 2)):
+            high = joint_high(own.draws - theirs.draws, quantities) if known else np.nan
+            row[f"difference_{name}_high"] = _rounded(high)
+        scored = [int((loss.units.sizes > 0).sum()) for loss in (own, theirs)]
+        row["smallest_p"] = smallest_p(*scored, paired=paired, resamples=resamples) if known else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _rounded(bound: float | np.ndarray) -> float:
+    """Return a bound to six digits: the means of the resamples are sums in float32, where what cancels is not 0."""
+    return round(float(bound), 6) + 0.0
 
 
 def selectivity(compared: pd.DataFrame) -> pd.DataFrame:

@@ -82,7 +82,7 @@ class MaskSets:
 
     def variant_of_match(self, mask_sets: Iterable[str]) -> str:
         """Return the folder suffix of the relevance run from which the match of random sets of one job is selected."""
-        return self.variant(self.matched_by(next(iter(mask_sets))) or "")
+        return self.variant(self.every[next(iter(mask_sets))]["match"])
 
     def with_neurons(self) -> list[str]:
         """Return the names of the sets that the sweeps add and that have their own file of neurons."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -26,6 +25,7 @@ from crane.results.answers import (
 from crane.results.cells import NOTHING, bounds, integer, p_value, signed
 from crane.results.labels import Labels
 from crane.results.selectivity import LEVEL, Contrasts, part_name, part_unit, parts_of
+from crane.scores.mask_sets import Groups, Summaries
 from crane.tables.rendering import Table
 
 LIKE = dict(zip(FAIR, ("with as many neurons", "with as many in each layer"), strict=True))
@@ -33,18 +33,17 @@ LIKE = dict(zip(FAIR, ("with as many neurons", "with as many in each layer"), st
 
 def answers_table(
     contrasts: Contrasts,
-    summaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    summaries: Summaries,
+    groups: Groups,
     labels: Labels,
-    *,
-    interventions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     stability: pd.DataFrame | None = None,
 ) -> Table:
-    """Return the verdicts of every mask, a row per method and language, and as notes the sentences.
+    """Return the verdicts of every mask, a row per method and language, and the sentences.
 
     Arguments and errors are those of `crane.results.answers.answer_rows`; the tidy shape has a row per kind of
     questions, with all numbers of the sentences.
     """
-    rows = answer_rows(contrasts, summaries, labels, interventions, stability)
+    rows = answer_rows(contrasts, summaries, groups, labels, stability)
     masks = rows[["label", "mask_language"]].drop_duplicates()
     columns: dict[tuple[str, str], list[str]] = {
         ("", "Method"): [labels.name(label) for label in masks["label"]],
