@@ -9,6 +9,7 @@ import sys
 TABLES, FIGURES = "tables (tabulate_*)", "figures (plot_*)"
 NODES = {
     "attribute_relevance_": "attribute_relevance",
+    "collect_answers_": "collect_answers",
     "draw_random_neurons_": "draw_random_neurons",
     "evaluate_masks_": "evaluate_masks",
     "plot_": FIGURES,

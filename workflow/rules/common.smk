@@ -107,11 +107,6 @@ def neuron_files(mask_sets):
     return mask_files(dict.fromkeys(map(study.masks.neurons_of, masked)))
 
 
-def group_members(wildcards):
-    """Return the mask sets of a group."""
-    return evaluations.groups(study, wildcards.model)[wildcards.group]
-
-
 def mask_files(mask_sets, ending="parquet"):
     """Return the files of some mask sets."""
     return [f"{RESULTS}/masks/{FIRST}/{name}.{ending}" for name in mask_sets]

@@ -106,38 +106,45 @@ for evaluated in study.evaluated_models:
                 "../scripts/evaluate_masks.py"
 
 
-rule collect_answers:
-    """Collect one model's results for one suite, the open questions or the held-out texts under a group of masks."""
-    input:
-        model=f"{RESULTS}/models/{{model}}",
-        masks=lambda wildcards: neuron_files(group_members(wildcards)),
-        means=lambda wildcards: mean_values(group_members(wildcards)),
-        prompts=lambda wildcards: evaluations.prompt_files(
-            study, wildcards.model, wildcards.part
-        ),
-        # `ancient`: a job writes the receipts of all its mask sets anew, also of those whose answers are the old ones.
-        receipts=lambda wildcards: ancient(
-            receipts(wildcards.model, group_members(wildcards), wildcards.part)
-        ),
-    output:
-        answers=f"{RESULTS}/evaluations/{{model}}/{{group}}/{{part}}.parquet",
-    log:
-        f"{RESULTS}/logs/collect_answers/{{model}}/{{group}}/{{part}}.log",
-    wildcard_constraints:
-        group=among(evaluations.groups(study, FIRST)),
-        part=among([*study.asked, PERPLEXITY]),
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        interventions=lambda wildcards: evaluations.interventions(
-            study, wildcards.model, wildcards.group
-        ),
-        prompts=lambda wildcards: evaluations.prompt_names(study, wildcards.part),
-        answering=lambda wildcards: evaluations.answering(study, wildcards.part),
-        engine=pick("engine"),
-        dtype=pick("evaluation.dtype"),
-        store=STORE,
-        code=f"{OF_EVALUATION}-{code_version('collect_answers.py')}",
-    script:
-        "../scripts/collect_answers.py"
+for part in [*study.asked, PERPLEXITY]:
+    for collection, collected in evaluations.collections(study, part).items():
+
+        rule:
+            # Collect one model's results for one suite, the open questions or the held-out texts: a file for each group
+            # of masks.
+            name:
+                f"collect_answers_{part}_{collection}"
+            input:
+                model=f"{RESULTS}/models/{{model}}",
+                masks=neuron_files(
+                    members := [name for group in collected.values() for name in group]
+                ),
+                means=mean_values(members),
+                prompts=lambda wildcards, part=part: evaluations.prompt_files(
+                    study, wildcards.model, part
+                ),
+                # `ancient`: a job writes the receipts of all its mask sets anew, also of those whose answers are the old
+                # ones.
+                receipts=lambda wildcards, part=part, members=members: ancient(
+                    receipts(wildcards.model, members, part)
+                ),
+            output:
+                answers=[
+                    f"{RESULTS}/evaluations/{{model}}/{group}/{part}.parquet"
+                    for group in collected
+                ],
+            log:
+                f"{RESULTS}/logs/collect_answers/{{model}}/{part}_{collection}.log",
+            localrule: True
+            conda:
+                "../../envs/analysis.yaml"
+            params:
+                groups=collected,
+                prompts=evaluations.prompt_names(study, part),
+                answering=evaluations.answering(study, part),
+                engine=pick("engine"),
+                dtype=pick("evaluation.dtype"),
+                store=STORE,
+                code=f"{OF_EVALUATION}-{code_version('collect_answers.py')}",
+            script:
+                "../scripts/collect_answers.py"

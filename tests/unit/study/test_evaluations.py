@@ -44,11 +44,28 @@ def test_every_set_is_in_one_group(config: dict[str, Any]) -> None:
         evaluations.group_of(study, "another")
 
 
-def test_interventions_of_a_group_are_those_of_its_sets(config: dict[str, Any]) -> None:
-    study = Study(changed(config, sweeps=REMOVE, mask_sets__random__intervention={"scale": 0.5}))
-    interventions = evaluations.interventions(study, "base", "random")
-    assert interventions == {f"random-{seed}": {"scale": 0.5} for seed in range(5)}
-    assert evaluations.interventions(study, "base", ORIGINAL) == {ORIGINAL: {}}
+def test_own_sets_are_collected_together_and_what_a_sweep_adds_apart(config: dict[str, Any]) -> None:
+    study = Study(changed(config, mask_sets__lape__intervention={"scale": 0.5}))
+    collections = evaluations.collections(study, "quiz")
+    assert list(collections["mask_sets"]) == sorted([*OWN, "random", "random_dispersion", "destroyed"])
+    assert collections["mask_sets"]["random"] == {f"random-{seed}": {} for seed in range(5)}
+    assert collections["mask_sets"]["lape"] == {"lape": {"scale": 0.5}}
+    assert collections[ORIGINAL] == {ORIGINAL: {ORIGINAL: {}}}
+    assert collections["sweep_threshold"][POINT] == {POINT: {}}
+    collected = [name for groups in collections.values() for members in groups.values() for name in members]
+    assert sorted(collected) == sorted([ORIGINAL, *study.masks.shown, *study.masks.sweeps.evaluated()])
+    # The other parts are not asked under a sweep's own sets, and only some sets have their perplexity measured.
+    assert list(evaluations.collections(study, "open")) == ["mask_sets", ORIGINAL]
+    assert {*evaluations.collections(study, PERPLEXITY)["mask_sets"]} < {*collections["mask_sets"]}
+    # The order of the configuration says nothing and changes no job.
+    assert all(list(groups) == sorted(groups) for groups in collections.values())
+
+
+def test_a_model_has_a_job_for_each_collection_that_it_is_asked_for(config: dict[str, Any]) -> None:
+    study = Study(config)
+    sweeps = {name for name in evaluations.collections(study, "quiz") if name.startswith("sweep")}
+    assert evaluations.collecting_jobs(study, "base") == 3 * 2 + len(sweeps)
+    assert evaluations.collecting_jobs(study, "chat") == 2 * 2
 
 
 # Parts --------------------------------------------------------------------------------------------------

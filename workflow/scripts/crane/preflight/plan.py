@@ -202,8 +202,7 @@ def _evaluation(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) 
                 shared = _shared_seconds(study, model, parts, assumed, sizes[model])
                 seconds += masks * (sum(once[part][0] for part in parts) - shared)
                 disk += masks * sum(once[part][1] for part in parts)
-        groups = evaluations.groups(study, model).values()
-        collected += sum(len(evaluations.parts(study, model, members[0])) for members in groups)
+        collected += evaluations.collecting_jobs(study, model)
     folders = ("prompts", "parts", "evaluations")
     return Stage(
         "evaluation",

@@ -151,6 +151,38 @@ def _short_hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def interventions(study: Study, model: str, group: str) -> dict[str, Any]:
-    """Return the intervention of every mask set of a group, for `params`."""
-    return {name: study.masks.intervention(name) for name in groups(study, model)[group]}
+def collections(study: Study, part: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return which groups' results for a part are collected by one job: a job for each would mostly start Python.
+
+    The unmasked model, the configured mask sets, and what each sweep adds to them have a job each, so that a change of
+    one makes no other's files anew.
+
+    Returns:
+        Name of the collection -> group -> mask set -> its intervention; a collection without results is left out.
+    """
+    first = study.identification_model
+    sweeps = study.masks.sweeps
+    collected: dict[str, dict[str, dict[str, Any]]] = {}
+    # In the order of names, for `params`: the order of the configuration says nothing.
+    for group, members in sorted(groups(study, first).items()):
+        if part not in parts(study, first, members[0]):
+            continue
+        if group == ORIGINAL:
+            collection = ORIGINAL
+        elif members[0] in study.masks.shown:
+            collection = "mask_sets"
+        else:
+            collection = "sweep_" + next(each for each in sweeps.points if group in sweeps.sets_of(each))
+        interventions = {name: study.masks.intervention(name) for name in members}
+        collected.setdefault(collection, {})[group] = interventions
+    return collected
+
+
+def collecting_jobs(study: Study, model: str) -> int:
+    """Return how many jobs collect a model's results."""
+    on_model = groups(study, model)
+    return sum(
+        any(group in on_model and part in parts(study, model, on_model[group][0]) for group in collected)
+        for part in [*study.asked, PERPLEXITY]
+        for collected in collections(study, part).values()
+    )
