@@ -12,7 +12,7 @@ import pytest
 from crane.errors import CraneError
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.vllm import VllmEngine
-from crane.models.configuration import check_positions, read_config
+from crane.models.configuration import check_positions, positions_of, read_config
 from crane.models.errors import ModelError
 from crane.models.families import UnsupportedModelError, positions
 from crane.models.folders import check_folder, check_settings, check_whole, link_folder
@@ -21,6 +21,7 @@ from crane.models.tokenizers import load_tokenizer
 from crane.neurons.masked_checkpoint import export_masked
 from crane.neurons.neuron_set import NeuronSet
 from support.model_folders import change_tensors, set_json
+from support.models import FAMILIES, build_model
 from support.places import SCRIPTS
 
 MASKS = NeuronSet({"en": {0: np.array([1])}}, layers=3)
@@ -197,9 +198,15 @@ def test_an_unreadable_configuration_is_told(copied_model: Path, content: bytes)
 def test_samples_that_the_model_has_no_positions_for_are_refused(model_folder: Path) -> None:
     config = read_config(model_folder)
     limit = positions(config)
-    assert limit
-    check_positions(config, "base", limit, "corpora.max_tokens")
+    assert limit and positions_of(model_folder) == limit
+    check_positions(limit, "base", limit, "corpora.max_tokens")
     with pytest.raises(
         ModelError, match=rf"{limit + 1} tokens \(corpora\.max_tokens\): model 'base' has positions"
     ):
-        check_positions(config, "base", limit + 1, "corpora.max_tokens")
+        check_positions(limit, "base", limit + 1, "corpora.max_tokens")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_positions_are_those_of_the_configuration(tmp_path: Path, family: str) -> None:
+    build_model(family).config.save_pretrained(tmp_path)
+    assert positions_of(tmp_path) == positions(read_config(tmp_path))

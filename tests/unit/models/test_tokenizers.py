@@ -2,12 +2,15 @@
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from crane.models import sentencepiece_models
+from crane.models.families import FAMILIES
 from crane.models.folders import check_whole
 from crane.models.tokenizers import load_tokenizer
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
@@ -15,7 +18,8 @@ from support import stock_tokenizers
 from support.git_lfs import LFS_POINTER
 from support.model_folders import refused, set_json
 from support.models import SENTENCES, build_model
-from transformers import GPT2Config
+from support.places import SCRIPTS
+from transformers import AutoTokenizer, GPT2Config
 
 TEXTS = [*SENTENCES[:3], "Thủ đô của Việt Nam là Hà Nội.", "北京在中国。", "x"]
 
@@ -262,3 +266,34 @@ def test_the_check_leaves_random_numbers_and_the_default_type_alone(copied_model
     check_whole(copied_model)
     assert torch.equal(before, torch.random.get_rng_state())
     assert torch.get_default_dtype() == torch.float32
+
+
+# The class that transformers chooses ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stated", ["TokenizersBackend", "PreTrainedTokenizerFast"])
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_the_general_class_is_loaded_where_transformers_takes_it(
+    tmp_path: Path, tokenizer: Any, kind: str, stated: str
+) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    set_json(tmp_path / "tokenizer_config.json", {"tokenizer_class": stated})
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    expected = AutoTokenizer.from_pretrained(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    assert type(loaded) is type(expected)
+    assert [loaded(text).input_ids for text in TEXTS] == [expected(text).input_ids for text in TEXTS]
+
+
+def test_rendering_and_sampling_import_no_pytorch(model_folder: Path) -> None:
+    """Importing it and what transformers imports with it takes longer than either task of the demo."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(SCRIPTS)!r})
+import render_prompts, sample_texts
+from crane.models.configuration import positions_of
+from crane.models.tokenizers import load_tokenizer
+load_tokenizer({str(model_folder)!r}), positions_of({str(model_folder)!r})
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

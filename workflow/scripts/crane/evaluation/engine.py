@@ -4,14 +4,16 @@ import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from crane.errors import CraneError
 from crane.models.configuration import stated_ends
-from crane.neurons.neuron_set import NeuronSet
+
+if TYPE_CHECKING:  # who only renders prompts needs no PyTorch
+    from crane.neurons.neuron_set import NeuronSet
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class Engine(Protocol):
     tokenizer: Any
 
     def masked(
-        self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
+        self, neurons: "NeuronSet", language: str, *, scale: float = 0.0, values: np.ndarray | None = None
     ) -> AbstractContextManager[Any]:
         """Multiply the outputs of one language's neurons by `scale` (0 masks them) within the context.
 

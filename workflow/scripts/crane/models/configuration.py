@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig
-
 from crane.artefacts import read_json
 from crane.models.errors import ModelError, reason
 from crane.models.families import FAMILIES, UnsupportedModelError, family_of, neurons_per_layer, positions
@@ -29,19 +27,37 @@ def read_config(folder: str | Path) -> Any:
     if not (folder / CONFIG).exists():
         raise ModelError(f"{folder}: no {CONFIG}; a Hugging Face model folder is needed")
     check_fetched(folder, [folder / CONFIG])
-    try:
-        stated = json.loads((folder / CONFIG).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: no readable {CONFIG} ({reason(error)})") from error
-    if not isinstance(stated, dict) or not isinstance(stated.get("model_type"), str):
-        raise ModelError(f"{folder}: no readable {CONFIG} (it states no model_type)")
-    _check_stated(folder, stated)
+    _check_stated(folder, _stated(folder))
+    # Imported here, because it takes seconds, and who asks for positions alone seldom needs it.
+    from transformers import AutoConfig
+
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # transformers raises many kinds; each means the same to the user
         raise ModelError(f"{folder}: no readable {CONFIG} ({reason(error)})") from error
     family_of(config)
     return config
+
+
+def _stated(folder: Path) -> dict[str, Any]:
+    """Return what config.json says."""
+    try:
+        stated = json.loads((folder / CONFIG).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: no readable {CONFIG} ({reason(error)})") from error
+    if not isinstance(stated, dict) or not isinstance(stated.get("model_type"), str):
+        raise ModelError(f"{folder}: no readable {CONFIG} (it states no model_type)")
+    return stated
+
+
+def positions_of(folder: str | Path) -> int | None:
+    """Return the number of positions of a model, or None if it has no limit; the folder has been checked.
+
+    Raises:
+        ModelError: as of `read_config`.
+    """
+    stated = _stated(Path(folder)).get("max_position_embeddings")
+    return stated if isinstance(stated, int) else positions(read_config(folder))
 
 
 def _check_stated(folder: Path, stated: dict[str, Any]) -> None:
@@ -119,11 +135,11 @@ def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> 
         )
 
 
-def check_positions(config: Any, name: str, tokens: int, key: str) -> None:
+def check_positions(limit: int | None, name: str, tokens: int, key: str) -> None:
     """Compare the length of samples with the positions of a model that is to read them.
 
     Args:
-        config: the model's configuration.
+        limit: the model's positions, or None if it has no limit.
         name: of the model in the study.
         tokens: length of the samples.
         key: the setting that determines it.
@@ -131,7 +147,6 @@ def check_positions(config: Any, name: str, tokens: int, key: str) -> None:
     Raises:
         ModelError: the model has fewer positions.
     """
-    limit = positions(config)
     if limit is not None and tokens > limit:
         raise ModelError(
             f"samples of {tokens} tokens ({key}): model {name!r} has positions for {limit}; lower it"

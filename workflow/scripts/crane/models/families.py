@@ -4,11 +4,12 @@ A neuron (method: site `intermediate`) is one coordinate of the input of the MLP
 that is act(gate) * up.
 """
 
-from typing import Any, Literal, NamedTuple
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from crane.errors import CraneError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NormKind = Literal["rms", "rms_offset", "layer"]
 """x / rms(x) times the weight, times 1 + weight (Gemma), or LayerNorm."""
@@ -160,7 +161,7 @@ def check_vllm(config: Any) -> None:
         )
 
 
-def scaled_logits(config: Any, logits: Tensor) -> Tensor:
+def scaled_logits(config: Any, logits: "Tensor") -> "Tensor":
     """Return what a model makes of its output layer's values before any soft-cap; raises as `family_of`."""
     family = family_of(config)
     if family.logit_factor:

@@ -3,19 +3,22 @@
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
+from transformers import PreTrainedTokenizerFast
 
 from crane.artefacts import read_json
 from crane.models.errors import ModelError, reason, some
 from crane.models.fetched import check_fetched
-from crane.models.sentencepiece_models import MODEL, load_sentencepiece
 
+MODEL = "tokenizer.model"
+"""A SentencePiece model."""
 TOKENIZERS = ("tokenizer.json", MODEL, "vocab.json")
 """Files that hold a vocabulary; a folder has one of them."""
 _READ = (
     *TOKENIZERS, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "chat_template.jinja", "chat_template.json",
 )  # fmt: skip
+_GENERAL = ("TokenizersBackend", "PreTrainedTokenizerFast")
+_KNOWN_BETTER = ("phi3", "qwen2")
 _PROBE = "Which month comes after March?"
 
 
@@ -34,10 +37,7 @@ def load_tokenizer(folder: str | Path) -> Any:
         raise ModelError(f"{folder}: no such model folder")
     _check_files(folder)
     try:
-        if (folder / MODEL).exists() and not (folder / "tokenizer.json").exists():
-            tokenizer = load_sentencepiece(folder)
-        else:
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = _load(folder)
     except ModelError:
         raise
     except (
@@ -63,6 +63,34 @@ def load_tokenizer(folder: str | Path) -> Any:
                 "tokenizer.json whose post-processor does"
             )
     return tokenizer
+
+
+def _load(folder: Path) -> Any:
+    """Load a tokenizer with the class that transformers chooses for it."""
+    if _is_general(folder):
+        return PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
+    # Imported here, because it imports PyTorch and much else, which takes seconds.
+    from transformers import AutoTokenizer
+
+    if (folder / MODEL).exists() and not (folder / "tokenizer.json").exists():
+        from crane.models.sentencepiece_models import load_sentencepiece
+
+        return load_sentencepiece(folder, MODEL)
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+
+
+def _is_general(folder: Path) -> bool:
+    """Return whether transformers 5.19 takes its general class, PreTrainedTokenizerFast, for a folder's tokenizer.
+
+    It takes the class that tokenizer_config.json names, except for the model types that it knows better.
+    """
+    paths = (folder / "tokenizer.json", folder / "tokenizer_config.json", folder / "config.json")
+    if not all(path.exists() for path in paths):
+        return False
+    stated, model = (read_json(path) for path in paths[1:])
+    if not isinstance(stated, dict) or not isinstance(model, dict):
+        return False
+    return stated.get("tokenizer_class") in _GENERAL and model.get("model_type") not in _KNOWN_BETTER
 
 
 def _check_files(folder: Path) -> None:
