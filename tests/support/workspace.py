@@ -85,7 +85,7 @@ class Workspace:
         return [SNAKEMAKE, *arguments, "--workflow-profile", "profiles/local", "--configfile", "study.yaml"]
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        return dict(os.environ)
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = self.command(*arguments)
