@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -123,6 +124,16 @@ def statistics(model, variant=""):
         f"{RESULTS}/kurtosis{variant}/{model}/layer-{layer}.parquet"
         for layer in range(study.layers)
     ]
+
+
+def shard_files(model, lang, shards, variant=""):
+    """Return some shards of a language, and what is accumulated beside them."""
+    endings = ["", ".accumulators"] if study.masks.accumulators(variant) else [""]
+    return expand(
+        f"{RESULTS}/relevance{variant}/{model}/{lang}/{{shard}}{{ending}}.safetensors",
+        shard=shards,
+        ending=endings,
+    )
 
 
 def mean_values(mask_sets):

@@ -21,6 +21,7 @@ from crane.relevance.memory import Fit
 from crane.relevance.sweep import layer_sweep
 
 EVERYTHING = tuple(SUMS)
+BATCHES = Fit(24)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def samples():
     return [torch.randint(4, 140, (n,), generator=generator) for n in (5, 12, 7, 12, 3, 9, 4, 12, 6, 2)]
 
 
-def accumulated(model, samples, fit=Fit(24), names=EVERYTHING, **options):
+def accumulated(model, samples, fit=BATCHES, names=EVERYTHING, **options):
     with attribution(model, accumulators=names, **options) as attribute:
         return collect(attribute, samples, fit).accumulated
 
@@ -67,7 +68,10 @@ def by_hand(model, samples, skip_first):
     def of(name, layer):
         return [values[start:] for values in kept[name][layer]]
 
-    norms = [write_weights(mlp.down, "intermediate")[0].detach().double().norm(dim=1).numpy() for mlp in mlps(model)]
+    norms = [
+        write_weights(mlp.down, "intermediate")[0].detach().double().norm(dim=1).numpy()
+        for mlp in mlps(model)
+    ]
     importance = {
         "energy": each(
             lambda k: np.stack([np.sqrt((a**2).sum(0)) * norms[k] for a in of("value", k)])
@@ -88,9 +92,7 @@ def by_hand(model, samples, skip_first):
     found["value_m2"] = each(lambda k: values[k].var(0) * len(values[k]))
     found["gradient_sum"] = each(lambda k: sum(g.sum(0) for g in of("gradient", k)))
     found["abs_sum"] = each(
-        lambda k: sum(
-            np.abs(a * g).sum(0) for a, g in zip(of("value", k), of("gradient", k), strict=True)
-        )
+        lambda k: sum(np.abs(a * g).sum(0) for a, g in zip(of("value", k), of("gradient", k), strict=True))
     )
     return found
 
@@ -180,7 +182,9 @@ def test_an_error_undoes_what_was_accumulated(llama, samples, make_batch):
 def test_the_closed_form_is_the_change_when_neurons_are_deactivated_one_at_a_time(llama):
     """What PLND measures with one forward pass per neuron, in float64."""
     mlp = mlps(llama.double())[1]
-    x = torch.randn(6, 9, llama.config.hidden_size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(
+        6, 9, llama.config.hidden_size, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
     seen = []
     handle = mlp.down.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
     with torch.no_grad():
@@ -227,7 +231,7 @@ def test_up_is_the_factor_beside_the_gate(make_model, samples, family):
     with torch.no_grad():
         model(samples[0][None])
     handle.remove()
-    gate, up = seen[0][0].chunk(2, -1)
+    _gate, up = seen[0][0].chunk(2, -1)
     torch.testing.assert_close(found.grids["up_sum"][0], up.abs().sum(0).double(), rtol=1e-5, atol=1e-7)
 
 

@@ -94,7 +94,8 @@ def output_change(values: Tensor, norms: Tensor) -> Tensor:
         values: `[B, T, I]`, 0 at tokens that do not count.
         norms: `[I]`, the norm of each neuron's column of the down projection.
     """
-    return torch.linalg.vector_norm(values, dim=1) * norms
+    # `torch.linalg.vector_norm` is twenty times slower along an inner dimension on a CPU.
+    return values.square().sum(1).sqrt() * norms
 
 
 def ranks(importance: Tensor) -> Tensor:
@@ -133,7 +134,7 @@ class Accumulators:
             )
         self.names = frozenset(names)
         self._mlps = mlps
-        self._sizes = top_sizes(width)
+        self._sizes = torch.tensor(top_sizes(width), dtype=torch.int32, device=device)
         self._norms: list[Tensor | None] = [None] * len(mlps)
         self._merged = [0] * len(mlps)
         shape = (len(mlps), width)
@@ -165,8 +166,10 @@ class Accumulators:
 
     def on_up(self, layer: int, up: Tensor, passage: Passage) -> None:
         """Add the up projection's output `[B, T, I]` of a layer."""
-        size = up.float() if passage.all_counted else up.float() * passage.counted.unsqueeze(2)
-        self._rank("up", layer, torch.linalg.vector_norm(size, ord=1, dim=1))
+        size = up.float().abs()
+        if not passage.all_counted:
+            size *= passage.counted.unsqueeze(2)
+        self._rank("up", layer, size.sum(1))
 
     def on_values(self, layer: int, values: Tensor, total: Tensor, passage: Passage) -> None:
         """Add the values of a layer's neurons.
@@ -184,7 +187,7 @@ class Accumulators:
             deviation = values - mean
             if not passage.all_counted:
                 deviation *= passage.counted.unsqueeze(2)
-            m2 = torch.linalg.vector_norm(deviation, dim=(0, 1)).double() ** 2
+            m2 = deviation.square_().sum((0, 1)).double()
             before = self.grids["value_mean"][layer], self.grids["value_m2"][layer]
             count = passage.counted_tokens
             mean, m2 = chan(before, self._merged[layer], (mean.double(), m2), count)
@@ -196,7 +199,7 @@ class Accumulators:
         if "gradients" in self.names:
             total = gradient.sum((0, 1)) if passage.all_counted else _weighted(gradient, passage.counted)
             self.grids["gradient_sum"][layer] += total
-            self.grids["abs_sum"][layer] += torch.linalg.vector_norm(relevance, ord=1, dim=(0, 1))
+            self.grids["abs_sum"][layer] += relevance.abs().sum((0, 1))
 
     def accumulated(self, samples: int, tokens: int, counted: int) -> Accumulated:
         """Return what has been accumulated, with the counts of all samples seen."""
@@ -207,8 +210,8 @@ class Accumulators:
         rank = ranks(importance)
         worst = self.grids[f"{name}_worst_rank"]
         worst[layer] = torch.maximum(worst[layer], rank.amax(0).int())
-        for top, size in enumerate(self._sizes):
-            self.grids[f"{name}_top_count"][layer, top] += (rank < size).sum(0, dtype=torch.int32)
+        within = rank.int() < self._sizes[:, None, None]  # [J, B, I]
+        self.grids[f"{name}_top_count"][layer] += within.sum(1, dtype=torch.int32)
 
     def _column_norms(self, layer: int) -> Tensor:
         """Return the norms `[I]` of a layer's down columns, taken when its weights are on the device."""

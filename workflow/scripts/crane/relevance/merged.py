@@ -1,4 +1,4 @@
-"""The table of one layer from the files of all languages: relevance statistics, and accumulators where there are any."""
+"""The table of one layer from the files of all languages: relevance statistics, and accumulators if there are any."""
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
@@ -57,7 +57,7 @@ def merged_table(files: Mapping[str, Iterable[str | Path]], layer: int, site: Si
     }
     table = layer_table(statistics, layer, site)
     further = []
-    for code, paths in beside.items():
+    for paths in beside.values():
         if paths:
             merged = reduce(Accumulated.merge, (read_accumulated(path, layer) for path in paths))
             further.append(pd.DataFrame(accumulated_columns(merged)))
