@@ -63,7 +63,8 @@ def scores(table: pd.DataFrame, languages: Sequence[str], settings: Mapping[str,
     the mean importance, less the highest of another language. Above 0 are the published ones and those important more
     often than in any other language.
     """
-    share = _margin(frequency(table, languages, settings))
+    # Equal differences of shares are equal numbers only when rounded; the smallest others are 1 / n^2 apart.
+    share = np.round(_margin(frequency(table, languages, settings)), 12)
     importance = _margin(grid(table, IMPORTANCE[settings["importance"]], languages))
     steps = np.diff(np.unique(share))
     place = importance.ravel().argsort(kind="stable").argsort(kind="stable").reshape(share.shape)
