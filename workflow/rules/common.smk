@@ -12,15 +12,20 @@ from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
+from crane.methods import MethodError
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, TABLE_FORMS
 from crane.provenance.code_version import code_version
 from crane.provenance.rerun_records import tidy_records
 from crane.relevance.memory import BATCH_TOKENS, SWEEP_TOKENS
-from crane.study import evaluations, outputs
-from crane.study.check import ConfigError, check_files, drop_nulls
-from crane.study.masks import BY_STATISTICS
-from crane.study.profiles import profile_files
-from crane.study.study import Study
+
+try:
+    from crane.study import evaluations, outputs
+    from crane.study.check import ConfigError, check_files, drop_nulls
+    from crane.study.masks import BY_STATISTICS
+    from crane.study.profiles import profile_files
+    from crane.study.study import Study
+except MethodError as error:  # another package's
+    raise WorkflowError(str(error))
 
 if " " in sys.executable:
     raise WorkflowError(
