@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -11,15 +12,20 @@ from snakemake.settings.types import DeploymentMethod
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
+from crane.methods import MethodError
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, TABLE_FORMS
 from crane.provenance.code_version import code_version
 from crane.provenance.rerun_records import tidy_records
 from crane.relevance.memory import BATCH_TOKENS, SWEEP_TOKENS
-from crane.study import evaluations, outputs
-from crane.study.check import ConfigError, check_files, drop_nulls
-from crane.study.masks import BY_STATISTICS
-from crane.study.profiles import profile_files
-from crane.study.study import Study
+
+try:
+    from crane.study import evaluations, outputs
+    from crane.study.check import ConfigError, check_files, drop_nulls
+    from crane.study.masks import BY_STATISTICS
+    from crane.study.profiles import profile_files
+    from crane.study.study import Study
+except MethodError as error:  # another package's
+    raise WorkflowError(str(error))
 
 if " " in sys.executable:
     raise WorkflowError(
@@ -118,6 +124,16 @@ def statistics(model, variant=""):
         f"{RESULTS}/kurtosis{variant}/{model}/layer-{layer}.parquet"
         for layer in range(study.layers)
     ]
+
+
+def shard_files(model, lang, shards, variant=""):
+    """Return some shards of a language, and what is accumulated beside them."""
+    endings = ["", ".accumulators"] if study.masks.accumulators(variant) else [""]
+    return expand(
+        f"{RESULTS}/relevance{variant}/{model}/{lang}/{{shard}}{{ending}}.safetensors",
+        shard=shards,
+        ending=endings,
+    )
 
 
 def mean_values(mask_sets):

@@ -25,7 +25,10 @@ rule select_neurons:
         selection=lambda wildcards: study.masks.selection(wildcards.mask_set),
         languages=study.languages,
         site=pick("relevance.site"),
-        code=code_version("select_neurons.py"),
+        code=lambda wildcards: code_version(
+            "select_neurons.py",
+            methods=[study.masks.every[wildcards.mask_set]["method"]],
+        ),
     script:
         "../scripts/select_neurons.py"
 
@@ -39,8 +42,8 @@ for group, seeds in study.masks.drawn():
             f"draw_random_neurons_{group}"
         input:
             match=f"{RESULTS}/masks/{{model}}/{study.masks.matched_by(next(iter(seeds)))}.parquet",
-            kurtosis=statistics(FIRST, study.masks.variant_of_match(seeds))[
-                : None if study.masks.drawn_by_magnitude(seeds) else 1
+            kurtosis=statistics(FIRST, study.masks.drawn_from(seeds))[
+                : None if study.masks.drawn_alike(seeds) else 1
             ],
         output:
             neurons=expand(
@@ -56,7 +59,7 @@ for group, seeds in study.masks.drawn():
             "../../envs/analysis.yaml"
         params:
             seeds=list(seeds.values()),
-            by_magnitude=study.masks.drawn_by_magnitude(seeds),
+            alike=study.masks.drawn_alike(seeds),
             code=code_version("draw_random_neurons.py"),
         script:
             "../scripts/draw_random_neurons.py"
@@ -105,7 +108,9 @@ rule measure_stability:
         variants=[name for name in study.masks.selections if study.masks.variant(name)],
         groups={name: s["group"] for name, s in study.masks.selections.items()},
         site=pick("relevance.site"),
-        code=code_version("measure_stability.py"),
+        code=code_version(
+            "measure_stability.py", methods=study.masks.methods_of(study.masks.halved)
+        ),
     script:
         "../scripts/measure_stability.py"
 
@@ -114,10 +119,7 @@ rule measure_selection_null:
     """Select by the identical rules from the dealt shards of one language, in place of real languages."""
     input:
         **{
-            f"{lang}.{group}": expand(
-                f"{RESULTS}/relevance/{FIRST}/{lang}/{{shard}}.safetensors",
-                shard=shards,
-            )
+            f"{lang}.{group}": shard_files(FIRST, lang, shards)
             for lang in study.languages
             for group, shards in study.inputs.dealt.items()
         },
@@ -135,6 +137,9 @@ rule measure_selection_null:
         languages=study.languages,
         layers=study.layers,
         site=pick("relevance.site"),
-        code=code_version("measure_selection_null.py"),
+        code=code_version(
+            "measure_selection_null.py",
+            methods=study.masks.methods_of(study.masks.nulled),
+        ),
     script:
         "../scripts/measure_selection_null.py"

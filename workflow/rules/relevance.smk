@@ -1,54 +1,68 @@
 # Needs a model and its corpora; makes one file of statistics per shard, then one table per layer:
 # results/<study>/relevance/<model>/<lang>/<shard>.safetensors, results/<study>/kurtosis/<model>/layer-<k>.parquet;
 # for a variant of the relevance (relevance_variants): relevance-<name>/ and kurtosis-<name>/;
-# for each half of the shards: results/<study>/stability/<model>/<half>.parquet
+# for each half of the shards: results/<study>/stability/<model>/<half>.parquet;
+# where a mask set needs more than the moments: <shard>.accumulators.safetensors beside each shard
 # The number of shards per job affects speed only; each finished shard is stored in results/<study>/parts/ immediately.
 SHARDS_PER_JOB = config["relevance"].get("shards_per_job", len(SHARDS))
 
 
-for number, first in enumerate(SHARDS[::SHARDS_PER_JOB]):
+ACCUMULATING = "attribute_relevance_accumulating"
+RUNS = {
+    kind: [v for v in study.masks.variants if bool(study.masks.accumulators(v)) == more]
+    for kind, more in (("attribute_relevance", False), (ACCUMULATING, True))
+}
+"""The relevance runs without and with accumulators: name of their rules -> variants."""
 
-    rule:
-        # AttnLRP relevance of every neuron on some shards, reduced to moments and LAPE's counters in one pass.
-        name:
-            share_resources("attribute_relevance", f"attribute_relevance_{number}")
-        input:
-            model=f"{RESULTS}/models/{{model}}",
-            corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
-        output:
-            expand(
-                f"{RESULTS}/relevance{{{{variant}}}}/{{{{model}}}}/{{{{lang}}}}/{{shard}}.safetensors",
-                shard=SHARDS[first : first + SHARDS_PER_JOB],
-            ),
-        log:
-            f"{RESULTS}/logs/attribute_relevance/{{model}}{{variant}}/{{lang}}/{number}.log",
-        benchmark:
-            f"{RESULTS}/resources/attribute_relevance/{{model}}{{variant}}/{{lang}}/{number}.tsv"
-        conda:
-            "../../envs/relevance.yaml"
-        resources:
-            batch_size=config["relevance"].get("batch_size", 0),
-            batch_tokens=config["relevance"].get("batch_tokens", BATCH_TOKENS),
-            sweep_tokens=config["relevance"].get("sweep_tokens", SWEEP_TOKENS),
-            memory_gb=config["relevance"].get("memory_gb", 0),
-            gpu=1,
-            models_in_memory=1,
-        params:
-            relevance=lambda wildcards: study.masks.relevance(wildcards.variant),
-            shards=pick("corpora.shards"),
-            store=STORE,
-            code=code_version("attribute_relevance.py"),
-        script:
-            "../scripts/attribute_relevance.py"
+for (kind, variants), (number, first) in product(
+    RUNS.items(), enumerate(SHARDS[::SHARDS_PER_JOB])
+):
+    if variants:
+
+        rule:
+            # AttnLRP relevance of every neuron on some shards, reduced to moments and LAPE's counters in one pass; and
+            # to accumulators of other methods, if the study has such.
+            name:
+                share_resources("attribute_relevance", f"{kind}_{number}")
+            input:
+                model=f"{RESULTS}/models/{{model}}",
+                corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
+            output:
+                expand(
+                    f"{RESULTS}/relevance{{{{variant}}}}/{{{{model}}}}/{{{{lang}}}}/{{shard}}{{ending}}.safetensors",
+                    shard=SHARDS[first : first + SHARDS_PER_JOB],
+                    ending=(["", ".accumulators"] if kind == ACCUMULATING else [""]),
+                ),
+            log:
+                f"{RESULTS}/logs/attribute_relevance/{{model}}{{variant}}/{{lang}}/{number}.log",
+            benchmark:
+                f"{RESULTS}/resources/attribute_relevance/{{model}}{{variant}}/{{lang}}/{number}.tsv"
+            wildcard_constraints:
+                variant=f"({among(variants)})",
+            conda:
+                "../../envs/relevance.yaml"
+            resources:
+                batch_size=config["relevance"].get("batch_size", 0),
+                batch_tokens=config["relevance"].get("batch_tokens", BATCH_TOKENS),
+                sweep_tokens=config["relevance"].get("sweep_tokens", SWEEP_TOKENS),
+                memory_gb=config["relevance"].get("memory_gb", 0),
+                gpu=1,
+                models_in_memory=1,
+            params:
+                relevance=lambda wildcards: study.masks.relevance(wildcards.variant),
+                shards=pick("corpora.shards"),
+                store=STORE,
+                code=code_version("attribute_relevance.py"),
+            script:
+                "../scripts/attribute_relevance.py"
 
 
 rule reduce_kurtosis:
     """Merge all shards exactly, layer by layer, and compute each neuron's kurtosis and other statistics."""
     input:
         **{
-            lang: expand(
-                f"{RESULTS}/relevance{{{{variant}}}}/{{{{model}}}}/{lang}/{{shard}}.safetensors",
-                shard=SHARDS,
+            lang: lambda wildcards, lang=lang: shard_files(
+                wildcards.model, lang, SHARDS, wildcards.variant
             )
             for lang in study.languages
         },
@@ -73,10 +87,9 @@ rule reduce_half:
     """Compute the statistics of every neuron from the even or the odd shards."""
     input:
         **{
-            lang: lambda wildcards, lang=lang: [
-                f"{RESULTS}/relevance/{wildcards.model}/{lang}/{shard}.safetensors"
-                for shard in study.inputs.halves[wildcards.half]
-            ]
+            lang: lambda wildcards, lang=lang: shard_files(
+                wildcards.model, lang, study.inputs.halves[wildcards.half]
+            )
             for lang in study.languages
         },
     output:

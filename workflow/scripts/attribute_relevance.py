@@ -15,6 +15,7 @@ from crane.artefacts import atomic_file, read_table, sha256
 from crane.corpora.chunks import shard_rows
 from crane.models.manifests import identity, weights_identity
 from crane.parts import PartStore, part_key
+from crane.relevance.accumulated_files import ENDING, write_accumulated
 from crane.relevance.attribution import attribution
 from crane.relevance.collect import collect, padded
 from crane.relevance.placement import placed
@@ -32,6 +33,7 @@ def main(snakemake: Any) -> None:
     torch.set_num_threads(snakemake.threads)
     params, speed = snakemake.params, snakemake.resources
     settings = {key.removeprefix("relevance."): value for key, value in params.relevance.items()}
+    accumulators = settings.pop("accumulators", [])
     corpus = read_table(snakemake.input.corpus, ["input_ids"])["input_ids"]
     samples = [torch.tensor(ids, dtype=torch.int64) for ids in corpus]
     with placed(
@@ -54,19 +56,30 @@ def main(snakemake: Any) -> None:
             "model": weights_identity(snakemake.input.model),
         }  # fmt: skip
         store = PartStore(params.store)
-        for path in snakemake.output:
+        for path in [path for path in snakemake.output if not path.endswith(ENDING)]:
             shard = int(Path(path).stem)
             rows = shard_rows(len(samples), shard, params.shards)
-            key = part_key({**deciding, "rows": [rows.start, rows.stop]})
-            kept = store.find(key)
-            if kept is None:
-                with attribution(model, passing=passing, **settings) as attribute:
-                    statistics, fit = collect(attribute, samples[rows.start : rows.stop], fit)
-                kept = store.keep(key, ".safetensors", partial(write_shard, statistics, metadata=metadata))
+            deciding["rows"] = [rows.start, rows.stop]
+            targets = {part_key(deciding): path}
+            if accumulators:
+                # A key of its own: the shard stays the same whatever is accumulated beside it.
+                beside = part_key({**deciding, "accumulators": accumulators})
+                targets[beside] = path.removesuffix(".safetensors") + ENDING
+            kept = {key: store.find(key) for key in targets}
+            if None in kept.values():
+                options = {**settings, "passing": passing, "accumulators": accumulators}
+                with attribution(model, **options) as attribute:
+                    statistics, fit, accumulated = collect(attribute, samples[rows.start : rows.stop], fit)
+                writers = [partial(write_shard, statistics, metadata=metadata)]
+                if accumulated is not None:
+                    writers.append(partial(write_accumulated, accumulated, metadata=metadata))
+                for key, write in zip(targets, writers, strict=True):
+                    kept[key] = kept[key] or store.keep(key, ".safetensors", write)
             else:
                 print(f"shard {shard}: from the store", flush=True)
-            with atomic_file(path) as copy:
-                shutil.copyfile(kept, copy)
+            for key, target in targets.items():
+                with atomic_file(target) as copy:
+                    shutil.copyfile(kept[key], copy)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,16 @@ from joblog import job_log, provenance
 def main(snakemake: Any) -> None:
     """Run a rule `draw_random_neurons_*`."""
     match = NeuronSet.read_parquet(snakemake.input.match)
-    columns = ["language", "layer", "site", "neuron", "mean_abs"]
+    alike = snakemake.params.alike
+    columns = ["language", "layer", "site", "neuron", *([alike] if alike else [])]
     statistics = pd.concat(read_table(path, columns) for path in snakemake.input.kurtosis)
     width = int(statistics["neuron"].max()) + 1
-    if snakemake.params.by_magnitude and set(statistics["site"]) != {match.site}:
+    if alike and set(statistics["site"]) != {match.site}:
         raise SelectionError(
-            f"match_on: magnitude needs the relevance of the matched set's neurons, which are at site {match.site!r}; "
-            f"the study's (relevance.site) is at {statistics['site'].iloc[0]!r}"
+            f"match_on needs statistics of the matched set's neurons, which are at site {match.site!r}; the study's "
+            f"(relevance.site) are at {statistics['site'].iloc[0]!r}"
         )
-    magnitudes = mean_magnitudes(statistics) if snakemake.params.by_magnitude else None
+    magnitudes = mean_magnitudes(statistics, alike) if alike else None
     draws = zip(snakemake.params.seeds, snakemake.output.neurons, snakemake.output.summaries, strict=True)
     for seed, neurons, summary in draws:
         drawn = random_like(match, width, seed, magnitudes)

@@ -4,18 +4,16 @@ from typing import Any
 
 import pandas as pd
 from crane.artefacts import write_table
-from crane.relevance.shards import merge_layer
-from crane.relevance.statistics import layer_table
+from crane.relevance.merged import merged_table
 from joblog import job_log, provenance
 
 
 def main(snakemake: Any) -> None:
     """Run the rule `reduce_half`."""
-    languages, layers = snakemake.params.languages, []
-    for layer in range(snakemake.params.layers):
-        statistics = {language: merge_layer(snakemake.input[language], layer) for language in languages}
-        layers.append(layer_table(statistics, layer, snakemake.params.site))
-    table = pd.concat(layers, ignore_index=True)
+    files = {language: snakemake.input[language] for language in snakemake.params.languages}
+    layers = range(snakemake.params.layers)
+    tables = [merged_table(files, layer, snakemake.params.site) for layer in layers]
+    table = pd.concat(tables, ignore_index=True)
     print(table.groupby("language", sort=False)["count"].first().rename("samples").to_string())
     write_table(table, snakemake.output.table, provenance(snakemake))
 

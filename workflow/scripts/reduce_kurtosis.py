@@ -3,8 +3,7 @@
 from typing import Any
 
 from crane.artefacts import write_table
-from crane.relevance.shards import merge_layer
-from crane.relevance.statistics import layer_table
+from crane.relevance.merged import merged_table
 from joblog import job_log, provenance
 
 
@@ -12,8 +11,8 @@ def main(snakemake: Any) -> None:
     """Run the rule `reduce_kurtosis`."""
     languages = snakemake.params.languages
     for layer, path in enumerate(snakemake.output.tables):
-        statistics = {language: merge_layer(snakemake.input[language], layer) for language in languages}
-        table = layer_table(statistics, layer, snakemake.params.site)
+        files = {language: snakemake.input[language] for language in languages}
+        table = merged_table(files, layer, snakemake.params.site)
         for language, rows in table.groupby("language", sort=False):
             undefined = int(rows["kurtosis"].isna().sum())
             outliers = int((rows["outlier_share"] > 0.5).sum())

@@ -37,7 +37,7 @@ def test_the_seeds_of_one_random_set_are_drawn_by_one_job(config: dict[str, Any]
 
 def test_random_sets_of_the_same_magnitude_are_drawn_by_a_job_of_their_own(config: dict[str, Any]) -> None:
     masks = Study(config).masks
-    jobs = {group: masks.drawn_by_magnitude(seeds) for group, seeds in masks.drawn()}
+    jobs = {group: masks.drawn_alike(seeds) for group, seeds in masks.drawn()}
     assert jobs["random_dispersion"] and not jobs["random"]
     with pytest.raises(ConfigError, match=r"match_on.*needs layer"):
         Study(changed(config, mask_sets__random__match_on=["magnitude"]))

@@ -42,7 +42,7 @@ def test_random_sets_of_layer_and_of_magnitude_are_other_sets(config):
     masks, points = sweep(config, "budget", mask_sets=sets, fractions=[0.2], seeds=1)
     names = [p["mask_set"] for p in points if p["group"].startswith("random")]
     assert [name.endswith("-by-magnitude") for name in names] == [False, True]
-    assert [masks.drawn_by_magnitude([name]) for name in names] == [False, True]
+    assert [masks.drawn_alike([name]) for name in names] == [None, "mean_abs"]
 
 
 def test_every_method_that_ranks_all_neurons_takes_a_budget(config):

@@ -10,6 +10,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from crane.methods import every, external_sources
+
 SCRIPTS = Path(__file__).parents[2]
 """The folder of the workflow's scripts, which holds the package `crane`."""
 
@@ -27,7 +29,13 @@ PACKAGES = (
 )
 
 
-def code_version(script: str, *data: str, named: str = "", without: Collection[str] = ()) -> str:
+def code_version(
+    script: str,
+    *data: str,
+    named: str = "",
+    without: Collection[str] = (),
+    methods: Collection[str] = (),
+) -> str:
     """Return a hash of a script, of all modules of `crane` that it imports, directly or not, and of data files.
 
     Rules carry it in `params`, so that a changed module reruns exactly the rules whose results it could change.
@@ -38,12 +46,18 @@ def code_version(script: str, *data: str, named: str = "", without: Collection[s
         data: files that the script reads as part of the code (prompts, task definitions), relative to `workflow`.
         named: dotted name of a function that the script is given in `params` and imports by that name.
         without: modules, relative to the scripts' folder, that the script uses but that change no result of it.
+        methods: names of methods by which the script selects neurons (`crane.methods`), and whose modules it imports by
+            name; of another package's method the source of that package counts.
     """
     digest = hashlib.sha256()
-    roots = [SCRIPTS / script, *(_files(named) if named else ())]
+    modules = [every()[name].module for name in methods if name in every()]
+    roots = [SCRIPTS / script, *(path for name in [named, *modules] if name for path in _files(name))]
     files = frozenset().union(*map(reachable, roots)) - {SCRIPTS / name for name in without}
     for path in sorted(files | {SCRIPTS.parent / name for name in data}):
         digest.update(path.relative_to(SCRIPTS.parent).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    for name, path in sorted(external_sources(methods).items()):
+        digest.update(name.encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from crane.errors import CraneError
 from crane.models.architectures import MLP, SITES, Site, mlps, width
 from crane.models.families import positions
+from crane.relevance.accumulators import Accumulators
 from crane.relevance.aggregates import AGGREGATES, Aggregate
 from crane.relevance.lrp import Rules, lrp_rules
 from crane.relevance.objectives import OBJECTIVES, Head, Objective
@@ -50,6 +51,7 @@ class Attribution:
         site: Site,
         skip_first: bool,
         passing: Pass = whole_model,
+        accumulators: Collection[str] = (),
     ) -> None:
         self.model = model
         self.site = site
@@ -72,6 +74,10 @@ class Attribution:
         """float64 `[K, I]`: sum of the site's values over the counted tokens so far."""
         self.counted = 0
         """Tokens counted so far: without padding, and without the first positions under `skip_first`."""
+        self.further = (
+            Accumulators(accumulators, self.mlps, width(model, site), model.device) if accumulators else None
+        )
+        """What is accumulated besides, if anything is."""
 
     def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return float32 `[B, K, I]`: the relevance of each neuron for each sample.
@@ -119,10 +125,13 @@ class Attribution:
     def all_or_nothing(self) -> Iterator[None]:
         """Undo what the counters have counted within the context if it ends in an error."""
         before = self.active.clone(), self.value_sum.clone(), self.tokens, self.counted
+        further = self.further.snapshot() if self.further else None
         try:
             yield
         except BaseException:
             self.active, self.value_sum, self.tokens, self.counted = before
+            if self.further and further:
+                self.further.restore(further)
             raise
 
     def objective(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -178,8 +187,15 @@ class Attribution:
             kept = activation.reshape(gradient.shape).float()
             if not passage.all_counted:
                 kept = kept * passage.counted.unsqueeze(2)
-            self.value_sum[layer] += kept.sum((0, 1))
-            passage.relevance[layer] = self._reduce(kept * gradient.float(), passage.counted)
+            total = kept.sum((0, 1))
+            self.value_sum[layer] += total
+            if self.further:
+                self.further.on_values(layer, kept, total, passage)
+            gradient = gradient.float()
+            product = kept * gradient
+            if self.further:
+                self.further.on_gradient(layer, gradient, product, passage)
+            passage.relevance[layer] = self._reduce(product, passage.counted)
 
         if values.requires_grad:
             values.register_hook(reduce)
@@ -192,10 +208,20 @@ class Attribution:
 
     def _on_activation(self, layer: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
         if self._passage is not None:
-            positive = output.detach().reshape(*self._passage.real.shape, -1) > 0
+            gate = output.detach().reshape(*self._passage.real.shape, -1)
+            if self.further:
+                self.further.on_gate(layer, gate, self._passage)
+            positive = gate > 0
             if not self._passage.all_real:
                 positive &= self._passage.real.unsqueeze(2)
             self.active[layer] += positive.sum((0, 1))
+
+    def _on_up(self, layer: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        if self._passage is not None and self.further:
+            up = output.detach().reshape(*self._passage.real.shape, -1)
+            if self.mlps[layer].fused:
+                up = up.chunk(2, -1)[1]
+            self.further.on_up(layer, up, self._passage)
 
     def install(self, handles: list[Any]) -> None:
         """Install the hooks and append their handles."""
@@ -203,6 +229,8 @@ class Attribution:
         for layer, mlp in enumerate(self.mlps):
             handles.append(mlp.activation.register_forward_hook(partial(self._on_activation, layer)))
             handles.append(self._site_hook(layer, mlp))
+            if self.further and "up" in self.further.names:
+                handles.append(mlp.up.register_forward_hook(partial(self._on_up, layer)))
 
     def _site_hook(self, layer: int, mlp: MLP) -> Any:
         if self.site == "intermediate":
@@ -226,6 +254,7 @@ def attribution(
     site: Site = "intermediate",
     skip_first: bool = False,
     passing: Pass = whole_model,
+    accumulators: Collection[str] = (),
 ) -> Iterator[Attribution]:
     """Make relevance available: `with attribution(model) as attribute: attribute(input_ids, attention_mask)`.
 
@@ -242,9 +271,10 @@ def attribution(
         skip_first: leave the first position (BOS) out of the aggregation.
         passing: how batches pass through the model: `whole_model`, or a `crane.relevance.sweep.LayerSweep` of it, which
             changes memory and speed only.
+        accumulators: keys of `crane.relevance.accumulators.SUMS` to fill besides, into `further`.
 
     Raises:
-        ValueError: an unknown option.
+        ValueError: an unknown option, or accumulators of neurons' values at site "residual_write".
         UnsupportedModelError: an unknown model family.
     """
     options: tuple[tuple[str, Collection[str], str], ...] = (
@@ -255,6 +285,8 @@ def attribution(
     for value, known, name in options:
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
+    if site != "intermediate" and set(accumulators) - {"gradients"}:
+        raise ValueError(f"accumulators of the MLP's inner layer, at site {site!r}: {sorted(accumulators)}")
     attribute = Attribution(
         model,
         rules=rules,
@@ -263,6 +295,7 @@ def attribution(
         site=site,
         skip_first=skip_first,
         passing=passing,
+        accumulators=accumulators,
     )
     training = model.training
     trainable = [p for p in model.parameters() if p.requires_grad]

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
+from crane.relevance.accumulators import Accumulated
 from crane.relevance.attribution import Attribution
 from crane.relevance.memory import Fit, TooSmallError
 from crane.relevance.moments import Moments
@@ -42,6 +43,8 @@ class Collected(NamedTuple):
     statistics: Statistics
     fit: Fit
     """As given, or smaller if memory ran out."""
+    accumulated: Accumulated | None
+    """If the attribution has accumulators."""
 
 
 def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Collected:
@@ -77,7 +80,9 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Coll
     statistics = Statistics(
         total, attribute.active, attribute.tokens, value_sum=attribute.value_sum, counted=attribute.counted
     )
-    return Collected(statistics, fit)
+    further = attribute.further
+    counts = total.n, attribute.tokens, attribute.counted
+    return Collected(statistics, fit, further.accumulated(*counts) if further else None)
 
 
 def _together(waiting: Sequence[list[Tensor]], tokens: int) -> list[list[Tensor]]:

@@ -1,4 +1,14 @@
-"""Select neurons from a table of statistics by a mask set's settings; every job that selects uses this module."""
+"""Select neurons from a table of statistics by a mask set's settings; every job that selects uses this module.
+
+A method's module (`crane.methods`) names the columns that it reads and scores all neurons. Settings with a `rule`
+normalise the scores and compare the languages by it (`crane.selection.rules`); without a rule the scores compare
+languages themselves, and above 0 is what is the language's. A module may have besides:
+
+* `contrasted(settings)`: whether the scores compare languages themselves although there is a rule;
+* `published(table, languages, settings)`: bool `[L, K, I]`, the neurons of a set without a budget;
+* `facts(table, languages, settings)`: what to tell of the selection, by name and language;
+* `select(...)`: the whole selection, for rules that are no cut of one order (LAPE, ternary).
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,33 +16,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crane.methods import scoring
 from crane.models.architectures import Site
 from crane.neurons.neuron_set import NeuronSet
 from crane.neurons.normalisation import normalise
-from crane.selection.columns import activations, grid
-from crane.selection.lape import lape, lape_matched
+from crane.selection.columns import grid
+from crane.selection.ranking import SelectionError
 from crane.selection.rules import by_rule, log_ratio
-from crane.selection.ternary import ternary
 
-COLUMNS = {"probability": "activation_probability"}
-"""Columns of the statistics that are called otherwise."""
-SCALE_AWARE = ("std", "mean_abs", "fourth_root")
-"""Statistics that are not negative and grow with the scale of the relevances."""
+SCALE_AWARE = ("std", "mean_abs", "fourth_root", "energy")
+"""Statistics that are not negative and grow with the scale of what is measured."""
 
 
 def columns(settings: Mapping[str, Any]) -> list[str]:
     """Return the columns of the layers' tables that a selection reads."""
-    if settings["method"] == "all":
-        return ["language", "layer", "neuron"]
-    if settings["method"] in ("lape", "lape_matched", "ternary"):
-        return ["language", "layer", "neuron", "active", "tokens"]
-    return ["language", "layer", "neuron", _column(settings)]
-
-
-def _column(settings: Mapping[str, Any]) -> str:
-    """Return the column of the statistic by which neurons are ranked."""
-    statistic = settings.get("statistic", "kurtosis")
-    return COLUMNS.get(statistic, statistic)
+    every = ["language", "layer", "neuron"]
+    return every if settings["method"] == "all" else every + scoring(settings["method"]).columns(settings)
 
 
 def choose(
@@ -60,52 +59,60 @@ def choose(
     Raises:
         SelectionError: a language gets no neuron, or fewer than a budget that is to be filled, unless `may_be_empty`.
     """
-    method = settings["method"]
-    if method == "all":
+    if settings["method"] == "all":
         flags = np.ones_like(grid(table, "neuron", languages), dtype=bool)
         return NeuronSet.from_flags(flags, languages, site), {}
-    if method in ("lape", "lape_matched"):
-        quantiles = {
-            key: settings[key]
-            for key in ("top_rate", "filter_rate", "activation_bar_ratio")
-            if key in settings
-        }
-        counters = activations(table, languages)
-        if method == "lape":
-            return lape(*counters, languages, may_be_empty=may_be_empty, **quantiles), {}
-        if counts is None:
-            raise ValueError("lape_matched needs the counts of the set that it matches")
-        neurons, beyond = lape_matched(*counters, languages, counts, **quantiles)
-        return neurons, {"beyond_the_published_rule": beyond}
-    budget = settings.get("budget", {})
-    if method == "ternary":
-        known = ("top_rate", "activation_bar_ratio", "kind", "weight")
-        rule = {key: settings[key] for key in known if key in settings}
-        size = table["layer"].nunique() * table["neuron"].nunique()
-        asked = _asked(budget, size, languages, counts)
-        return ternary(
-            *activations(table, languages), languages, counts=asked, may_be_empty=may_be_empty, **rule
-        )
-    values = grid(table, _column(settings), languages)
-    top = _asked(budget, values[0].size, languages, counts)
-    scores = (
-        log_ratio(values) if contrast(settings) == "log_ratio" else normalise(values, settings["normalise"])
-    )
+    method, budget = scoring(settings["method"]), settings.get("budget", {})
+    size = table["layer"].nunique() * table["neuron"].nunique()
+    matched = settings["method"] == "lape_matched"  # without a budget, others leave the counts alone
+    asked = counts if matched else _asked(budget, size, languages, counts)
+    if hasattr(method, "select"):
+        return method.select(table, languages, settings, counts=asked, may_be_empty=may_be_empty, site=site)
+    scores = _scores(method.scores(table, languages, settings), settings)
+    facts = method.facts(table, languages, settings) if hasattr(method, "facts") else {}
+    undefined = int((~np.isfinite(scores)).any(0).sum())
+    facts |= {"undefined": dict.fromkeys(languages, undefined)}
+    if "rule" not in settings and asked is None:
+        flags = method.published(table, languages, settings)
+        neurons = NeuronSet.from_flags(flags, languages, site, scores=scores)
+        if not may_be_empty:
+            _refuse_empty(neurons, settings)
+        return neurons, facts
+    contrasts = "rule" not in settings or (hasattr(method, "contrasted") and method.contrasted(settings))
     neurons = by_rule(
         scores,
         languages,
-        rule=settings["rule"],
+        rule=settings.get("rule", "margin"),
         threshold=settings.get("threshold"),
-        top=top,
+        top=asked,
         fill=budget.get("fill", False),
         may_be_empty=may_be_empty,
+        contrasted=contrasts,
         site=site,
     )
-    undefined = int((~np.isfinite(scores)).any(0).sum())
-    facts = {"undefined": dict.fromkeys(languages, undefined)}
-    if top is not None:
-        facts["asked"] = top
+    if asked is not None:
+        facts["asked"] = asked
     return neurons, facts
+
+
+def _scores(scores: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:
+    """Return a method's scores, normalised if there is a rule for that."""
+    if "rule" not in settings:
+        return scores
+    if contrast(settings) == "log_ratio":
+        return log_ratio(scores)
+    return normalise(scores, settings["normalise"])
+
+
+def _refuse_empty(neurons: NeuronSet, settings: Mapping[str, Any]) -> None:
+    for language in neurons:
+        if not neurons.total(language):
+            given = {key: value for key, value in settings.items() if key not in ("label", "method", "group")}
+            raise SelectionError(
+                f"language {language!r}: {settings['method']} selects no neuron "
+                f"({', '.join(f'{key} {value}' for key, value in sorted(given.items()))}). Loosen its settings, or "
+                "give a budget."
+            )
 
 
 def _asked(

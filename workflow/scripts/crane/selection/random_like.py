@@ -59,13 +59,14 @@ def _near(indices: np.ndarray, magnitudes: np.ndarray, generator: np.random.Gene
     return np.array(drawn, np.int64)
 
 
-def mean_magnitudes(statistics: pd.DataFrame) -> dict[int, np.ndarray]:
+def mean_magnitudes(statistics: pd.DataFrame, column: str = "mean_abs") -> dict[int, np.ndarray]:
     """Return the mean |R| of every neuron over all languages, layer -> float64 `[I]`; languages weigh the same.
 
     Args:
-        statistics: language, layer, neuron and mean_abs, of `crane.relevance`.
+        statistics: language, layer, neuron and the column, of `crane.relevance`.
+        column: of the magnitude: mean_abs, or energy, what the MLP's output loses without the neuron.
     """
-    means = statistics.groupby(["layer", "neuron"])["mean_abs"].mean()
+    means = statistics.groupby(["layer", "neuron"])[column].mean()
     return {int(layer): rows.to_numpy() for layer, rows in means.groupby(level="layer")}
 
 

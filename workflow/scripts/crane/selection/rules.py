@@ -52,6 +52,7 @@ def by_rule(
     top: int | Mapping[str, int] | None = None,
     fill: bool = False,
     may_be_empty: bool = False,
+    contrasted: bool = False,
     site: Site = "intermediate",
 ) -> NeuronSet:
     """Select neurons from normalised scores `[L, K, I]` (method, sections 4 and 11).
@@ -67,6 +68,7 @@ def by_rule(
         fill: fill a budget of `margin` with neurons of negative margin, which are not specific to the language, and
             refuse one that cannot be filled.
         may_be_empty: a language may get no neuron, or fewer than `top` under `fill`, as is right for a null.
+        contrasted: a score compares its language with the others already, and is the margin.
         site: where the neurons are.
 
     Raises:
@@ -81,7 +83,7 @@ def by_rule(
             check_budget(budget, scores[0].size, language)
     defined = np.isfinite(scores).all(0)
     other = max_other(scores)
-    margin = scores - other
+    margin = scores if contrasted else scores - other
     if rule == "contrast":
         ranked, chosen = scores, (scores > threshold) & (other < threshold)
     elif rule == "target_only":

@@ -23,8 +23,7 @@ import pandas as pd
 
 from crane.models.architectures import Site
 from crane.neurons.neuron_set import NeuronSet
-from crane.relevance.shards import merge_layer
-from crane.relevance.statistics import layer_table
+from crane.relevance.merged import merged_table
 from crane.selection.choose import choose, columns
 
 COLUMNS = ["mask_set", "mask_language", "group", "samples", "observed", "identical", "expected"]
@@ -41,7 +40,7 @@ def group_table(
     """Merge the shards of every language and group, one layer at a time, and keep what the selections read.
 
     Args:
-        shards: group -> language -> its shards.
+        shards: group -> language -> its shards, and accumulators beside them.
         selections: mask set -> its settings.
         layers: of the model.
         site: where the neurons are.
@@ -54,8 +53,7 @@ def group_table(
     frames = []
     for layer in range(layers):
         for group, languages in shards.items():
-            merged = {language: merge_layer(paths, layer) for language, paths in languages.items()}
-            frames.append(layer_table(merged, layer, site)[wanted].assign(group=group))
+            frames.append(merged_table(languages, layer, site)[wanted].assign(group=group))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
+from crane.methods import every
 from crane.names import ORIGINAL
 from crane.study.ordering import key_sorted
+from crane.study.schema.mask_sets import MaskSetSettings
 from crane.study.sweeps import SELECTION_FREE, Sweeps
 
-BY_STATISTICS = ("crane", "dispersion", "activation", "ternary", "lape", "lape_matched")
+BY_STATISTICS = tuple(every())
 """Methods that choose neurons by what was measured on the texts."""
+ALIKE = {"magnitude": "mean_abs", "energy": "energy"}
+"""What random neurons may share with those of their match -> its column in the tables of statistics."""
 RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype")
 """Settings of a relevance run that determine its result."""
 
@@ -23,10 +27,17 @@ class MaskSets:
     Args:
         config: the checked configuration.
         path_of: the path of a file that the configuration gives as a path or as `{url, sha256}`.
+        models: the configured mask sets as they were checked.
     """
 
-    def __init__(self, config: Mapping[str, Any], path_of: Callable[[str | Mapping[str, str]], str]) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        path_of: Callable[[str | Mapping[str, str]], str],
+        models: Mapping[str, MaskSetSettings],
+    ) -> None:
         self._config = config
+        self._models = models
         self._path_of = path_of
 
     @cached_property
@@ -76,13 +87,18 @@ class MaskSets:
             groups.setdefault(group, {})[name] = self.every[name]["seed"]
         return list(groups.items())
 
-    def drawn_by_magnitude(self, mask_sets: Iterable[str]) -> bool:
-        """Return whether random sets of one job are drawn from neurons whose relevance is as large as their match's."""
-        return any("magnitude" in self.every[name].get("match_on", ()) for name in mask_sets)
+    def drawn_alike(self, mask_sets: Iterable[str]) -> str | None:
+        """Return the column of the statistics in which neurons of random sets of one job are like their match's."""
+        settings = self.every[next(iter(mask_sets))]
+        return next((ALIKE[name] for name in settings.get("match_on", ()) if name in ALIKE), None)
 
-    def variant_of_match(self, mask_sets: Iterable[str]) -> str:
-        """Return the folder suffix of the relevance run from which the match of random sets of one job is selected."""
-        return self.variant(self.every[next(iter(mask_sets))]["match"])
+    def drawn_from(self, mask_sets: Iterable[str]) -> str:
+        """Return the folder suffix of the relevance run whose statistics random sets of one job are drawn by.
+
+        That of their match; but energies are measured in the study's own run alone.
+        """
+        settings = self.every[next(iter(mask_sets))]
+        return "" if "energy" in settings.get("match_on", ()) else self.variant(settings["match"])
 
     def with_neurons(self) -> list[str]:
         """Return the names of the sets that the sweeps add and that have their own file of neurons."""
@@ -123,7 +139,18 @@ class MaskSets:
         """Return the settings of a relevance run, for `params`; the variant is "" or a hyphen and its name."""
         replaced = self._config["relevance_variants"][variant.removeprefix("-")] if variant else {}
         settings = {**self._config["relevance"], **replaced}
-        return {f"relevance.{key}": settings[key] for key in sorted(RELEVANCE)}
+        found = {f"relevance.{key}": settings[key] for key in sorted(RELEVANCE)}
+        accumulators = self.accumulators(variant)
+        return {"relevance.accumulators": accumulators, **found} if accumulators else found
+
+    def accumulators(self, variant: str) -> list[str]:
+        """Return what the mask sets need of a relevance run besides its moments, in alphabetical order."""
+        needed = [model.accumulators() for name, model in self._models.items() if self._run(name) == variant]
+        return sorted(frozenset().union(*needed))
+
+    def _run(self, configured: str) -> str:
+        name = self._config["mask_sets"][configured].get("relevance")
+        return f"-{name}" if name else ""
 
     def variant(self, mask_set: str) -> str:
         """Return the folder suffix of the relevance run from which a mask set is selected."""
@@ -171,6 +198,10 @@ class MaskSets:
         """Return, for the sets of `nulled` that take over counts, the set whose counts they are."""
         found = {name: self.matched_by(name) for name in self.nulled}
         return {name: match for name, match in found.items() if match is not None}
+
+    def methods_of(self, mask_sets: Iterable[str]) -> list[str]:
+        """Return the methods of some sets, each once, in alphabetical order."""
+        return sorted({self.every[name]["method"] for name in mask_sets})
 
     def methods(self) -> dict[str, str]:
         """Return the method of every configured set."""

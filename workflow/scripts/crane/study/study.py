@@ -29,7 +29,7 @@ class Study:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        check(config)
+        checked = check(config)
         self.config = config
         self.name: str = config["study"]
         self.languages: list[str] = list(config["languages"])
@@ -38,7 +38,7 @@ class Study:
         self.layers: int = config["models"][self.identification_model]["layers"]
         self.results = f"results/{self.name}"
         self.inputs = Inputs(config, self.results)
-        self.masks = MaskSets(config, self.inputs.file)
+        self.masks = MaskSets(config, self.inputs.file, checked.mask_sets)
         self.judges = Judges(config)
 
     def models_of(self, source: str) -> list[str]:

@@ -9,10 +9,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from crane.methods import every
+
 RELEVANCE = ("crane", "dispersion")
 """Methods that rank all neurons by relevance."""
-RANKED = (*RELEVANCE, "activation", "ternary")
+RANKED = tuple(name for name in every() if name not in ("lape", "lape_matched"))
 """Methods that rank all neurons, so that any budget can be applied."""
+NAMED_BY_STATISTIC = (*RELEVANCE, "activation")
+"""Methods whose sets are named by statistic, normalisation and rule."""
 THRESHOLD = 1
 """Threshold of the rule `contrast` if the mask set has none (paper, Fig. 3)."""
 Z_SCORES = ("layer", "global")
@@ -51,8 +55,8 @@ def _name(settings: Mapping[str, Any]) -> str:
     if how:
         return f"{settings['neurons']}-{'mean' if how.get('mean') else 'x' + text(how['scale'])}"
     if settings["method"] == "random":
-        alike = "-by-magnitude" if "magnitude" in settings.get("match_on", ()) else ""
-        return f"random-{settings['seed']}-as-{settings['match']}{alike}"
+        alike = [f"-by-{name}" for name in sorted(settings.get("match_on", ())) if name != "layer"]
+        return f"random-{settings['seed']}-as-{settings['match']}{''.join(alike)}"
     if settings["method"] == "lape_matched":
         quantiles = f"filter{text(settings['filter_rate'])}-bar{text(settings['activation_bar_ratio'])}"
         return f"lape-{quantiles}-as-{settings['match']}"
@@ -60,6 +64,8 @@ def _name(settings: Mapping[str, Any]) -> str:
         parts = ["ternary", settings["kind"]]
         parts += [f"top{text(settings['top_rate'])}", f"bar{text(settings['activation_bar_ratio'])}"]
         parts += [f"weight{text(settings['weight'])}"] if "weight" in settings else []
+    elif settings["method"] not in NAMED_BY_STATISTIC:
+        parts = [settings["method"], *_every_setting(settings)]
     else:
         parts = [settings.get("statistic", "kurtosis"), settings["normalise"], settings["rule"]]
     if "threshold" in settings:
@@ -73,6 +79,15 @@ def _name(settings: Mapping[str, Any]) -> str:
     if "relevance" in settings:
         parts.append(settings["relevance"])
     return "-".join(parts)
+
+
+def _every_setting(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the settings that other names do not spell out, each with its key."""
+    spelled = (*SELECTION_FREE, "method", "threshold", "budget", "contrast", "relevance")
+    for key in sorted(settings.keys() - set(spelled)):
+        value = settings[key]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        yield f"{key.replace('_', '')}{text(value) if number else value}"
 
 
 class Sweeps:
@@ -120,7 +135,7 @@ class Sweeps:
         """Return a configured set's settings at a budget: the neurons of highest margin, or a set of the same size."""
         settings = {**self._configured[name], "group": name}
         settings.pop("intervention", None)  # only its counts are used; sweeps of interventions are refused
-        if settings["method"] == "ternary":
+        if settings["method"] in RANKED and "rule" not in settings:
             return settings | {"budget": {"fraction": fraction}}
         if settings["method"] in RANKED:
             settings.pop("threshold", None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+from crane.study.schema.any_mask_set import MaskSet, RankedMaskSet
 from crane.study.schema.mask_sets import (
     ActivationMaskSet,
     AllMaskSet,
@@ -9,39 +10,43 @@ from crane.study.schema.mask_sets import (
     ImportMaskSet,
     LapeMaskSet,
     LapeMatchedMaskSet,
-    MaskSet,
     MatchedMaskSet,
     RandomMaskSet,
-    RankedMaskSet,
-    RelevanceMaskSet,
     TernaryMaskSet,
 )
+from crane.study.schema.method_sets import AttributionMaskSet
+from crane.study.schema.relevance import Relevance, RelevanceVariant
 from crane.study.schema.section import Problem, unless_known
 
 
 def mask_set_problems(
     sets: Mapping[str, MaskSet],
     *,
-    site: str,
+    relevance: Relevance,
     neurons: int | None,
-    variants: Collection[str],
+    variants: Mapping[str, RelevanceVariant],
     languages: Collection[str],
 ) -> Iterator[Problem]:
     """Yield what mask sets say that other mask sets or sections contradict.
 
     Args:
         sets: the mask sets.
-        site: relevance.site.
+        relevance: the study's own relevance.
         neurons: number of neurons of the identification model, None if there is no such model.
-        variants: names of the relevance variants.
+        variants: the relevance variants by name.
         languages: the study's languages.
     """
     for name, settings in sets.items():
         key = f"mask_sets.{name}"
-        if site != "intermediate":
+        if relevance.site != "intermediate":
             yield from _site_problems(key, settings)
-        if isinstance(settings, RelevanceMaskSet) and settings.relevance is not None:
-            yield from unless_known(f"{key}.relevance", settings.relevance, variants, "relevance variant")
+        variant = getattr(settings, "relevance", None)
+        if variant is not None:
+            yield from unless_known(f"{key}.relevance", variant, variants, "relevance variant")
+        if isinstance(settings, AttributionMaskSet) and (variant is None or variant in variants):
+            yield from _effect_problems(
+                f"{key}.relevance", relevance, None if variant is None else variants[variant]
+            )
         if isinstance(settings, RankedMaskSet):
             yield from _budget_problems(f"{key}.budget", settings.budget or Budget(), sets, neurons)
         if isinstance(settings, MatchedMaskSet):
@@ -60,10 +65,28 @@ def _site_problems(key: str, settings: MaskSet) -> Iterator[Problem]:
             f"{key}.method",
             f"{settings.method!r} counts activations, which exist at relevance.site intermediate only",
         )
+    if settings.accumulators() - {"gradients"}:
+        yield Problem(
+            f"{key}.match_on" if isinstance(settings, RandomMaskSet) else f"{key}.method",
+            "needs values of the MLP's inner neurons, which exist at relevance.site intermediate only",
+        )
     if isinstance(settings, ImportMaskSet) and settings.intervention and settings.intervention.mean:
         yield Problem(
             f"{key}.intervention",
             "means are measured at relevance.site, but imported neurons are intermediate",
+        )
+
+
+def _effect_problems(key: str, own: Relevance, variant: RelevanceVariant | None) -> Iterator[Problem]:
+    """Yield settings with which a relevance is no first-order effect on the log-probability."""
+    needed = {"rules": "input_x_gradient", "objective": "next_token_logprob", "aggregate": "sum"}
+    settings = {**own.model_dump(), **(variant.model_dump(exclude_unset=True) if variant else {})}
+    wrong = [f"{name}: {settings[name]}" for name, value in needed.items() if settings[name] != value]
+    if wrong:
+        yield Problem(
+            key,
+            f"attribution needs a relevance run with {', '.join(f'{name}: {needed[name]}' for name in needed)}, not "
+            f"{', '.join(wrong)}; name one of relevance_variants that sets them",
         )
 
 

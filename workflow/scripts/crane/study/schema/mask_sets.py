@@ -55,14 +55,24 @@ class Intervention(Section):
             yield Problem("", f"needs exactly one of: scale, mean (found: {given})")
 
 
-class _MaskSet(Section):
+class MaskSetSettings(Section):
+    """What every mask set has."""
+
     label: Label
     intervention: Given[Intervention] = Field(
         default=None, description="What is done to the neurons' outputs; without it they are set to zero."
     )
 
+    def accumulators(self) -> frozenset[str]:
+        """Return what must be accumulated on the texts besides the moments of relevance.
 
-class _RankedMaskSet(_MaskSet):
+        Keys of `crane.relevance.accumulated_columns.COLUMNS`, in the relevance run that the set names, or else in the
+        study's own.
+        """
+        return frozenset()
+
+
+class ComparedMaskSet(MaskSetSettings):
     """Settings of the methods that rank all neurons by one statistic per language."""
 
     normalise: Normalisation = Field(
@@ -91,7 +101,7 @@ class _RankedMaskSet(_MaskSet):
             )
 
 
-class _RelevanceMaskSet(_RankedMaskSet):
+class OfRelevanceMaskSet(ComparedMaskSet):
     """Settings of the methods whose statistic is one of relevance."""
 
     relevance: Given[str] = Field(
@@ -99,13 +109,13 @@ class _RelevanceMaskSet(_RankedMaskSet):
     )
 
 
-class CraneMaskSet(_RelevanceMaskSet):
+class CraneMaskSet(OfRelevanceMaskSet):
     """The paper's method: kurtosis of relevance."""
 
     method: Literal["crane"] = Field(description="crane: kurtosis of relevance, the paper's method.")
 
 
-class DispersionMaskSet(_RelevanceMaskSet):
+class DispersionMaskSet(OfRelevanceMaskSet):
     """This project's own criterion, another statistic of the same relevances; never called CRANE."""
 
     method: Literal["dispersion"] = Field(
@@ -129,18 +139,43 @@ class DispersionMaskSet(_RelevanceMaskSet):
             yield Problem("contrast", f"log_ratio needs normalise: none, not {self.normalise}")
 
 
-class ActivationMaskSet(_RankedMaskSet):
+class ActivationMaskSet(ComparedMaskSet):
     """A baseline without gradients: how often, or how strongly, neurons are active."""
 
     method: Literal["activation"] = Field(
         description="activation: how often or how strongly neurons are active, a baseline without gradients."
     )
-    statistic: Literal["probability", "mean_value"] = Field(
-        description="probability: share of tokens with a positive activation; mean_value: mean value over the tokens."
+    statistic: Literal["probability", "mean_value", "effect_size", "energy"] = Field(
+        description="probability: share of tokens with a positive activation; mean_value: mean value over the tokens; "
+        "effect_size: difference of that to the closest other language, by the standard deviation; energy: norm of "
+        "what the MLP's output loses without the neuron."
+    )
+    contrast: Given[Literal["log_ratio", "difference"]] = Field(
+        default=None,
+        description="How languages are compared; log_ratio (default of energy with normalise: none): each divided by "
+        "its own mean, as a ratio; difference: as they are.",
     )
 
+    def problems(self) -> Iterator[Problem]:
+        """Yield a log ratio of a statistic that has none, and effect sizes on another scale."""
+        yield from super().problems()
+        if self.contrast == "log_ratio" and self.statistic != "energy":
+            yield Problem("contrast", f"log_ratio is for energy, not {self.statistic}; set difference")
+        if self.contrast == "log_ratio" and self.normalise != "none":
+            yield Problem("contrast", f"log_ratio needs normalise: none, not {self.normalise}")
+        if self.statistic == "effect_size" and self.normalise != "none":
+            yield Problem(
+                "normalise",
+                f"{self.normalise} moves the 0 of effect sizes, which compare languages already; set none",
+            )
 
-class TernaryMaskSet(_MaskSet):
+    def accumulators(self) -> frozenset[str]:
+        """Return what the statistic needs."""
+        needed = {"effect_size": {"values"}, "energy": {"energy"}}
+        return frozenset(needed.get(self.statistic, ()))
+
+
+class TernaryMaskSet(MaskSetSettings):
     """Specific, related and general neurons by entropy and frequency of activation (arXiv 2505.21505)."""
 
     method: Literal["ternary"] = Field(
@@ -163,7 +198,9 @@ class TernaryMaskSet(_MaskSet):
     )
 
 
-class _LapeMaskSet(_MaskSet):
+class EntropyMaskSet(MaskSetSettings):
+    """Settings of LAPE's quantiles."""
+
     filter_rate: Quantile = Field(
         description="Quantile of all activation probabilities that at least one language must exceed."
     )
@@ -172,14 +209,14 @@ class _LapeMaskSet(_MaskSet):
     )
 
 
-class LapeMaskSet(_LapeMaskSet):
+class LapeMaskSet(EntropyMaskSet):
     """Language Activation Probability Entropy, the published rule (Tang et al. 2024)."""
 
     method: Literal["lape"] = Field(description="lape: lowest activation probability entropy, as published.")
     top_rate: Fraction = Field(description="Share of all neurons to keep, those of lowest entropy.")
 
 
-class LapeMatchedMaskSet(_LapeMaskSet):
+class LapeMatchedMaskSet(EntropyMaskSet):
     """LAPE's ranking, cut to another mask set's counts."""
 
     method: Literal["lape_matched"] = Field(
@@ -188,17 +225,18 @@ class LapeMatchedMaskSet(_LapeMaskSet):
     match: str = Field(description="Mask set whose counts per language are used.")
 
 
-class RandomMaskSet(_MaskSet):
+class RandomMaskSet(MaskSetSettings):
     """Random neurons, as many per layer and language as another mask set has."""
 
     method: Literal["random"] = Field(
         description="random: random neurons, as many per layer and language as another mask set has."
     )
     match: str = Field(description="Mask set whose counts per layer and language are used.")
-    match_on: Given[list[Literal["layer", "magnitude"]]] = Field(
+    match_on: Given[list[Literal["layer", "magnitude", "energy"]]] = Field(
         default=None,
         description="What the drawn neurons share with the set's: their layers (default: layer), or also the mean "
-        "magnitude of their relevance (layer, magnitude; neurons of the set are then left out).",
+        "magnitude of their relevance (layer, magnitude) or the mean energy of their output (layer, energy); neurons "
+        "of the set are then left out.",
     )
     seeds: int = Field(ge=1, description="Number of draws; the sets are named <name>-0, <name>-1, ...")
 
@@ -208,9 +246,15 @@ class RandomMaskSet(_MaskSet):
             yield Problem(
                 "match_on", "needs layer: neurons of different layers have relevances of different sizes"
             )
+        if self.match_on is not None and {"magnitude", "energy"} <= set(self.match_on):
+            yield Problem("match_on", "magnitude and energy are two orders of the neurons; give one of them")
+
+    def accumulators(self) -> frozenset[str]:
+        """Return the energy if it is matched."""
+        return frozenset({"energy"} & set(self.match_on or ()))
 
 
-class AllMaskSet(_MaskSet):
+class AllMaskSet(MaskSetSettings):
     """All MLP neurons, whatever the language: the destroyed model that LangSpec-F1 is to be held against."""
 
     method: Literal["all"] = Field(
@@ -218,7 +262,7 @@ class AllMaskSet(_MaskSet):
     )
 
 
-class ImportMaskSet(_MaskSet):
+class ImportMaskSet(MaskSetSettings):
     """Masks from a file."""
 
     method: Literal["import"] = Field(description="import: masks from a file.")
@@ -244,18 +288,4 @@ class ImportMaskSet(_MaskSet):
 
 
 RelevanceMaskSet = CraneMaskSet | DispersionMaskSet
-RankedMaskSet = RelevanceMaskSet | ActivationMaskSet | TernaryMaskSet
-"""Those that rank all neurons, so that any budget can be applied."""
 MatchedMaskSet = LapeMatchedMaskSet | RandomMaskSet
-MaskSet = Annotated[
-    CraneMaskSet
-    | DispersionMaskSet
-    | ActivationMaskSet
-    | TernaryMaskSet
-    | LapeMaskSet
-    | LapeMatchedMaskSet
-    | RandomMaskSet
-    | AllMaskSet
-    | ImportMaskSet,
-    Field(discriminator="method"),
-]

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
+from crane.study.schema.any_mask_set import MaskSet
 from crane.study.schema.benchmarks import (
     AnyBenchmark,
     Benchmark,
@@ -20,7 +21,6 @@ from crane.study.schema.demo import Demo
 from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved, UniqueList
 from crane.study.schema.judges import Judge
 from crane.study.schema.mask_set_problems import mask_set_problems
-from crane.study.schema.mask_sets import MaskSet
 from crane.study.schema.models import DemoModel, Engine, Evaluation, Model, engine_problems, model_problems
 from crane.study.schema.open_questions import GeneratedOpenQuestions, LocalOpenQuestions, OpenQuestions
 from crane.study.schema.published import Published, published_problems
@@ -164,7 +164,7 @@ class StudyConfig(Section):
         first = self.models.get(self.identification_model)
         yield from mask_set_problems(
             sets,
-            site=self.relevance.site,
+            relevance=self.relevance,
             neurons=first.neurons if first else None,
             variants=variants,
             languages=self.languages,

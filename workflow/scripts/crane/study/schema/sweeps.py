@@ -5,14 +5,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from crane.study.schema.any_mask_set import MaskSet, RankedMaskSet
 from crane.study.schema.fields import Fraction, Given, NonEmptyUniqueList, UniqueList
-from crane.study.schema.mask_sets import (
-    MaskSet,
-    MatchedMaskSet,
-    Normalisation,
-    RankedMaskSet,
-    RelevanceMaskSet,
-)
+from crane.study.schema.mask_sets import MatchedMaskSet, Normalisation, RelevanceMaskSet
 from crane.study.schema.section import Problem, Section, unless_known
 from crane.study.sweeps import RANKED, RELEVANCE
 

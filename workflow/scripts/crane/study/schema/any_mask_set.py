@@ -1,0 +1,50 @@
+"""The union of all mask sets, with those of other packages (`crane.methods`)."""
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from crane.methods import every, settings_model
+from crane.study.schema.mask_sets import (
+    ActivationMaskSet,
+    AllMaskSet,
+    ComparedMaskSet,
+    CraneMaskSet,
+    DispersionMaskSet,
+    ImportMaskSet,
+    LapeMaskSet,
+    LapeMatchedMaskSet,
+    RandomMaskSet,
+    TernaryMaskSet,
+)
+from crane.study.schema.method_sets import (
+    AttributionMaskSet,
+    GradLapeMaskSet,
+    PlndMaskSet,
+    ScoredMaskSet,
+)
+
+RankedMaskSet = ComparedMaskSet | ScoredMaskSet | TernaryMaskSet | GradLapeMaskSet
+"""Those that rank all neurons, so that any budget can be applied."""
+if TYPE_CHECKING:
+    MaskSet = (
+        CraneMaskSet
+        | DispersionMaskSet
+        | ActivationMaskSet
+        | AttributionMaskSet
+        | PlndMaskSet
+        | TernaryMaskSet
+        | LapeMaskSet
+        | LapeMatchedMaskSet
+        | GradLapeMaskSet
+        | RandomMaskSet
+        | AllMaskSet
+        | ImportMaskSet
+    )
+else:
+    _MODELS = [settings_model(name) for name in every()]
+    MaskSet = Annotated[
+        reduce(or_, [*_MODELS, RandomMaskSet, AllMaskSet, ImportMaskSet]), Field(discriminator="method")
+    ]
