@@ -11,10 +11,11 @@ from joblog import job_log, provenance
 
 def main(snakemake: Any) -> None:
     """Run the rule `reduce_half`."""
-    languages, layers = snakemake.params.languages, []
-    for layer in range(snakemake.params.layers):
+    params, layers = snakemake.params, []
+    languages = params.languages
+    for layer in range(params.layers):
         statistics = {language: merge_layer(snakemake.input[language], layer) for language in languages}
-        layers.append(layer_table(statistics, layer, snakemake.params.site))
+        layers.append(layer_table(statistics, layer, params.site, params.routed_samples))
     table = pd.concat(layers, ignore_index=True)
     print(table.groupby("language", sort=False)["count"].first().rename("samples").to_string())
     write_table(table, snakemake.output.table, provenance(snakemake))

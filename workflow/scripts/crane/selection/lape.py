@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from crane.neurons.neuron_set import NeuronSet
+from crane.selection.columns import activation_probability
 from crane.selection.ranking import SelectionError, check_budget, highest_ranked, kth_smallest
 
 
@@ -13,8 +14,7 @@ class _Lape:
     """Activation probabilities and their entropy over languages."""
 
     def __init__(self, active: Tensor, tokens: Tensor) -> None:
-        counts = tokens.double().reshape(-1, 1, 1)
-        self.probability = (active.double() / counts).numpy()  # [L, K, I]
+        self.probability = activation_probability(active, tokens)
         total = self.probability.sum(0, keepdims=True)
         share = np.divide(self.probability, total, out=np.zeros_like(self.probability), where=total > 0)
         entropy = -(share * np.log(np.where(share > 0, share, 1.0))).sum(0)  # [K, I]
@@ -46,7 +46,7 @@ def lape(
 
     Args:
         active: int64 `[L, K, I]`, tokens with a positive activation.
-        tokens: int64 `[L]`.
+        tokens: int64 `[L]`, or with experts `[L, K, I]`, those routed to each neuron: p is then per routed token.
         languages: names of the L languages.
         top_rate: share of all neurons to keep.
         filter_rate: quantile that at least one language must exceed.

@@ -13,8 +13,8 @@ from crane.study.sweeps import SELECTION_FREE, Sweeps
 
 BY_STATISTICS = ("crane", "dispersion", "activation", "ternary", "lape", "lape_matched")
 """Methods that choose neurons by what was measured on the texts."""
-RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype")
-"""Settings of a relevance run that determine its result."""
+RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype", "router")
+"""Settings of a relevance run that determine its result; `router` is given for models with experts only."""
 
 
 class MaskSets:
@@ -123,7 +123,9 @@ class MaskSets:
         """Return the settings of a relevance run, for `params`; the variant is "" or a hyphen and its name."""
         replaced = self._config["relevance_variants"][variant.removeprefix("-")] if variant else {}
         settings = {**self._config["relevance"], **replaced}
-        return {f"relevance.{key}": settings[key] for key in sorted(RELEVANCE)}
+        if settings["rules"] != "attnlrp":  # a variant may replace the rules that have a router's
+            settings.pop("router", None)
+        return {f"relevance.{key}": settings[key] for key in sorted(RELEVANCE) if key in settings}
 
     def variant(self, mask_set: str) -> str:
         """Return the folder suffix of the relevance run from which a mask set is selected."""
