@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 from hypothesis import settings as hypothesis_settings
-from support.models import FAMILIES, build_model, build_tokenizer, make_padded
+from support.models import FAMILIES, FAMILIES_WITH_EXPERTS, build_model, build_tokenizer, make_padded
 from support.places import ROOT
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
@@ -39,6 +39,18 @@ def llama() -> Any:
 
 @pytest.fixture(params=FAMILIES)
 def any_model(request: pytest.FixtureRequest) -> Any:
+    """Return a fresh tiny model of each supported family without experts."""
+    return build_model(request.param)
+
+
+@pytest.fixture(params=FAMILIES_WITH_EXPERTS)
+def with_experts(request: pytest.FixtureRequest) -> Any:
+    """Return a fresh tiny model of each supported family with experts."""
+    return build_model(request.param)
+
+
+@pytest.fixture(params=[*FAMILIES, *FAMILIES_WITH_EXPERTS])
+def every_model(request: pytest.FixtureRequest) -> Any:
     """Return a fresh tiny model of each supported family."""
     return build_model(request.param)
 

@@ -90,7 +90,7 @@ def _wrapped_attention(modeling: Any, rules: Rules, *, capped: bool) -> dict[str
 
 
 @contextmanager
-def lxt_rules(model: Any, rules: Rules) -> Iterator[None]:
+def lxt_rules(model: Any, rules: Rules, router: str = "constant") -> Iterator[None]:
     """Patch the classes of a model's family by LXT's map, and restore them."""
     family = model.config.model_type
     modeling = sys.modules[type(model).__module__]

@@ -30,16 +30,22 @@ from transformers import (
     GPT2LMHeadModel,
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
+    GptOssConfig,
+    GptOssForCausalLM,
     GraniteConfig,
     GraniteForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
     Olmo2Config,
     Olmo2ForCausalLM,
     Olmo3Config,
     Olmo3ForCausalLM,
+    OlmoeConfig,
+    OlmoeForCausalLM,
     OPTConfig,
     OPTForCausalLM,
     Phi3Config,
@@ -47,8 +53,12 @@ from transformers import (
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen2MoeConfig,
+    Qwen2MoeForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
     SiglipVisionConfig,
     SmolLM3Config,
     SmolLM3ForCausalLM,
@@ -79,6 +89,13 @@ _LIKE_LLAMA = {
     "gpt_neox": (GPTNeoXConfig, GPTNeoXForCausalLM),
     "phi3": (Phi3Config, Phi3ForCausalLM),
 }
+_WITH_EXPERTS = {
+    "mixtral": (MixtralConfig, MixtralForCausalLM),
+    "qwen2_moe": (Qwen2MoeConfig, Qwen2MoeForCausalLM),
+    "qwen3_moe": (Qwen3MoeConfig, Qwen3MoeForCausalLM),
+    "olmoe": (OlmoeConfig, OlmoeForCausalLM),
+    "gpt_oss": (GptOssConfig, GptOssForCausalLM),
+}
 _OTHERS = {
     "gpt2": (GPT2Config, GPT2LMHeadModel),
     "bloom": (BloomConfig, BloomForCausalLM),
@@ -86,6 +103,8 @@ _OTHERS = {
     "xglm": (XGLMConfig, XGLMForCausalLM),
 }
 FAMILIES = (*_LIKE_LLAMA, *_OTHERS)
+FAMILIES_WITH_EXPERTS = tuple(_WITH_EXPERTS)
+EXPERTS, EXPERT_WIDTH, SHARED_WIDTH = 6, 16, 24
 # Windows shorter than the samples, caps that are reached, and local and global layers in turn.
 _OWN: dict[str, dict[str, Any]] = {
     "gemma2": {
@@ -104,6 +123,20 @@ _OWN: dict[str, dict[str, Any]] = {
     },
     "cohere": {"logit_scale": 0.25, "use_qk_norm": True},
     "cohere2": {"logit_scale": 0.25, "sliding_window": 4, "sliding_window_pattern": 2},
+    "mixtral": {"num_local_experts": EXPERTS, "intermediate_size": EXPERT_WIDTH},
+    "qwen2_moe": {
+        "num_experts": EXPERTS, "moe_intermediate_size": EXPERT_WIDTH, "shared_expert_intermediate_size": SHARED_WIDTH,
+        "num_experts_per_tok": 2,
+    },
+    "qwen3_moe": {
+        "num_experts": EXPERTS, "moe_intermediate_size": EXPERT_WIDTH, "num_experts_per_tok": 2, "norm_topk_prob": True,
+    },
+    "olmoe": {"num_experts": EXPERTS, "intermediate_size": EXPERT_WIDTH, "num_experts_per_tok": 2},
+    # Bounds that are reached, and a window shorter than the samples.
+    "gpt_oss": {
+        "num_local_experts": EXPERTS, "intermediate_size": EXPERT_WIDTH, "num_experts_per_tok": 2, "swiglu_limit": 1.0,
+        "sliding_window": 4, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+    },
 }  # fmt: skip
 _SHAPES: dict[str, dict[str, Any]] = {
     "gpt2": {"n_embd": HIDDEN, "n_inner": INTERMEDIATE, "n_layer": LAYERS, "n_head": 4, "n_positions": 96},
@@ -136,7 +169,7 @@ def build_model(family: str, *, seed: int = 0, vocabulary: int = VOCABULARY, **s
         make_config, make = _OTHERS[family]
         shape = _SHAPES[family]
     else:
-        make_config, make = _LIKE_LLAMA[family]
+        make_config, make = (_LIKE_LLAMA | _WITH_EXPERTS)[family]
         shape = {
             "hidden_size": HIDDEN, "intermediate_size": INTERMEDIATE, "num_hidden_layers": LAYERS,
             "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 96,
@@ -148,8 +181,8 @@ def build_model(family: str, *, seed: int = 0, vocabulary: int = VOCABULARY, **s
         torch.manual_seed(seed)
         model = make(config).eval()
         with torch.no_grad():
-            for parameter in model.parameters():
-                if parameter.ndim == 1:
+            for name, parameter in model.named_parameters():
+                if parameter.ndim == 1 or name.endswith("_bias"):
                     parameter.add_(0.1 * torch.randn_like(parameter))
     return model
 

@@ -13,7 +13,7 @@ from snakemake.settings.types import DeploymentMethod
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
 from crane.methods import MethodError
-from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, TABLE_FORMS
+from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, ROUTED_SAMPLES, TABLE_FORMS
 from crane.provenance.code_version import code_version
 from crane.provenance.rerun_records import tidy_records
 from crane.relevance.memory import BATCH_TOKENS, SWEEP_TOKENS

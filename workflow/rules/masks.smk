@@ -137,6 +137,7 @@ rule measure_selection_null:
         languages=study.languages,
         layers=study.layers,
         site=pick("relevance.site"),
+        routed_samples=config["relevance"].get("routed_samples", ROUTED_SAMPLES),
         code=code_version(
             "measure_selection_null.py",
             methods=study.masks.methods_of(study.masks.nulled),

@@ -78,6 +78,7 @@ rule reduce_kurtosis:
     params:
         languages=study.languages,
         site=pick("relevance.site"),
+        routed_samples=config["relevance"].get("routed_samples", ROUTED_SAMPLES),
         code=code_version("reduce_kurtosis.py"),
     script:
         "../scripts/reduce_kurtosis.py"
@@ -104,6 +105,7 @@ rule reduce_half:
         languages=study.languages,
         layers=study.layers,
         site=pick("relevance.site"),
+        routed_samples=config["relevance"].get("routed_samples", ROUTED_SAMPLES),
         code=code_version("reduce_half.py"),
     script:
         "../scripts/reduce_half.py"

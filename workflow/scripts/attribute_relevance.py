@@ -13,11 +13,13 @@ os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
 import torch
 from crane.artefacts import atomic_file, read_table, sha256
 from crane.corpora.chunks import shard_rows
+from crane.models.families import groups_of
 from crane.models.manifests import identity, weights_identity
 from crane.parts import PartStore, part_key
 from crane.relevance.accumulated_files import ENDING, write_accumulated
 from crane.relevance.attribution import attribution
 from crane.relevance.collect import collect, padded
+from crane.relevance.expert_rules import ROUTERS
 from crane.relevance.placement import placed
 from crane.relevance.selftest import self_test
 from crane.relevance.shards import write_shard
@@ -45,11 +47,15 @@ def main(snakemake: Any) -> None:
         rows=speed.batch_size or None,
         memory=speed.memory_gb * 1e9 or None,
     ) as (model, fit, passing):
+        if groups_of(model.config) is not None and settings["rules"] == "attnlrp":
+            settings.setdefault("router", ROUTERS[0])
         probe = padded([sample[:PROBE_TOKENS] for sample in samples[:PROBE_SAMPLES]], model.device)
         measured = self_test(model, *probe, passing=passing, **settings)
         for name, value in measured.items():
             print(f"self-test: {name}: {value}")
         facts = {"dtype": str(model.dtype), "device": str(model.device)}
+        if "router" in settings:
+            facts["router"] = settings["router"]
         metadata = provenance(snakemake, self_test=measured, model=identity(snakemake.input.model), **facts)
         deciding = {
             **facts, **settings, "corpus": sha256(snakemake.input.corpus), "code": params.code,

@@ -21,7 +21,9 @@ def main(snakemake: Any) -> None:
         group: {language: snakemake.input[f"{language}.{group}"] for language in languages}
         for group in params.groups
     }
-    table = group_table(shards, params.selections, layers=params.layers, site=params.site)
+    table = group_table(
+        shards, params.selections, layers=params.layers, site=params.site, least=params.routed_samples
+    )
     measured = selection_null(table, params.selections, languages, site=params.site, counts=counts)
     print(measured.to_string())
     write_table(measured, snakemake.output.null, provenance(snakemake))

@@ -10,9 +10,10 @@ from joblog import job_log, provenance
 
 def main(snakemake: Any) -> None:
     """Run the rule `reduce_half`."""
-    files = {language: snakemake.input[language] for language in snakemake.params.languages}
-    layers = range(snakemake.params.layers)
-    tables = [merged_table(files, layer, snakemake.params.site) for layer in layers]
+    params = snakemake.params
+    files = {language: snakemake.input[language] for language in params.languages}
+    layers = range(params.layers)
+    tables = [merged_table(files, layer, params.site, params.routed_samples) for layer in layers]
     table = pd.concat(tables, ignore_index=True)
     print(table.groupby("language", sort=False)["count"].first().rename("samples").to_string())
     write_table(table, snakemake.output.table, provenance(snakemake))

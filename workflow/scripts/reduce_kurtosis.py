@@ -12,13 +12,17 @@ def main(snakemake: Any) -> None:
     languages = snakemake.params.languages
     for layer, path in enumerate(snakemake.output.tables):
         files = {language: snakemake.input[language] for language in languages}
-        table = merged_table(files, layer, snakemake.params.site)
+        table = merged_table(files, layer, snakemake.params.site, snakemake.params.routed_samples)
         for language, rows in table.groupby("language", sort=False):
             undefined = int(rows["kurtosis"].isna().sum())
             outliers = int((rows["outlier_share"] > 0.5).sum())
             print(f"layer {layer}, {language}: {rows['count'].iloc[0]} samples; {undefined} of {len(rows)} neurons "
                   f"without variance; for {outliers} one sample may make up more than half of the fourth moment",
                   flush=True)  # fmt: skip
+            if "routed" in rows:
+                few = int((rows["routed"] < least).sum())
+                print(f"layer {layer}, {language}: {few} of {len(rows)} neurons are in experts that were used in fewer "
+                      f"than {least} samples, {int((rows['routed'] == 0).sum())} in none", flush=True)  # fmt: skip
         write_table(table, path, provenance(snakemake))
 
 

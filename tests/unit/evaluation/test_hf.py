@@ -9,6 +9,7 @@ import torch
 from crane.evaluation.engine import EngineError, Generation, Prompt
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.open_questions import render_questions
+from crane.models.architectures import shape
 from crane.models.errors import ModelError
 from crane.models.families import FAMILIES
 from crane.neurons.neuron_set import NeuronSet
@@ -63,7 +64,7 @@ def test_every_family_answers(make_model, tokenizer, tmp_path, caplog, family):
     make_model(family, seed=3, vocabulary=len(tokenizer)).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     engine = HuggingFaceEngine(tmp_path, batch_tokens=80)
-    masks = NeuronSet.from_flags(np.random.default_rng(0).random((1, 3, 48)) < 0.3, ["en"])
+    masks = NeuronSet.from_flags(np.random.default_rng(0).random((1, *shape(engine.model))) < 0.3, ["en"])
     with caplog.at_level(logging.WARNING):
         plain = engine.generate(prompts(engine), max_new_tokens=6, context=8192)
     assert ("8192 exceeds the model's own 96" in caplog.text) == (family != "bloom")

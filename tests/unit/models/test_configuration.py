@@ -12,7 +12,7 @@ import pytest
 from crane.errors import CraneError
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.vllm import VllmEngine
-from crane.models.configuration import check_positions, positions_of, read_config
+from crane.models.configuration import check_experts, check_positions, positions_of, read_config
 from crane.models.errors import ModelError
 from crane.models.families import UnsupportedModelError, positions
 from crane.models.folders import check_folder, check_settings, check_whole, link_folder
@@ -210,3 +210,18 @@ def test_samples_that_the_model_has_no_positions_for_are_refused(model_folder: P
 def test_positions_are_those_of_the_configuration(tmp_path: Path, family: str) -> None:
     build_model(family).config.save_pretrained(tmp_path)
     assert positions_of(tmp_path) == positions(read_config(tmp_path))
+
+
+def test_experts_have_no_neurons_in_the_residual_stream_and_other_models_no_router(make_model: Any) -> None:
+    experts, dense = make_model("olmoe").config, make_model("llama").config
+    check_experts(experts, "base", {"site": "intermediate", "router": "uniform"})
+    check_experts(dense, "base", {"site": "residual_write"})
+    with pytest.raises(ModelError, match=r"site residual_write: the outputs of the experts of model 'base'"):
+        check_experts(experts, "base", {"site": "residual_write"})
+    with pytest.raises(ModelError, match=r"relevance\.router: model 'base' has no experts"):
+        check_experts(dense, "base", {"site": "intermediate", "router": "constant"})
+    with pytest.raises(
+        ModelError, match="model 'base' has experts, for which energy are not accumulated; remove"
+    ):
+        check_experts(experts, "base", {"site": "intermediate"}, ["energy"])
+    check_experts(dense, "base", {"site": "intermediate"}, ["energy"])

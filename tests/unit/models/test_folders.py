@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from crane.models.errors import ModelError
-from crane.models.families import UnsupportedModelError
+from crane.models.families import UnsupportedModelError, neurons_per_layer
 from crane.models.folders import link_folder
 from crane.models.loading import load_model
 from crane.models.manifests import identity
@@ -58,16 +58,17 @@ def test_an_incomplete_folder_is_told(model_folder: Path, tmp_path: Path, missin
         link_folder(tmp_path / "nothing", tmp_path / "linked", "mine", 3, 48)
 
 
-def test_a_folder_of_every_family_is_linked_and_loaded(any_model: Any, tokenizer: Any, tmp_path: Path):
-    any_model.save_pretrained(tmp_path / "saved")
+def test_a_folder_of_every_family_is_linked_and_loaded(every_model: Any, tokenizer: Any, tmp_path: Path):
+    every_model.save_pretrained(tmp_path / "saved")
     tokenizer.save_pretrained(tmp_path / "saved")
-    link_folder(tmp_path / "saved", tmp_path / "linked", "mine", 3, 48)
+    neurons = neurons_per_layer(every_model.config)
+    link_folder(tmp_path / "saved", tmp_path / "linked", "mine", 3, neurons)
     ids = torch.arange(3, 23)[None]
     with torch.no_grad():
         loaded = load_model(tmp_path / "linked")(input_ids=ids).logits
-        assert torch.equal(loaded, any_model(input_ids=ids).logits)
-    with pytest.raises(ModelError, match="has 3 layers of 48 neurons"):
-        link_folder(tmp_path / "saved", tmp_path / "other", "mine", 4, 48)
+        assert torch.equal(loaded, every_model(input_ids=ids).logits)
+    with pytest.raises(ModelError, match=f"has 3 layers of {neurons} neurons"):
+        link_folder(tmp_path / "saved", tmp_path / "other", "mine", 4, neurons)
 
 
 def test_an_unknown_family_is_told_before_anything_runs(model_folder: Path, tmp_path: Path):

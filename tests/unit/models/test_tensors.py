@@ -11,7 +11,7 @@ from crane.models.folders import check_settings, check_whole
 from crane.models.loading import load_model
 from support import model_folders
 from support.model_folders import ONE, Tensors, as_bin, as_shards, change_tensors, set_json
-from support.models import FAMILIES, build_model
+from support.models import FAMILIES, FAMILIES_WITH_EXPERTS, build_model
 
 NAMES = sorted(build_model("llama").state_dict())
 
@@ -32,7 +32,7 @@ def refused(copied_model: Path) -> Callable[..., str]:
 
 
 @pytest.mark.parametrize("form", ["one file", "shards", "bin", "old bin", "bin shards", "float16", "float64"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, *FAMILIES_WITH_EXPERTS])
 def test_every_form_of_every_family_is_taken_as_it_is(
     tmp_path: Path, tokenizer: Any, family: str, form: str
 ) -> None:
@@ -57,7 +57,7 @@ def test_every_form_of_every_family_is_taken_as_it_is(
 
 
 @pytest.mark.parametrize("output_layer", [True, False])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, *FAMILIES_WITH_EXPERTS])
 def test_tied_weights_need_no_output_layer_and_may_have_one(
     tmp_path: Path, tokenizer: Any, family: str, output_layer: bool
 ) -> None:

@@ -54,3 +54,13 @@ def test_settings_become_arguments(values, tmp_path):
     found = intervention({"mean": True}, paths)
     assert list(found) == ["values"]
     np.testing.assert_allclose(found["values"], by_hand(values), rtol=1e-12)
+
+
+def test_languages_that_route_nothing_to_an_expert_do_not_count():
+    """A neuron that no language uses has 0, as what it does at a token is not known."""
+    means = {"en": [1.0, np.nan, np.nan], "vi": [3.0, 5.0, np.nan]}
+    table = pd.concat(
+        pd.DataFrame({"language": lang, "layer": 0, "neuron": range(3), "mean_value": values})
+        for lang, values in means.items()
+    )
+    assert balanced(table).tolist() == [[2.0, 5.0, 0.0]]

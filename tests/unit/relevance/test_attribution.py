@@ -53,9 +53,9 @@ def test_padding_of_any_length_changes_nothing(tiny, lengths, seed):
     assert close(batched, torch.cat(single))
 
 
-def test_all_families_batched_equals_one_by_one(any_model, make_batch):
+def test_all_families_batched_equals_one_by_one(every_model, make_batch):
     ids, mask = make_batch(LENGTHS)
-    with attribution(any_model) as attribute:
+    with attribution(every_model) as attribute:
         batched = attribute(ids, mask)
         single = [attribute(ids[i : i + 1, :n], mask[i : i + 1, :n]) for i, n in enumerate(LENGTHS)]
     assert close(batched, torch.cat(single))
@@ -72,13 +72,13 @@ def test_the_text_decoder_of_a_model_that_sees_images(make_model, make_batch):
     assert torch.equal(*found)
 
 
-def test_attention_gets_no_padding_mask(any_model, make_batch):
+def test_attention_gets_no_padding_mask(every_model, make_batch):
     """A mask would keep it from the fast causal path; padding on the right is seen by no real token."""
     seen = []
-    any_model.base_model.register_forward_pre_hook(
+    every_model.base_model.register_forward_pre_hook(
         lambda _, args, kwargs: seen.append(set(kwargs)), with_kwargs=True
     )
-    with attribution(any_model) as attribute:
+    with attribution(every_model) as attribute:
         attribute(*make_batch(LENGTHS))
     assert seen == [{"input_ids", "use_cache"}]
 
@@ -90,13 +90,13 @@ def test_what_the_padding_holds_changes_nothing(any_model, make_batch):
     assert torch.equal(*found)
 
 
-def test_samples_beyond_the_models_positions_are_refused_before_it_runs(any_model, make_batch):
-    if positions(any_model.config) is None:
+def test_samples_beyond_the_models_positions_are_refused_before_it_runs(every_model, make_batch):
+    if positions(every_model.config) is None:
         pytest.skip("a model of any length")
     calls = []
-    any_model.base_model.register_forward_pre_hook(lambda _, args: calls.append(args))
+    every_model.base_model.register_forward_pre_hook(lambda _, args: calls.append(args))
     ids, mask = make_batch([97, 5])
-    with attribution(any_model) as attribute:
+    with attribution(every_model) as attribute:
         for function in (attribute, attribute.objective):
             with pytest.raises(ValueError, match=r"samples of 97 tokens: the model has positions for 96"):
                 function(ids, mask)

@@ -209,14 +209,14 @@ def test_soft_capping_keeps_the_relevance_of_the_surest_logits(make_model, make_
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_no_rule_changes_a_bit_of_the_logits(any_model, make_batch, dtype):
-    any_model.to(dtype)
+def test_no_rule_changes_a_bit_of_the_logits(every_model, make_batch, dtype):
+    every_model.to(dtype)
     ids, mask = make_batch(LENGTHS)
     with torch.no_grad():
-        plain = any_model(input_ids=ids, attention_mask=mask).logits
+        plain = every_model(input_ids=ids, attention_mask=mask).logits
         for rules in RULES:
-            with lrp_rules(any_model, rules):
-                assert torch.equal(any_model(input_ids=ids, attention_mask=mask).logits, plain), rules
+            with lrp_rules(every_model, rules):
+                assert torch.equal(every_model(input_ids=ids, attention_mask=mask).logits, plain), rules
 
 
 def test_the_rule_sets_differ(llama, make_batch):

@@ -42,19 +42,19 @@ def test_models_of_one_family_are_independent(make_model, make_batch):
 
 @pytest.mark.parametrize("rules", ["attnlrp", "cp_lrp"])
 @pytest.mark.parametrize("fails", [False, True])
-def test_the_modules_are_restored(any_model, rules, fails):
-    before = own_attributes(any_model)
-    hooks = [len(m._forward_hooks) for m in any_model.modules()]
+def test_the_modules_are_restored(every_model, rules, fails):
+    before = own_attributes(every_model)
+    hooks = [len(m._forward_hooks) for m in every_model.modules()]
     try:
-        with lrp_rules(any_model, rules):
-            assert own_attributes(any_model) != before
+        with lrp_rules(every_model, rules):
+            assert own_attributes(every_model) != before
             if fails:
                 raise KeyboardInterrupt
     except KeyboardInterrupt:
         assert fails
-    assert own_attributes(any_model) == before
-    assert [len(m._forward_hooks) for m in any_model.modules()] == hooks
-    with lrp_rules(any_model, rules):  # and may be entered again
+    assert own_attributes(every_model) == before
+    assert [len(m._forward_hooks) for m in every_model.modules()] == hooks
+    with lrp_rules(every_model, rules):  # and may be entered again
         pass
 
 

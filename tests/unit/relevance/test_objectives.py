@@ -23,11 +23,11 @@ def objective_by_loop(name, logits, ids, length):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_objectives_equal_loops_over_full_logits(any_model, make_batch, objective):
+def test_objectives_equal_loops_over_full_logits(every_model, make_batch, objective):
     ids, mask = make_batch(LENGTHS)
     with torch.no_grad():
-        logits = any_model(input_ids=ids, attention_mask=mask).logits
-        with attribution(any_model, objective=objective) as attribute:
+        logits = every_model(input_ids=ids, attention_mask=mask).logits
+        with attribution(every_model, objective=objective) as attribute:
             values = attribute.objective(ids, mask.bool())
     expected = [objective_by_loop(objective, logits[i], ids[i], n) for i, n in enumerate(LENGTHS)]
     assert values.tolist() == pytest.approx(expected, rel=1e-4, abs=1e-4)

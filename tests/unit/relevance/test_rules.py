@@ -62,11 +62,11 @@ def test_the_gated_product_keeps_gate_and_up_alone():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_a_norm_conserves_relevance_but_for_its_bias(any_model, dtype):
+def test_a_norm_conserves_relevance_but_for_its_bias(every_model, dtype):
     """Value x gradient sums to the same before and behind it, and its output is its own."""
-    any_model.to(dtype)
+    every_model.to(dtype)
     generator = torch.Generator().manual_seed(1)
-    for norm in norms(any_model):
+    for norm in norms(every_model):
         shape = (4, 6, *norm.module.weight.shape)
         x, given = (torch.randn(shape, generator=generator).to(dtype) for _ in range(2))
         output, (gradient,) = gradients(

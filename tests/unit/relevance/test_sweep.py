@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from crane.models.architectures import SITES, mlps
+from crane.models.architectures import SITES, blocks, mlps
 from crane.models.layer_store import LayerStore
 from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
@@ -50,12 +50,12 @@ def assert_same(swept, whole):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_every_family_bit_for_bit(any_model, work, dtype):
-    model = any_model.to(dtype)
+def test_every_family_bit_for_bit(every_model, work, dtype):
+    model = every_model.to(dtype)
     whole = measured(model, work)
     with layer_sweep(model, device="cpu", resident=1) as sweep:
         store = sweep.store
-        assert len(store.streamed) == len(mlps(model)) - 1
+        assert len(store.streamed) == len(blocks(model)) - 1
         trapped(store)
         assert_same(measured(model, work, sweep), whole)
         assert store.loads == 2 * len(store.streamed)  # twice, however many batches
@@ -79,26 +79,26 @@ def test_sites_and_aggregates_without_the_first_position(llama, work, site, aggr
         assert_same(measured(llama, work, sweep, **options), whole)
 
 
-def test_ordinary_calls_and_masks(any_model, make_batch):
+def test_ordinary_calls_and_masks(every_model, make_batch):
     ids, _ = make_batch([9])
     one = NeuronSet({"xx": {0: torch.arange(20).numpy(), 2: torch.tensor([3]).numpy()}}, layers=3)
     with torch.no_grad():
-        plain = any_model(input_ids=ids).logits
-        with masked(any_model, one, "xx"):
-            changed = any_model(input_ids=ids).logits
+        plain = every_model(input_ids=ids).logits
+        with masked(every_model, one, "xx"):
+            changed = every_model(input_ids=ids).logits
     assert not torch.equal(plain, changed)
-    with layer_sweep(any_model, device="cpu", resident=1):
-        assert torch.equal(any_model(input_ids=ids).logits, plain)
-        with masked(any_model, one, "xx"):
-            assert torch.equal(any_model(input_ids=ids).logits, changed)
-        assert torch.equal(any_model(input_ids=ids).logits, plain)
+    with layer_sweep(every_model, device="cpu", resident=1):
+        assert torch.equal(every_model(input_ids=ids).logits, plain)
+        with masked(every_model, one, "xx"):
+            assert torch.equal(every_model(input_ids=ids).logits, changed)
+        assert torch.equal(every_model(input_ids=ids).logits, plain)
 
 
-def test_the_self_test_gives_the_same_figures(any_model, make_batch):
+def test_the_self_test_gives_the_same_figures(every_model, make_batch):
     ids, mask = make_batch(LENGTHS)
-    whole = self_test(any_model, ids, mask)
-    with layer_sweep(any_model, device="cpu", resident=0) as sweep:
-        assert self_test(any_model, ids, mask, passing=sweep) == whole
+    whole = self_test(every_model, ids, mask)
+    with layer_sweep(every_model, device="cpu", resident=0) as sweep:
+        assert self_test(every_model, ids, mask, passing=sweep) == whole
 
 
 def test_layers_are_as_before_afterwards(llama, make_batch):

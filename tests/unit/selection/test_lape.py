@@ -139,3 +139,24 @@ def test_a_null_of_lape_may_have_no_neuron():
     active[1] = active[1] // 1000
     neurons = lape(active, tokens, LANGUAGES, top_rate=0.1, may_be_empty=True)
     assert neurons.total("zh") == 0 < neurons.total("en")
+
+
+def test_probabilities_of_experts_are_those_of_routed_tokens():
+    """As if every neuron had been seen as often: the same neurons; one that has seen nothing is never active."""
+    active, tokens = activations(5)
+    shares = torch.rand(3, 3, 200, generator=torch.Generator().manual_seed(6)) > 0.5
+    routed = torch.where(shares, tokens[:, None, None], 2 * tokens[:, None, None])
+    seen = torch.where(shares, active, 2 * active)
+    options = {"top_rate": 0.1, "filter_rate": 0.8, "activation_bar_ratio": 0.8}
+    expected = lape(active, tokens, LANGUAGES, **options)
+    assert lape(seen, routed, LANGUAGES, **options) == expected
+    counts = dict.fromkeys(LANGUAGES, 40)
+    matched = lape_matched(seen, routed, LANGUAGES, counts, filter_rate=0.8, activation_bar_ratio=0.8)
+    assert (
+        matched[0]
+        == lape_matched(active, tokens, LANGUAGES, counts, filter_rate=0.8, activation_bar_ratio=0.8)[0]
+    )
+    active[:, 0], routed = 0, tokens[:, None, None].expand(3, 3, 200).clone()
+    routed[:, 0] = 0
+    found = lape(active, routed, LANGUAGES, **options)
+    assert all(not len(found[language][0]) for language in found)

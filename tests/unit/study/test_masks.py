@@ -104,3 +104,17 @@ def test_points_of_a_sweep_name_the_file_of_their_neurons(config: dict[str, Any]
         "dispersion", "dispersion-x0.5", "dispersion-x2", "dispersion-mean",
     }  # fmt: skip
     assert "dispersion-mean" not in masks.with_neurons()
+
+
+def test_the_routers_rule_belongs_to_the_runs_that_have_one(config: dict[str, Any]) -> None:
+    """Without it the settings are those of before; a variant of other rules has none."""
+    assert "relevance.router" not in Study(config).masks.relevance("")
+    config["relevance"]["router"] = "uniform"
+    config["relevance_variants"]["cp"] = {"rules": "cp_lrp"}
+    masks = Study(config).masks
+    assert (
+        masks.relevance("")["relevance.router"]
+        == masks.relevance("-logprob")["relevance.router"]
+        == "uniform"
+    )
+    assert "relevance.router" not in masks.relevance("-cp")

@@ -19,3 +19,5 @@ FIGURE_FORMS = ("pdf", "png")
 """Every figure is written in all of them."""
 TASKS = Path(__file__).parents[2] / "tasks"
 """Folder of this project's lm-eval task files."""
+ROUTED_SAMPLES = 30
+"""Default of `relevance.routed_samples`: texts that a neuron of an expert needs for the shape of its distribution."""

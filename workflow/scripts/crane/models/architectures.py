@@ -2,6 +2,8 @@
 
 A neuron (method: site `intermediate`) is one coordinate of the input of the MLP's second linear layer; in a
 gated MLP that is act(gate) * up. At site `residual_write` it is one coordinate of that layer's output.
+
+In a layer with experts, neuron i of expert e has the number e * I + i; those of a shared expert follow.
 """
 
 from collections.abc import Iterable
@@ -10,7 +12,15 @@ from typing import Any, Literal, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from crane.models.families import NormKind, UnsupportedModelError, attention_cap, family_of
+from crane.models.families import (
+    Family,
+    Groups,
+    NormKind,
+    UnsupportedModelError,
+    attention_cap,
+    family_of,
+    groups_of,
+)
 
 Site = Literal["intermediate", "residual_write"]
 SITES: tuple[Site, ...] = ("intermediate", "residual_write")
@@ -35,6 +45,72 @@ class MLP(NamedTuple):
     def gated(self) -> bool:
         """Whether neurons are products of an activated gate and another factor."""
         return self.gate is not None or self.fused
+
+
+class Experts(NamedTuple):
+    """The experts of one decoder layer to which its tokens are routed."""
+
+    module: nn.Module
+    """Holds the weights of all of them; called with hidden states, chosen experts and their weights."""
+    groups: Groups
+    shared_gate: nn.Module | None
+    """The linear layer whose sigmoid scales the shared expert's output."""
+
+    def written(self) -> Tensor:
+        """Return a view `[E, I, H]` of the second linear layers: (e, i) is everything that neuron i of e writes."""
+        weight = _matrices(self.module.down_proj, type(self.module).__name__, 3)
+        return weight if self.module.is_transposed else weight.transpose(1, 2)
+
+
+class Block(NamedTuple):
+    """What holds the neurons of one decoder layer: an MLP, experts, or experts and an MLP that they share."""
+
+    layer: nn.Module
+    module: nn.Module
+    """What reads the block's input."""
+    mlp: MLP | None
+    experts: Experts | None
+
+    @property
+    def mlp_neurons(self) -> slice:
+        """Return which of the layer's neurons are those of `mlp`."""
+        return slice(self.experts.groups.routed if self.experts else 0, None)
+
+    def width(self, site: Site) -> int:
+        """Return the number of neurons at a site.
+
+        Raises:
+            UnsupportedModelError: `residual_write` in a layer with experts, whose outputs are summed.
+            ValueError: an unknown site.
+        """
+        routed = 0
+        if self.experts is not None:
+            if site == "residual_write":
+                raise UnsupportedModelError(
+                    "site residual_write: the outputs of experts are summed, so that no neuron there belongs to one; "
+                    "set relevance.site: intermediate"
+                )
+            routed = self.experts.groups.routed
+        return routed + (write_weights(self.mlp.down, site)[0].shape[0] if self.mlp is not None else 0)
+
+    def written(self, site: Site, neurons: Tensor) -> list[tuple[Tensor, tuple[Tensor, ...]]]:
+        """Return everything that some neurons write: views of parameters, and what indexes the neurons' rows in them.
+
+        Args:
+            site: where the neurons are.
+            neurons: int64 `[n]`, their numbers.
+        """
+        found: list[tuple[Tensor, tuple[Tensor, ...]]] = []
+        own = neurons
+        if self.experts is not None:
+            groups = self.experts.groups
+            routed, own = neurons[neurons < groups.routed], neurons[neurons >= groups.routed] - groups.routed
+            rows = self.experts.written()
+            expert = routed.div(groups.width, rounding_mode="floor")
+            found.append((rows, (expert.to(rows.device), (routed % groups.width).to(rows.device))))
+        if self.mlp is not None:
+            found += [(rows, (own.to(rows.device),)) for rows in write_weights(self.mlp.down, site)]
+        return found
 
 
 class Attention(NamedTuple):
@@ -69,34 +145,48 @@ def _layers(model: Any) -> Iterable[nn.Module]:
     return next(getattr(below, name) for name in _LAYER_LISTS if hasattr(below, name))
 
 
-def mlps(model: Any) -> list[MLP]:
-    """Return the MLPs of a Hugging Face causal language model in layer order (K entries).
+def blocks(model: Any) -> list[Block]:
+    """Return what holds the neurons of a Hugging Face causal language model in layer order (K entries).
 
     Raises:
         UnsupportedModelError: the family is not in `FAMILIES`, or the loaded attention does not apply its soft-cap.
     """
-    family = family_of(model.config)
+    family, groups = family_of(model.config), groups_of(model.config)
     attention = model.config._attn_implementation
     if attention_cap(model.config) is not None and attention != "eager":
         raise UnsupportedModelError(
             f"{attention!r} attention does not soft-cap the scores of {model.config.model_type!r}, so that it computes "
             "another model; load it with attn_implementation='eager'"
         )
-    blocks = []
+    found = []
     for layer in _layers(model):
-        mlp = getattr(layer, family.mlp) if family.mlp else layer
-        blocks.append(
-            MLP(
-                layer=layer,
-                module=mlp if family.mlp else getattr(mlp, family.up),
-                down=getattr(mlp, family.down),
-                activation=getattr(mlp, family.activation),
-                gate=getattr(mlp, family.gate) if family.gate else None,
-                up=getattr(mlp, family.up),
-                fused=family.fused,
-            )
-        )
-    return blocks
+        module = getattr(layer, family.mlp) if family.mlp else layer
+        experts = None
+        if groups is not None:
+            gate = getattr(module, family.shared_gate) if family.shared_gate else None
+            experts = Experts(getattr(module, "experts"), groups, gate)  # noqa: B009 - for mypy it is a tensor
+        mlp = module if experts is None else getattr(module, family.shared) if family.shared else None
+        found.append(Block(layer, module, _mlp(layer, mlp, family) if mlp is not None else None, experts))
+    if not family.mlp:
+        return [block._replace(module=block.mlp.module) for block in found if block.mlp is not None]
+    return found
+
+
+def _mlp(layer: nn.Module, mlp: nn.Module, family: Family) -> MLP:
+    return MLP(
+        layer=layer,
+        module=mlp if family.mlp else getattr(mlp, family.up),
+        down=getattr(mlp, family.down),
+        activation=getattr(mlp, family.activation),
+        gate=getattr(mlp, family.gate) if family.gate else None,
+        up=getattr(mlp, family.up),
+        fused=family.fused,
+    )
+
+
+def mlps(model: Any) -> list[MLP]:
+    """Return the MLPs of a model in layer order; with experts, those that all tokens share. Raises as `blocks`."""
+    return [block.mlp for block in blocks(model) if block.mlp is not None]
 
 
 def attentions(model: Any) -> list[Attention]:
@@ -133,11 +223,10 @@ def norms(model: Any) -> list[Norm]:
     return norms_of_decoder
 
 
-def _down_weight(down: nn.Module) -> Tensor:
-    weight = getattr(down, "weight", None)
-    if not isinstance(weight, nn.Parameter) or not weight.is_floating_point() or weight.ndim != 2:
+def _matrices(weight: Any, kind: str, dimensions: int) -> Tensor:
+    if not isinstance(weight, nn.Parameter) or not weight.is_floating_point() or weight.ndim != dimensions:
         raise UnsupportedModelError(
-            f"the weight of {type(down).__name__} is not a plain floating-point matrix (quantised?); "
+            f"the weight of {kind} is not a plain floating-point matrix (quantised?); "
             "load the model in bfloat16 or float32"
         )
     return weight
@@ -152,7 +241,7 @@ def write_weights(down: nn.Module, site: Site) -> list[Tensor]:
     # Imported here: it takes a second, and what only handles sets of neurons does without.
     from transformers.pytorch_utils import Conv1D
 
-    weight = _down_weight(down)
+    weight = _matrices(getattr(down, "weight", None), type(down).__name__, 2)
     per_input = weight if isinstance(down, Conv1D) else weight.T  # [I, H], the layout of GPT-2's Conv1D
     if site == "intermediate":
         return [per_input]
@@ -164,7 +253,7 @@ def write_weights(down: nn.Module, site: Site) -> list[Tensor]:
 
 def width(model: Any, site: Site = "intermediate") -> int:
     """Return the number of neurons per layer at a site (the same in all layers)."""
-    widths = {write_weights(mlp.down, site)[0].shape[0] for mlp in mlps(model)}
+    widths = {block.width(site) for block in blocks(model)}
     if len(widths) != 1:
         raise UnsupportedModelError(f"layers of different width: {sorted(widths)}")
     return widths.pop()
@@ -172,4 +261,4 @@ def width(model: Any, site: Site = "intermediate") -> int:
 
 def shape(model: Any, site: Site = "intermediate") -> torch.Size:
     """Return `[K, I]`: layers and neurons per layer."""
-    return torch.Size([len(mlps(model)), width(model, site)])
+    return torch.Size([len(blocks(model)), width(model, site)])

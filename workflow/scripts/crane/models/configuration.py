@@ -1,12 +1,20 @@
 """The configuration of a model folder: read without running code of the folder, and compared with the study."""
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from crane.artefacts import read_json
 from crane.models.errors import ModelError, reason
-from crane.models.families import FAMILIES, UnsupportedModelError, family_of, neurons_per_layer, positions
+from crane.models.families import (
+    FAMILIES,
+    UnsupportedModelError,
+    family_of,
+    groups_of,
+    neurons_per_layer,
+    positions,
+)
 from crane.models.fetched import check_fetched
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
@@ -132,6 +140,36 @@ def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> 
         raise ModelError(
             f"model {name!r} has {shape[0]} layers of {shape[1]} neurons, the configuration says {layers} of "
             f"{intermediate_size}; correct models.{name}.layers and models.{name}.intermediate_size"
+        )
+
+
+def check_experts(
+    config: Any, name: str, relevance: Mapping[str, Any], accumulators: Collection[str] = ()
+) -> None:
+    """Compare a model's experts with the settings of the relevance.
+
+    Args:
+        config: the model's configuration.
+        name: of the model in the study.
+        relevance: the settings.
+        accumulators: what the mask sets need besides the moments of relevance.
+
+    Raises:
+        ModelError: the router's rule is set and the model has no experts, or they have no neurons at the site, or no
+            accumulators.
+    """
+    experts = groups_of(config) is not None
+    if not experts and "router" in relevance:
+        raise ModelError(f"relevance.router: model {name!r} has no experts; remove it")
+    if experts and relevance["site"] == "residual_write":
+        raise ModelError(
+            f"relevance.site residual_write: the outputs of the experts of model {name!r} are summed, so that no "
+            "neuron there belongs to one; set intermediate"
+        )
+    if experts and accumulators:
+        raise ModelError(
+            f"model {name!r} has experts, for which {', '.join(sorted(accumulators))} are not accumulated; remove the "
+            "mask sets whose method needs them"
         )
 
 

@@ -47,6 +47,16 @@ class Family(NamedTuple):
     """Configuration key of a factor of the logits."""
     logit_divisor: str | None = None
     """Configuration key of a divisor of the logits."""
+    experts: bool = False
+    """The MLP routes each token to some of its experts, which are its module `experts`."""
+    expert_width: str = "intermediate_size"
+    """Configuration key of the neurons of one expert."""
+    shared: str | None = None
+    """Attribute of the expert beside them that sees every token; `down`, `gate` and so on are its modules."""
+    shared_gate: str | None = None
+    """Attribute of the linear layer whose sigmoid scales the shared expert's output."""
+    shared_width: str | None = None
+    """Configuration key of the shared expert's neurons."""
     vllm: bool = True
     """Whether masks in vLLM are tested with this family."""
 
@@ -95,6 +105,17 @@ FAMILIES: dict[str, Family] = {
     "opt": _FAIRSEQ._replace(text="decoder"),
     "xglm": _FAIRSEQ,
 }  # fmt: skip
+_ROUTED = _HF_ONLY._replace(experts=True)
+FAMILIES |= {
+    "mixtral": _ROUTED,
+    "qwen2_moe": _ROUTED._replace(
+        expert_width="moe_intermediate_size", shared="shared_expert", shared_gate="shared_expert_gate",
+        shared_width="shared_expert_intermediate_size",
+    ),
+    "qwen3_moe": _ROUTED._replace(expert_width="moe_intermediate_size"),
+    "olmoe": _ROUTED,
+    "gpt_oss": _ROUTED,
+}  # fmt: skip
 _ATTENTIONS = {"full_attention", "sliding_attention"}
 
 
@@ -106,7 +127,8 @@ def family_of(config: Any) -> Family:
     """Return the family of a model's configuration.
 
     Raises:
-        UnsupportedModelError: it is not in `FAMILIES`, or the model's attention is not causal softmax attention.
+        UnsupportedModelError: it is not in `FAMILIES`, the model's attention is not causal softmax attention, its
+            queries, keys and values are clipped, or only some of its layers have experts.
     """
     kind = config.model_type
     if kind not in FAMILIES:
@@ -122,7 +144,61 @@ def family_of(config: Any) -> Family:
         raise UnsupportedModelError(
             f"this {kind!r} has layers of {', '.join(sorted(others))}; relevance needs full or sliding attention"
         )
+    if getattr(text, "clip_qkv", None) is not None:
+        raise UnsupportedModelError(
+            f"this {kind!r} clips queries, keys and values (clip_qkv), for which there is no rule of relevance"
+        )
+    dense = getattr(text, "mlp_only_layers", None), getattr(text, "decoder_sparse_step", 1)
+    if FAMILIES[kind].experts and (dense[0] or dense[1] != 1):
+        raise UnsupportedModelError(
+            f"this {kind!r} has layers with experts and layers without (mlp_only_layers {dense[0]}, "
+            f"decoder_sparse_step {dense[1]}); all layers must have the same number of neurons"
+        )
     return FAMILIES[kind]
+
+
+class Groups(NamedTuple):
+    """The neurons of a layer with experts: of expert 0, of expert 1, and so on, and of the shared expert at the end."""
+
+    experts: int
+    width: int
+    """Neurons of one expert."""
+    shared: int = 0
+    """Neurons of the shared expert, which sees every token."""
+
+    @property
+    def neurons(self) -> int:
+        """Return N, the number of neurons of the layer: that of neuron i of expert e is e * width + i."""
+        return self.routed + self.shared
+
+    @property
+    def routed(self) -> int:
+        """Return the number of neurons in experts to which tokens are routed."""
+        return self.experts * self.width
+
+    @property
+    def number(self) -> int:
+        """Return G, the number of groups."""
+        return self.experts + bool(self.shared)
+
+    def spread(self, of_groups: "Tensor") -> "Tensor":
+        """Return a value of each group `[..., G]` as one of each neuron `[..., N]`."""
+        # Imported here, because who only asks what a configuration says needs no PyTorch.
+        from torch import cat
+
+        routed = of_groups[..., : self.experts].repeat_interleave(self.width, -1)
+        if not self.shared:
+            return routed
+        return cat([routed, of_groups[..., self.experts :].repeat_interleave(self.shared, -1)], -1)
+
+
+def groups_of(config: Any) -> Groups | None:
+    """Return the experts of each layer, as a model's configuration states them, or None; raises as `family_of`."""
+    family, text = family_of(config), config.get_text_config()
+    if not family.experts:
+        return None
+    shared = getattr(text, family.shared_width) if family.shared_width else 0
+    return Groups(text.num_experts, getattr(text, family.expert_width), shared)
 
 
 def positions(config: Any) -> int | None:
@@ -131,7 +207,10 @@ def positions(config: Any) -> int | None:
 
 
 def neurons_per_layer(config: Any) -> int:
-    """Return the width of the MLPs, as a model's configuration states it."""
+    """Return the number of neurons of each layer, as a model's configuration states it; raises as `family_of`."""
+    groups = groups_of(config)
+    if groups is not None:
+        return groups.neurons
     text = config.get_text_config()
     stated = (getattr(text, name, None) for name in ("intermediate_size", "ffn_dim", "n_inner"))
     return next((width for width in stated if width), 4 * text.hidden_size)
@@ -155,6 +234,11 @@ def check_vllm(config: Any) -> None:
     Raises:
         UnsupportedModelError: says what to set instead; or as `family_of`.
     """
+    if family_of(config).experts:
+        raise UnsupportedModelError(
+            f"vLLM computes the experts of a {config.model_type!r} in fused kernels, inside which no neuron can be "
+            "masked; set engine: hf"
+        )
     if not family_of(config).vllm:
         raise UnsupportedModelError(
             f"masks in vLLM are not tested with model type {config.model_type!r}; set engine: hf"

@@ -17,9 +17,11 @@ def balanced(table: pd.DataFrame) -> np.ndarray:
     """Return float64 `[K, I]`: the mean over the languages of each neuron's mean value over that language's tokens.
 
     A language with more tokens counts no more than another: its own value would else be put in place of the masked one.
-    `table` holds `COLUMNS` of all layers.
+    With experts, values are means over the tokens routed to a neuron; a language without such tokens does not count,
+    and a neuron to which no language has routed any has 0. `table` holds `COLUMNS` of all layers.
     """
-    return table.groupby(["layer", "neuron"])["mean_value"].mean().unstack().to_numpy()
+    values = table.groupby(["layer", "neuron"])["mean_value"].mean().unstack().to_numpy()
+    return np.nan_to_num(values, nan=0.0)
 
 
 def intervention(settings: Mapping[str, Any], tables: Sequence[str | Path]) -> dict[str, Any]:

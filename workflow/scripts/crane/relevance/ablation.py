@@ -1,12 +1,13 @@
 """What relevance predicts of masking single neurons, against what happens."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from scipy.stats import pearsonr, spearmanr
-from torch import Tensor
+from torch import Tensor, nn
 
+from crane.models.experts import Gate, gate_of
 from crane.relevance.attribution import Attribution
 
 CHUNK_TOKENS = 2048
@@ -68,18 +69,26 @@ def _objective_without(
     """Return the objective `[C, B]` in C copies of a batch, each without one neuron (layer, number)."""
     copies, rows = len(pairs), len(input_ids)
     handles = []
-    for layer, mlp in enumerate(attribute.mlps):
+    for layer, block in enumerate(attribute.blocks):
         own = [(copy, neuron) for copy, (k, neuron) in enumerate(pairs) if k == layer]
-        if not own:
+        first = block.mlp_neurons.start
+        routed = [(copy, neuron) for copy, neuron in own if neuron < first]
+        of_mlp = [(copy, neuron - first) for copy, neuron in own if neuron >= first]
+        if routed and block.experts is not None:
+            gate, width = gate_of(block.experts), block.experts.groups.width
+            handles.append(
+                gate.register_forward_hook(partial(_without_routed, routed, width, input_ids.numel()))
+            )
+        if not of_mlp or block.mlp is None:
             continue
-        without = partial(_without, own, copies)
+        down, without = block.mlp.down, partial(_without, of_mlp, copies)
         if attribute.site == "intermediate":
             handles.append(
-                mlp.down.register_forward_pre_hook(lambda _, inputs, without=without: without(inputs[0]))
+                down.register_forward_pre_hook(lambda _, inputs, without=without: without(inputs[0]))
             )
         else:
             handles.append(
-                mlp.down.register_forward_hook(lambda _, inputs, output, without=without: without(output))
+                down.register_forward_hook(lambda _, inputs, output, without=without: without(output))
             )
     try:
         objective = attribute.objective(input_ids.repeat(copies, 1), attention_mask.repeat(copies, 1))
@@ -96,3 +105,15 @@ def _without(own: list[tuple[int, int]], copies: int, values: Tensor) -> Tensor:
     for copy, neuron in own:
         by_copy[copy, :, neuron] = 0
     return values
+
+
+def _without_routed(
+    own: list[tuple[int, int]], width: int, tokens: int, gate: nn.Module, inputs: Any, neurons: Tensor
+) -> Tensor:
+    """Return neurons of experts `[S, I]` with one of them zeroed in some copies of so many tokens."""
+    assert isinstance(gate, Gate)
+    neurons, (token, expert) = neurons.clone(), gate.routing
+    for copy, neuron in own:
+        rows = (token.div(tokens, rounding_mode="floor") == copy) & (expert == neuron // width)
+        neurons[rows, neuron % width] = 0
+    return neurons

@@ -9,13 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from crane.errors import CraneError
-from crane.models.architectures import MLP, SITES, Site, mlps, width
-from crane.models.families import positions
+from crane.models.architectures import MLP, SITES, Site, blocks, width
+from crane.models.experts import open_gates
+from crane.models.families import UnsupportedModelError, groups_of, positions
 from crane.relevance.accumulators import Accumulators
 from crane.relevance.aggregates import AGGREGATES, Aggregate
+from crane.relevance.expert_hooks import expert_hooks
+from crane.relevance.expert_rules import Router
 from crane.relevance.lrp import Rules, lrp_rules
 from crane.relevance.objectives import OBJECTIVES, Head, Objective
-from crane.relevance.passage import Batch, Passage
+from crane.relevance.passage import Batch, Passage, lengths_of
+from crane.relevance.routing import Routed
 
 
 class RelevanceError(CraneError, RuntimeError):
@@ -56,26 +60,39 @@ class Attribution:
         self.model = model
         self.site = site
         self._objective = OBJECTIVES[objective]
+        self.aggregate = aggregate
         self._reduce = AGGREGATES[aggregate]
         self._skip_first = skip_first
         self._passing = passing
-        self.mlps = mlps(model)
+        self.blocks = blocks(model)
         self._head = Head(model, rules)
-        self._passage: Passage | None = None
+        self.passage: Passage | None = None
+        """The batch that is passing through the model, if relevance is computed."""
         self.active = torch.zeros(
-            len(self.mlps), width(model, "intermediate"), dtype=torch.int64, device=model.device
+            len(self.blocks), width(model, "intermediate"), dtype=torch.int64, device=model.device
         )
         """int64 `[K, I]`: tokens seen so far whose activation was > 0 (LAPE's counter)."""
         self.tokens = 0
         """Tokens seen so far, padding excluded."""
         self.value_sum = torch.zeros(
-            len(self.mlps), width(model, site), dtype=torch.float64, device=model.device
+            len(self.blocks), width(model, site), dtype=torch.float64, device=model.device
         )
         """float64 `[K, I]`: sum of the site's values over the counted tokens so far."""
         self.counted = 0
         """Tokens counted so far: without padding, and without the first positions under `skip_first`."""
+        groups = groups_of(model.config)
+        self.routed = Routed.none(groups, len(self.blocks), model.device) if groups else None
+        """With experts: how often each of them was used so far."""
+        self.seen: list[Tensor] = []
+        """With experts: int64 `[B, K, G]` of each batch of the last call, the counted tokens that each has seen."""
+        if groups and accumulators:
+            raise UnsupportedModelError(
+                f"a model with experts has no accumulators ({', '.join(sorted(accumulators))}); remove the mask sets "
+                "whose method needs them"
+            )
+        mlps = [block.mlp for block in self.blocks if block.mlp is not None]
         self.further = (
-            Accumulators(accumulators, self.mlps, width(model, site), model.device) if accumulators else None
+            Accumulators(accumulators, mlps, width(model, site), model.device) if accumulators else None
         )
         """What is accumulated besides, if anything is."""
 
@@ -99,19 +116,24 @@ class Attribution:
 
         Arguments, results and errors of each as of a call. After an error the counters are as before.
         """
-        layers = len(self.mlps)
-        passages = [Passage(b.input_ids, self._lengths(*b), layers, self._skip_first) for b in batches]
+        layers = len(self.blocks)
+        # With experts, a layer's relevance arrives in parts.
+        width = self.value_sum.shape[1] if self.routed is not None else None
+        passages = [Passage(b.input_ids, self._lengths(*b), layers, self._skip_first, width) for b in batches]
         with self.all_or_nothing():
             self._passing(self, passages)
             found = [self._found(passage) for passage in passages]
             self.tokens += sum(passage.tokens for passage in passages)
             self.counted += sum(passage.counted_tokens for passage in passages)
+            if self.routed is not None:
+                self.seen = [passage.seen() for passage in passages]
+                self.routed = self.routed.with_samples(self.seen)
         return found
 
     def _found(self, passage: Passage) -> Tensor:
         layers = [layer for layer in passage.relevance if layer is not None]
         passage.relevance.clear()
-        if len(layers) != len(self.mlps):
+        if len(layers) != len(self.blocks):
             raise RelevanceError("the backward pass did not reach every layer")
         relevance = torch.stack(layers, 1)
         if not torch.isfinite(relevance).all():
@@ -124,12 +146,13 @@ class Attribution:
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Undo what the counters have counted within the context if it ends in an error."""
-        before = self.active.clone(), self.value_sum.clone(), self.tokens, self.counted
+        routed = self.routed.clone() if self.routed is not None else None
+        before = self.active.clone(), self.value_sum.clone(), self.tokens, self.counted, routed
         further = self.further.snapshot() if self.further else None
         try:
             yield
         except BaseException:
-            self.active, self.value_sum, self.tokens, self.counted = before
+            self.active, self.value_sum, self.tokens, self.counted, self.routed = before
             if self.further and further:
                 self.further.restore(further)
             raise
@@ -150,29 +173,18 @@ class Attribution:
         return self._objective(hidden, passage.input_ids, passage.lengths, self._head)
 
     def _lengths(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Check a batch and return the lengths of its samples, int64 `[B]`, on the host."""
-        limit, mask = positions(self.model.config), attention_mask.bool().cpu()
-        if limit is not None and input_ids.shape[1] > limit:
-            raise ValueError(f"samples of {input_ids.shape[1]} tokens: the model has positions for {limit}")
-        lengths = mask.sum(1)
-        if lengths.min() < 2:
-            raise ValueError(
-                "a sample needs at least 2 tokens: the objective predicts token t+1 from token t"
-            )
-        if (mask[:, 1:] & ~mask[:, :-1]).any():
-            raise ValueError("padding must be on the right")
-        return lengths
+        return lengths_of(Batch(input_ids, attention_mask), positions(self.model.config))
 
     # Hooks ------------------------------------------------------------------------------------------------
 
     @contextmanager
     def hooked(self, passage: Passage) -> Iterator[None]:
         """Let the hooks count and reduce for a passage; they are idle otherwise."""
-        self._passage = passage
+        self.passage = passage
         try:
             yield
         finally:
-            self._passage = None
+            self.passage = None
 
     def _watch(self, layer: int, values: Tensor) -> None:
         """Reduce relevance at `values` `[B, T, I]` or `[B * T, I]` over the tokens as soon as its gradient exists."""
@@ -180,22 +192,22 @@ class Attribution:
         activation = values.detach()
 
         def reduce(gradient: Tensor) -> None:
-            passage = self._passage
+            passage = self.passage
             assert passage is not None
             # OPT's layers flatten samples and tokens.
             gradient = gradient.reshape(*passage.real.shape, -1)
             kept = activation.reshape(gradient.shape).float()
             if not passage.all_counted:
                 kept = kept * passage.counted.unsqueeze(2)
+            part = self.blocks[layer].mlp_neurons
             total = kept.sum((0, 1))
-            self.value_sum[layer] += total
-            if self.further:
-                self.further.on_values(layer, kept, total, passage)
+            self.value_sum[layer, part] += total
             gradient = gradient.float()
             product = kept * gradient
             if self.further:
+                self.further.on_values(layer, kept, total, passage)
                 self.further.on_gradient(layer, gradient, product, passage)
-            passage.relevance[layer] = self._reduce(product, passage.counted)
+            passage.keep(layer, part, self._reduce(product, passage.counted))
 
         if values.requires_grad:
             values.register_hook(reduce)
@@ -207,30 +219,32 @@ class Attribution:
         self._watch(layer, output)
 
     def _on_activation(self, layer: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        if self._passage is not None:
-            gate = output.detach().reshape(*self._passage.real.shape, -1)
+        if self.passage is not None:
+            gate = output.detach().reshape(*self.passage.real.shape, -1)
             if self.further:
-                self.further.on_gate(layer, gate, self._passage)
+                self.further.on_gate(layer, gate, self.passage)
             positive = gate > 0
-            if not self._passage.all_real:
-                positive &= self._passage.real.unsqueeze(2)
-            self.active[layer] += positive.sum((0, 1))
+            if not self.passage.all_real:
+                positive &= self.passage.real.unsqueeze(2)
+            self.active[layer, self.blocks[layer].mlp_neurons] += positive.sum((0, 1))
 
-    def _on_up(self, layer: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        if self._passage is not None and self.further:
-            up = output.detach().reshape(*self._passage.real.shape, -1)
-            if self.mlps[layer].fused:
-                up = up.chunk(2, -1)[1]
-            self.further.on_up(layer, up, self._passage)
+    def _on_up(self, layer: int, fused: bool, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        if self.passage is not None and self.further:
+            up = output.detach().reshape(*self.passage.real.shape, -1)
+            self.further.on_up(layer, up.chunk(2, -1)[1] if fused else up, self.passage)
 
     def install(self, handles: list[Any]) -> None:
         """Install the hooks and append their handles."""
-        handles.append(self.mlps[0].module.register_forward_pre_hook(_require_gradient))
-        for layer, mlp in enumerate(self.mlps):
-            handles.append(mlp.activation.register_forward_hook(partial(self._on_activation, layer)))
-            handles.append(self._site_hook(layer, mlp))
-            if self.further and "up" in self.further.names:
-                handles.append(mlp.up.register_forward_hook(partial(self._on_up, layer)))
+        handles.append(self.blocks[0].module.register_forward_pre_hook(_require_gradient))
+        for layer, block in enumerate(self.blocks):
+            if block.mlp is not None:
+                mlp = block.mlp
+                handles.append(mlp.activation.register_forward_hook(partial(self._on_activation, layer)))
+                handles.append(self._site_hook(layer, mlp))
+                if self.further and "up" in self.further.names:
+                    handles.append(mlp.up.register_forward_hook(partial(self._on_up, layer, mlp.fused)))
+            if block.experts is not None:
+                handles += expert_hooks(self, layer, block.experts)
 
     def _site_hook(self, layer: int, mlp: MLP) -> Any:
         if self.site == "intermediate":
@@ -253,6 +267,7 @@ def attribution(
     aggregate: Aggregate = "sum",
     site: Site = "intermediate",
     skip_first: bool = False,
+    router: Router = "constant",
     passing: Pass = whole_model,
     accumulators: Collection[str] = (),
 ) -> Iterator[Attribution]:
@@ -269,13 +284,15 @@ def attribution(
         aggregate: a key of `AGGREGATES`.
         site: where neurons are: "intermediate" (input of the down projection) or "residual_write".
         skip_first: leave the first position (BOS) out of the aggregation.
+        router: with experts: the rule for their weights, "constant" or "uniform" (`crane.relevance.lrp.lrp_rules`).
         passing: how batches pass through the model: `whole_model`, or a `crane.relevance.sweep.LayerSweep` of it, which
             changes memory and speed only.
         accumulators: keys of `crane.relevance.accumulators.SUMS` to fill besides, into `further`.
 
     Raises:
         ValueError: an unknown option, or accumulators of neurons' values at site "residual_write".
-        UnsupportedModelError: an unknown model family.
+        UnsupportedModelError: an unknown model family, a site that its experts do not have, or experts with
+            accumulators.
     """
     options: tuple[tuple[str, Collection[str], str], ...] = (
         (objective, OBJECTIVES, "objective"),
@@ -300,7 +317,7 @@ def attribution(
     training = model.training
     trainable = [p for p in model.parameters() if p.requires_grad]
     handles: list[Any] = []
-    with lrp_rules(model, rules):
+    with open_gates(model), lrp_rules(model, rules, router):
         try:
             attribute.install(handles)
             model.eval()

@@ -13,6 +13,7 @@ from crane.relevance.attribution import Attribution
 from crane.relevance.memory import Fit, TooSmallError
 from crane.relevance.moments import Moments
 from crane.relevance.passage import Batch
+from crane.relevance.routing import LayerMoments
 from crane.relevance.shards import Statistics
 
 
@@ -62,7 +63,7 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Coll
     """
     if not samples:
         raise ValueError("no samples")
-    total: Moments | None = None
+    total: Moments | LayerMoments | None = None
     waiting = batches(samples, fit.batch_tokens, fit.rows)
     with tqdm(total=sum(map(len, samples)), unit="token", unit_scale=True, mininterval=2) as bar:
         while waiting:
@@ -78,10 +79,15 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Coll
             bar.update(sum(len(sample) for batch in group for sample in batch))
     assert total is not None
     statistics = Statistics(
-        total, attribute.active, attribute.tokens, value_sum=attribute.value_sum, counted=attribute.counted
+        total.together() if isinstance(total, LayerMoments) else total,
+        attribute.active,
+        attribute.tokens,
+        value_sum=attribute.value_sum,
+        counted=attribute.counted,
+        routed=attribute.routed,
     )
     further = attribute.further
-    counts = total.n, attribute.tokens, attribute.counted
+    counts = len(samples), attribute.tokens, attribute.counted
     return Collected(statistics, fit, further.accumulated(*counts) if further else None)
 
 
@@ -97,16 +103,29 @@ def _together(waiting: Sequence[list[Tensor]], tokens: int) -> list[list[Tensor]
     return group
 
 
-def _added(attribute: Attribution, group: Sequence[list[Tensor]], total: Moments | None) -> Moments | None:
+def _added(
+    attribute: Attribution, group: Sequence[list[Tensor]], total: Moments | LayerMoments | None
+) -> Moments | LayerMoments | None:
     """Return the moments with those of a group of batches, or None if memory runs out."""
     try:
         with attribute.all_or_nothing():
-            for relevance in attribute.relevances([padded(batch, attribute.model.device) for batch in group]):
-                moments = Moments.from_batch(relevance)
-                total = moments if total is None else total.merge(moments)
+            found = attribute.relevances([padded(batch, attribute.model.device) for batch in group])
+            for number, relevance in enumerate(found):
+                total = _with_batch(attribute, number, relevance, total)
             return total
     except torch.OutOfMemoryError:
         return None
+
+
+def _with_batch(
+    attribute: Attribution, number: int, relevance: Tensor, total: Moments | LayerMoments | None
+) -> Moments | LayerMoments:
+    """Return the moments with those of a batch, which is one of the attribution's last call."""
+    if attribute.routed is not None:
+        before = total if isinstance(total, LayerMoments) else LayerMoments.none(attribute.routed.groups)
+        return before.with_batch(relevance, attribute.seen[number])
+    moments = Moments.from_batch(relevance)
+    return total.merge(moments) if isinstance(total, Moments) else moments
 
 
 def _halved(fit: Fit, *, longest: int) -> Fit:

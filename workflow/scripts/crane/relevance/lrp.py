@@ -9,6 +9,7 @@ The rules are installed on module instances, so other models of the family are u
 | gated MLP | identity rule and uniform rule | activated gate constant |
 | outputs of the query, key and value projections | gradient / 4, / 4, / 2 | query and key constant |
 | soft-cap of attention scores | identity rule | |
+| router of experts, gate of a shared expert | constant, or uniform rule (`router`) | constant |
 
 Both products of the attention follow the uniform rule: each factor receives half, and what reaches the softmax is
 halved between query and key again. From there to the projections everything is linear (rotary embedding, norms of
@@ -27,8 +28,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_utils import AttentionInterface
 
-from crane.models.architectures import MLP, attentions, decoder, mlps, norms, query_key_value_columns
+from crane.models.architectures import MLP, attentions, blocks, decoder, norms, query_key_value_columns
+from crane.models.experts import open_gates
 from crane.models.families import attention_cap
+from crane.relevance.expert_rules import Router, install_in_experts
+from crane.relevance.installation import change_output, replace
 from crane.relevance.rules import frozen_scale, gated_product, identity, stop, uniform
 
 Rules = Literal["attnlrp", "cp_lrp", "input_x_gradient"]
@@ -40,10 +44,17 @@ _active: WeakSet[nn.Module] = WeakSet()
 
 
 @contextmanager
-def lrp_rules(model: Any, rules: Rules) -> Iterator[None]:
+def lrp_rules(model: Any, rules: Rules, router: Router = "constant") -> Iterator[None]:
     """Make gradient x activation of `model` follow a rule set within the context.
 
     The model's outputs do not change by a bit. Only its module instances are changed, until the context exits.
+
+    Args:
+        model: a Hugging Face causal language model.
+        rules: the rule set.
+        router: AttnLRP: how relevance passes the product of an expert's output and its weight. `constant`: the expert
+            gets all of it; `uniform`: expert and router get half each (LXT since August 2026), and the router's softmax
+            loses most of its half.
 
     Raises:
         UnsupportedModelError: an unknown model family.
@@ -62,27 +73,18 @@ def lrp_rules(model: Any, rules: Rules) -> Iterator[None]:
         _active.add(root)
         undo.callback(_active.discard, root)
         for norm in norms(model):
-            _replace(
-                undo, norm.module, "forward", partial(frozen_scale, original=norm.module.forward, norm=norm)
-            )
-        for mlp in mlps(model):
-            _install_in_mlp(undo, mlp, rules)
+            rule = partial(frozen_scale, original=norm.module.forward, norm=norm)
+            replace(undo, norm.module, "forward", rule)
+        undo.enter_context(open_gates(model))
+        for block in blocks(model):
+            if block.mlp is not None:
+                _install_in_mlp(undo, block.mlp, rules)
+            if block.experts is not None:
+                install_in_experts(
+                    undo, block, "constant" if rules == "cp_lrp" else router, rules == "cp_lrp"
+                )
         _install_in_attentions(undo, model, rules)
         yield
-
-
-def _replace(undo: ExitStack, module: nn.Module, name: str, value: Any) -> None:
-    """Give a module an attribute of its own, until `undo` is closed."""
-    if name in vars(module):
-        undo.callback(setattr, module, name, vars(module)[name])
-    else:
-        undo.callback(delattr, module, name)
-    setattr(module, name, value)
-
-
-def _change_output(undo: ExitStack, module: nn.Module, rule: Callable[[Tensor], Tensor]) -> None:
-    handle = module.register_forward_hook(lambda _, inputs, output: rule(output))
-    undo.callback(handle.remove)
 
 
 # MLP --------------------------------------------------------------------------------------------------
@@ -90,13 +92,13 @@ def _change_output(undo: ExitStack, module: nn.Module, rule: Callable[[Tensor], 
 
 def _install_in_mlp(undo: ExitStack, mlp: MLP, rules: Rules) -> None:
     if not mlp.gated:
-        _replace(undo, mlp.activation, "forward", partial(identity, mlp.activation.forward))
+        replace(undo, mlp.activation, "forward", partial(identity, mlp.activation.forward))
     elif rules == "attnlrp":
-        _replace(undo, mlp.module, "forward", partial(_gated_mlp, mlp))
+        replace(undo, mlp.module, "forward", partial(_gated_mlp, mlp))
     elif mlp.gate is not None:
-        _change_output(undo, mlp.gate, stop)
+        change_output(undo, mlp.gate, stop)
     else:
-        _change_output(undo, mlp.up, _constant_gate)
+        change_output(undo, mlp.up, _constant_gate)
 
 
 def _gated_mlp(mlp: MLP, x: Tensor) -> Tensor:
@@ -118,18 +120,18 @@ def _install_in_attentions(undo: ExitStack, model: Any, rules: Rules) -> None:
     capped = attention_cap(model.config) is not None
     for attention in attentions(model):
         if len(attention.projections) == 1:
-            _change_output(undo, attention.projections[0], _joint_rule(columns.to(model.device), rules))
+            change_output(undo, attention.projections[0], _joint_rule(columns.to(model.device), rules))
         elif rules == "attnlrp":
             for projection, parts in zip(attention.projections, PARTS, strict=True):
-                _change_output(undo, projection, partial(uniform, parts=parts))
+                change_output(undo, projection, partial(uniform, parts=parts))
         else:
             for projection in attention.projections[:2]:
-                _change_output(undo, projection, stop)
+                change_output(undo, projection, stop)
         if capped and rules == "attnlrp":
             # The module alone gets another configuration: the model's also decides how masks are made.
             config: Any = copy(attention.module.config)
             config._attn_implementation = _SOFT_CAPPED
-            _replace(undo, attention.module, "config", config)
+            replace(undo, attention.module, "config", config)
 
 
 def _joint_rule(columns: Tensor, rules: Rules) -> Callable[[Tensor], Tensor]:

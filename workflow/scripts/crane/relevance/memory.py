@@ -41,6 +41,8 @@ class Shape(NamedTuple):
     """Weights outside the layers: embedding, output layer."""
     value_bytes: int
     """2 in bfloat16, 4 in float32."""
+    neurons: int = 0
+    """Neurons per layer, if a token passes through `intermediate` of them only: of a few experts. 0: all."""
 
     def _kept(self, tokens: int) -> float:
         """Return the bytes that one layer keeps for the backward pass of a batch."""
@@ -51,7 +53,8 @@ class Shape(NamedTuple):
         reduced = tokens * (
             4 * (3 * self.intermediate + 3 * self.hidden) + 2 * self.intermediate * self.value_bytes
         )
-        return reduced + self.layers * self.intermediate * (_MOMENTS + samples * _SAMPLE) + _RESERVED
+        neurons = self.neurons or self.intermediate
+        return reduced + self.layers * neurons * (_MOMENTS + samples * _SAMPLE) + _RESERVED
 
     def bytes_whole(self, tokens: int, samples: int) -> float:
         """Return the bytes of a pass through the whole model.
@@ -74,7 +77,7 @@ class Shape(NamedTuple):
         """
         weights = (resident + min(3, self.layers - resident)) * self.layer_bytes + self.other_bytes
         inputs = together * self.hidden * self.value_bytes * (self.layers + 2)
-        found = 4 * self.layers * self.intermediate * samples * -(-together // tokens)
+        found = 4 * self.layers * (self.neurons or self.intermediate) * samples * -(-together // tokens)
         return weights + inputs + found + self._kept(tokens) + self._besides(tokens, samples)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from crane.models.architectures import Site
+from crane.names import ROUTED_SAMPLES
 from crane.relevance.accumulated_columns import TOPS, top_column
 from crane.relevance.accumulated_files import ENDING, read_accumulated
 from crane.relevance.accumulators import RANKED, Accumulated
@@ -35,13 +36,16 @@ def accumulated_columns(merged: Accumulated) -> dict[str, Any]:
     return {name: values.numpy() for name, values in found.items()}
 
 
-def merged_table(files: Mapping[str, Iterable[str | Path]], layer: int, site: Site) -> pd.DataFrame:
+def merged_table(
+    files: Mapping[str, Iterable[str | Path]], layer: int, site: Site, least: int = ROUTED_SAMPLES
+) -> pd.DataFrame:
     """Merge one layer of all languages and return its table, with the columns of accumulators where there are any.
 
     Args:
         files: language -> its shards and, in the same list, the accumulators beside them.
         layer: its number.
         site: where the neurons are.
+        least: with experts: routed samples that a distribution needs.
 
     Returns:
         The table of `crane.relevance.statistics.layer_table`, with further columns.
@@ -55,7 +59,7 @@ def merged_table(files: Mapping[str, Iterable[str | Path]], layer: int, site: Si
         code: merge_layer([path for path in paths if not path.endswith(ENDING)], layer)
         for code, paths in shards.items()
     }
-    table = layer_table(statistics, layer, site)
+    table = layer_table(statistics, layer, site, least)
     further = []
     for paths in beside.values():
         if paths:

@@ -14,7 +14,8 @@ from torch import Tensor
 class Moments(NamedTuple):
     """Statistics of `n` samples for a grid `[...]` of neurons; every tensor is float64 `[...]`."""
 
-    n: int
+    n: int | Tensor
+    """A tensor, if the neurons have different samples: those of experts have the samples routed to them."""
     mean: Tensor
     m2: Tensor
     """Sum of squared deviations from the mean."""
@@ -51,6 +52,40 @@ class Moments(NamedTuple):
             maximum=x.amax(0),
         )
 
+    @classmethod
+    def from_routed(cls, x: Tensor, routed: Tensor) -> Self:
+        """Return the statistics of `x` `[B, ...]` over those samples of its first axis that count for a neuron.
+
+        A neuron without samples has n = 0, and merges as nothing.
+
+        Args:
+            x: finite.
+            routed: bool `[B, ...]`.
+        """
+        x, n = x.to(torch.float64), routed.sum(0).to(torch.float64)
+        own = torch.where(routed, x, 0.0)
+        mean = own.sum(0) / n.clamp(min=1)
+        deviation = torch.where(routed, x - mean, 0.0)
+        square = deviation * deviation
+        return cls(
+            n=n,
+            mean=mean,
+            m2=square.sum(0),
+            m3=(square * deviation).sum(0),
+            m4=(square * square).sum(0),
+            mean_abs=own.abs().sum(0) / n.clamp(min=1),
+            minimum=torch.where(routed, x, torch.inf).amin(0),
+            maximum=torch.where(routed, x, -torch.inf).amax(0),
+        )
+
+    def with_zeros(self, total: int) -> Self:
+        """Return the statistics of `total` samples, in those of which that are not in these the value is 0."""
+        zero = torch.zeros_like(self.mean)
+        others = total - (self.n + zero)
+        least, most = (torch.where(others > 0, 0.0, beyond) for beyond in (torch.inf, -torch.inf))
+        zeros = type(self)(others, zero, zero, zero, zero, zero, minimum=least, maximum=most)
+        return self.merge(zeros)._replace(n=total)
+
     def merge(self, other: Self) -> Self:
         """Return the statistics of both sets of samples together (associative; commutative to rounding)."""
         if self.mean.shape != other.mean.shape:
@@ -59,9 +94,14 @@ class Moments(NamedTuple):
             )
         a, b = self.n, other.n
         n = a + b
+        if isinstance(n, Tensor):
+            return self._replace(n=n)._merged(other, a, b, n.clamp(min=1))
+        return self._replace(n=n)._merged(other, a, b, n)
+
+    def _merged(self, other: Self, a: float | Tensor, b: float | Tensor, n: float | Tensor) -> Self:
         delta = other.mean - self.mean
         return type(self)(
-            n=n,
+            n=self.n,
             mean=self.mean + delta * (b / n),
             m2=self.m2 + other.m2 + delta**2 * (a * b / n),
             m3=self.m3

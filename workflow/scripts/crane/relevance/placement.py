@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from crane.models.architectures import mlps, shape
+from crane.models.architectures import blocks, shape
+from crane.models.families import groups_of
 from crane.models.loading import load_model, preferred_device
 from crane.relevance.attribution import Pass, whole_model
 from crane.relevance.memory import Fit, Shape, fit
@@ -25,16 +26,19 @@ class Placed(NamedTuple):
 
 
 def shape_of(model: Any) -> Shape:
-    """Return the shape of a loaded model; raises as `crane.models.architectures.mlps`."""
+    """Return the shape of a loaded model; raises as `crane.models.architectures.blocks`."""
     layers, intermediate = shape(model)
-    inside = sum(p.nbytes for mlp in mlps(model) for p in mlp.layer.parameters())
+    inside = sum(p.nbytes for block in blocks(model) for p in block.layer.parameters())
+    text, groups = model.config.get_text_config(), groups_of(model.config)
+    passed = intermediate if groups is None else text.num_experts_per_tok * groups.width + groups.shared
     return Shape(
         layers,
-        model.config.get_text_config().hidden_size,
-        intermediate,
+        text.hidden_size,
+        passed,
         inside / layers,
         sum(p.nbytes for p in model.parameters()) - inside,
         model.dtype.itemsize,
+        intermediate,
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crane.models.architectures import MLP, mlps, norms
+from crane.models.architectures import MLP, blocks, norms
+from crane.relevance.expert_recorder import ExpertRecorder
 
 _JOINT = "gate_and_up"
 
@@ -33,6 +34,8 @@ class Recorder:
         self._biases: dict[tuple[str, int], Tensor] = {}
         self._from_half: dict[tuple[str, int], Tensor] = {}
         self._half: dict[int, Tensor] = {}
+        self.experts: list[ExpertRecorder] = []
+        """Of each layer with experts."""
 
     def watch(self, name: str, number: int, values: Tensor, bias: Tensor | None = None) -> None:
         """Reduce the relevance of `values` `[..., n]`, and of their `bias` `[n]`, as soon as their gradient exists."""
@@ -78,13 +81,13 @@ def relative_error(measured: Tensor, expected: Tensor) -> Tensor:
 
 @contextmanager
 def recording(model: Any) -> Iterator[Recorder]:
-    """Record relevance within the context.
+    """Record relevance within the context, which is within one of `crane.relevance.attribution.attribution`.
 
     Places of a layer: `residual` (its input), `mlp_input`, `gate` and `up`, or `gate_and_up`, `intermediate`,
-    `mlp_output`; of a norm: `norm_input` and `norm_output`.
+    `mlp_output`; of a norm: `norm_input` and `norm_output`. Experts have recorders of their own.
     """
     recorder = Recorder()
-    handles = []
+    handles: list[Any] = []
 
     def before(module: nn.Module, name: str, number: int) -> None:
         handles.append(module.register_forward_pre_hook(partial(_on_input, recorder, name, number)))
@@ -93,8 +96,15 @@ def recording(model: Any) -> Iterator[Recorder]:
         bias = getattr(linear, "bias", None)
         handles.append(module.register_forward_hook(partial(_on_output, recorder, name, number, bias)))
 
-    for k, mlp in enumerate(mlps(model)):
-        before(mlp.layer, "residual", k)
+    for k, block in enumerate(blocks(model)):
+        before(block.layer, "residual", k)
+        if block.experts is not None:
+            of_layer = ExpertRecorder(block.experts)
+            recorder.experts.append(of_layer)
+            handles += of_layer.install()
+        mlp = block.mlp
+        if mlp is None:
+            continue
         before(mlp.module, "mlp_input", k)
         before(mlp.down, "intermediate", k)
         after(mlp.up, _JOINT if mlp.fused else "up", k, mlp.up)

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -150,3 +150,61 @@ def gated_product(gate: Tensor, up: Tensor, activation: nn.Module) -> Tensor:
     if type(activation) in _QUOTIENTS:
         return _GatedProduct.apply(gate, up, activation)
     return uniform(identity(activation, gate) * up, 2)
+
+
+class _ClampedProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        gate: Tensor,
+        up: Tensor,
+        product: Callable[[], Tensor],
+        clamps: "Clamps",
+        parts: tuple[float, float],
+    ) -> Tensor:
+        ctx.save_for_backward(gate, up)
+        ctx.clamps, ctx.parts = clamps, parts
+        return product()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        gate, up = ctx.saved_tensors
+        clamps, (gate_part, up_part) = ctx.clamps, ctx.parts
+        quotient = clamps.glu_quotient(gate)
+        at_gate = gradient * gate_part * (up.clamp(-clamps.limit, clamps.limit) + 1) * quotient
+        return at_gate, gradient * up_part * (quotient * gate) * clamps.up_quotient(up), None, None, None
+
+
+class Clamps(NamedTuple):
+    """The bounds of gpt-oss, whose neuron is (up' + 1) * g' sigmoid(alpha g') with up' and g' clamped."""
+
+    limit: float
+    """Of the gate from above, and of up from both sides."""
+    alpha: float
+
+    def glu_quotient(self, gate: Tensor) -> Tensor:
+        """Return g' sigmoid(alpha g') / gate, by which the identity rule multiplies a gradient."""
+        low = gate.clamp(max=self.limit)
+        return torch.sigmoid(low * self.alpha) * torch.where(gate > self.limit, self.limit / gate, 1.0)
+
+    def up_quotient(self, up: Tensor) -> Tensor:
+        """Return up' / up, 1 within the bounds."""
+        return torch.where(up.abs() > self.limit, self.limit / up.abs(), 1.0)
+
+
+def clamped_product(
+    gate: Tensor, up: Tensor, product: Callable[[], Tensor], clamps: Clamps, *, constant_gate: bool = False
+) -> Tensor:
+    """Return the neurons of gpt-oss, which `product` computes.
+
+    The identity rule for clamps and activation (eq. 9 of Achtibat et al. 2024), the uniform rule for the product
+    (eq. 7). The 1 is a bias, whose share of the relevance is the gradient of up', so up receives the rest of its half.
+
+    Args:
+        gate: `[..., I]`, before clamp and activation.
+        up: `[..., I]`, before the clamp.
+        product: returns `[..., I]`.
+        clamps: the bounds.
+        constant_gate: the gate is a constant (CP-LRP), so that up receives everything.
+    """
+    return _ClampedProduct.apply(gate, up, product, clamps, (0.0, 1.0) if constant_gate else (0.5, 0.5))

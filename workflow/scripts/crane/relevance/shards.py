@@ -13,11 +13,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from crane.artefacts import ArtefactError, atomic_file
+from crane.models.families import Groups
 from crane.relevance.moments import Moments
+from crane.relevance.routing import Routed
 
 _GRIDS = ("mean", "m2", "m3", "m4", "mean_abs", "minimum", "maximum")
 _OWN = ("active", "value_sum")
 _COUNTS = ("n", "tokens", "counted")
+_ROUTED = ("samples", "tokens", "counted")
 
 
 class Statistics(NamedTuple):
@@ -32,6 +35,8 @@ class Statistics(NamedTuple):
     """float64, sum of each neuron's value over the counted tokens, of the shape of the moments."""
     counted: int
     """Tokens summed in `value_sum`: all of them, or all but the first of each sample under `skip_first`."""
+    routed: Routed | None = None
+    """With experts: how often each was used; the moments are then those over the samples routed to a neuron."""
 
     def merge(self, other: Self) -> Self:
         """Return the statistics of both sets of samples together."""
@@ -41,6 +46,7 @@ class Statistics(NamedTuple):
             self.tokens + other.tokens,
             self.value_sum + other.value_sum,
             self.counted + other.counted,
+            None if self.routed is None or other.routed is None else self.routed.merge(other.routed),
         )
 
 
@@ -56,7 +62,12 @@ def write_shard(statistics: Statistics, path: str | Path, metadata: Mapping[str,
     """Write `[K, I]` statistics atomically, with a checksum per layer."""
     tensors = {name: getattr(statistics.moments, name).cpu().contiguous() for name in _GRIDS}
     tensors |= {name: getattr(statistics, name).cpu().contiguous() for name in _OWN}
-    counts = {"n": statistics.moments.n, "tokens": statistics.tokens, "counted": statistics.counted}
+    n, routed = statistics.moments.n, statistics.routed
+    if routed is not None:
+        tensors |= {f"routed_{name}": getattr(routed, name).cpu().contiguous() for name in _ROUTED}
+        n, metadata = routed.total, {**metadata, "groups": list(routed.groups)}
+    assert isinstance(n, int)
+    counts = {"n": n, "tokens": statistics.tokens, "counted": statistics.counted}
     checksums = [_digest(tensors, k, counts) for k in range(len(tensors["mean"]))]
     header = {**metadata, **counts, "sha256": checksums}
     with atomic_file(path) as partial:
@@ -83,15 +94,21 @@ def read_layer(path: str | Path, layer: int) -> Statistics:
     """
     with _opened(path) as shard:
         header = json.loads((shard.metadata() or {}).get("crane", "{}"))
-        tensors = {name: shard.get_slice(name)[layer : layer + 1] for name in (*_GRIDS, *_OWN)}
+        names = [*_GRIDS, *_OWN, *(f"routed_{name}" for name in _ROUTED if "groups" in header)]
+        tensors = {name: shard.get_slice(name)[layer : layer + 1] for name in names}
     digests = header.get("sha256", [])
     if layer >= len(digests):
         raise ArtefactError(f"{path}: holds {len(digests)} layers, layer {layer} was asked for")
     if _digest(tensors, 0, header) != digests[layer]:
         raise ArtefactError(f"{path}: layer {layer} does not match its checksum; delete it and run again")
-    moments = Moments(n=header["n"], **{name: tensors[name][0] for name in _GRIDS})
+    routed, n = None, header["n"]
+    if "groups" in header:
+        counts = {name: tensors[f"routed_{name}"][0] for name in _ROUTED}
+        routed = Routed(Groups(*header["groups"]), total=header["n"], **counts)
+        n = routed.groups.spread(routed.samples).double()
+    moments = Moments(n=n, **{name: tensors[name][0] for name in _GRIDS})
     counters = {name: tensors[name][0] for name in _OWN}
-    return Statistics(moments, tokens=header["tokens"], counted=header["counted"], **counters)
+    return Statistics(moments, tokens=header["tokens"], counted=header["counted"], routed=routed, **counters)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from crane.models.architectures import mlps
+from crane.models.architectures import blocks
 from crane.models.families import family_of
 from crane.models.layer_store import LayerStore
 from crane.relevance.attribution import Attribution
@@ -41,7 +41,7 @@ class LayerSweep:
 
     def __init__(self, model: Any, store: LayerStore) -> None:
         self._tuples = family_of(model.config).tuples
-        self._layers = [mlp.layer for mlp in mlps(model)]
+        self._layers = [block.layer for block in blocks(model)]
         self._own = [layer.forward for layer in self._layers]
         self.store = store
         self._role: Role = self._ordinary
@@ -99,7 +99,7 @@ class LayerSweep:
         Raises:
             ValueError: the attribution is of another model, or the context of `layer_sweep` has ended.
         """
-        if attribute.mlps[0].layer is not self._layers[0] or "forward" not in vars(self._layers[0]):
+        if attribute.blocks[0].layer is not self._layers[0] or "forward" not in vars(self._layers[0]):
             raise ValueError("this layer sweep is of another model, or has ended")
         beginnings = [self._begin(attribute, passage) for passage in passages]
         inputs = self._forward(beginnings)
@@ -185,7 +185,7 @@ def layer_sweep(
         UnsupportedModelError: an unknown model family.
         RuntimeError: the model is in a layer sweep already.
     """
-    layers = [mlp.layer for mlp in mlps(model)]
+    layers = [block.layer for block in blocks(model)]
     inside = {id(module) for layer in layers for module in layer.modules()}
     for module in model.modules():
         if id(module) not in inside:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from crane.models.architectures import Site
 from crane.neurons.neuron_set import NeuronSet
+from crane.selection.columns import activation_probability
 from crane.selection.ranking import SelectionError, check_budget, highest_ranked, kth_smallest
 
 
@@ -88,7 +89,7 @@ class EntropyRule:
 
 def _of_counts(active: Tensor, tokens: Tensor) -> EntropyRule:
     """Return the rule on activation probabilities: active / tokens."""
-    return EntropyRule((active.double() / tokens.double().reshape(-1, 1, 1)).numpy())
+    return EntropyRule(activation_probability(active, tokens))
 
 
 def quantiles(settings: Mapping[str, Any]) -> dict[str, float]:
@@ -116,7 +117,7 @@ def lape(
 
     Args:
         active: int64 `[L, K, I]`, tokens with a positive activation.
-        tokens: int64 `[L]`.
+        tokens: int64 `[L]`, or with experts `[L, K, I]`, those routed to each neuron: p is then per routed token.
         languages: names of the L languages.
         top_rate: share of all neurons to keep.
         filter_rate: quantile that at least one language must exceed.

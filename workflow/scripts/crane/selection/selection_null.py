@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from crane.models.architectures import Site
+from crane.names import ROUTED_SAMPLES
 from crane.neurons.neuron_set import NeuronSet
 from crane.relevance.merged import merged_table
 from crane.selection.choose import choose, columns
@@ -36,6 +37,7 @@ def group_table(
     *,
     layers: int,
     site: Site,
+    least: int = ROUTED_SAMPLES,
 ) -> pd.DataFrame:
     """Merge the shards of every language and group, one layer at a time, and keep what the selections read.
 
@@ -44,6 +46,7 @@ def group_table(
         selections: mask set -> its settings.
         layers: of the model.
         site: where the neurons are.
+        least: as of `crane.relevance.statistics.layer_table`.
 
     Returns:
         One row per group, language, layer and neuron: these, count (samples) and the columns that the selections read.
@@ -53,7 +56,7 @@ def group_table(
     frames = []
     for layer in range(layers):
         for group, languages in shards.items():
-            frames.append(merged_table(languages, layer, site)[wanted].assign(group=group))
+            frames.append(merged_table(languages, layer, site, least)[wanted].assign(group=group))
     return pd.concat(frames, ignore_index=True)
 
 

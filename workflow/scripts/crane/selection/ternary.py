@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from crane.neurons.neuron_set import NeuronSet
+from crane.selection.columns import activation_probability
 from crane.selection.ranking import SelectionError, check_budget, highest_ranked, kth_smallest
 
 Kind = Literal["specific", "related", "general", "any"]
@@ -26,7 +27,7 @@ class Ternary:
 
     Args:
         active: int64 `[L, K, I]`, tokens with a positive activation.
-        tokens: int64 `[L]`.
+        tokens: int64 `[L]`, or with experts `[L, K, I]`, those routed to each neuron.
         top_rate: share of all neurons to keep, those of lowest score.
         activation_bar_ratio: quantile of all probabilities that a language must exceed to own a neuron.
     """
@@ -34,7 +35,7 @@ class Ternary:
     def __init__(
         self, active: Tensor, tokens: Tensor, *, top_rate: float, activation_bar_ratio: float
     ) -> None:
-        self.probability = (active.double() / tokens.double().reshape(-1, 1, 1)).numpy()
+        self.probability = activation_probability(active, tokens)
         languages = len(self.probability)
         total = self.probability.sum(0)
         share = np.divide(
@@ -102,7 +103,7 @@ def ternary(
 
     Args:
         active: int64 `[L, K, I]`, tokens with a positive activation.
-        tokens: int64 `[L]`.
+        tokens: int64 `[L]`, or with experts `[L, K, I]`, those routed to each neuron.
         languages: names of the L languages.
         top_rate: see `Ternary`.
         activation_bar_ratio: see `Ternary`.

@@ -17,8 +17,8 @@ BY_STATISTICS = tuple(every())
 """Methods that choose neurons by what was measured on the texts."""
 ALIKE = {"magnitude": "mean_abs", "energy": "energy"}
 """What random neurons may share with those of their match -> its column in the tables of statistics."""
-RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype")
-"""Settings of a relevance run that determine its result."""
+RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype", "router")
+"""Settings of a relevance run that determine its result; `router` is given for models with experts only."""
 
 
 class MaskSets:
@@ -139,7 +139,9 @@ class MaskSets:
         """Return the settings of a relevance run, for `params`; the variant is "" or a hyphen and its name."""
         replaced = self._config["relevance_variants"][variant.removeprefix("-")] if variant else {}
         settings = {**self._config["relevance"], **replaced}
-        found = {f"relevance.{key}": settings[key] for key in sorted(RELEVANCE)}
+        if settings["rules"] != "attnlrp":  # a variant may replace the rules that have a router's
+            settings.pop("router", None)
+        found = {f"relevance.{key}": settings[key] for key in sorted(RELEVANCE) if key in settings}
         accumulators = self.accumulators(variant)
         return {"relevance.accumulators": accumulators, **found} if accumulators else found
 

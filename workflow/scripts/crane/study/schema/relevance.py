@@ -14,6 +14,7 @@ Objective = Literal[
 ]
 Aggregate = Literal["sum", "mean", "sum_abs", "max_abs"]
 Site = Literal["intermediate", "residual_write"]
+Router = Literal["constant", "uniform"]
 
 
 class Relevance(Section):
@@ -30,6 +31,17 @@ class Relevance(Section):
         description="What a neuron is: an input (intermediate) or an output (residual_write) of the down projection."
     )
     skip_first: bool = Field(description="Leave out the first position (BOS).")
+    router: Given[Router] = Field(
+        default=None,
+        description="For models with experts, under AttnLRP: the router's weights are constants (constant, default) or "
+        "share the relevance with the experts (uniform, as in LXT since August 2026).",
+    )
+    routed_samples: Given[int] = Field(
+        default=None,
+        ge=2,
+        description="For models with experts: texts that must have been routed to a neuron for its kurtosis, skewness "
+        "and outlier share to be defined (default 30).",
+    )
     dtype: Dtype
     batch_tokens: Given[int] = Field(
         default=None,
@@ -61,6 +73,11 @@ class Relevance(Section):
         description="Shards of a language that one job measures (default: all); affects speed only.",
     )
 
+    def problems(self) -> Iterator[Problem]:
+        """Yield a router rule that the rule set does not have."""
+        if self.router is not None and self.rules != "attnlrp":
+            yield Problem("router", f"a rule of attnlrp, but rules is {self.rules}; remove it")
+
 
 class RelevanceVariant(Section):
     """Settings that replace those of `relevance`."""
@@ -71,6 +88,7 @@ class RelevanceVariant(Section):
     objective: Given[Objective] = Field(default=None, description="As relevance.objective.")
     aggregate: Given[Aggregate] = Field(default=None, description="As relevance.aggregate.")
     skip_first: Given[bool] = Field(default=None, description="As relevance.skip_first.")
+    router: Given[Router] = Field(default=None, description="As relevance.router.")
 
     def problems(self) -> Iterator[Problem]:
         """Yield a variant that equals the study's own relevance."""

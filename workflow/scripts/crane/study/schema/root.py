@@ -169,6 +169,12 @@ class StudyConfig(Section):
             variants=variants,
             languages=self.languages,
         )
+        for name, variant in variants.items():
+            rules = variant.rules or self.relevance.rules
+            if variant.router is not None and rules != "attnlrp":
+                yield Problem(
+                    f"relevance_variants.{name}.router", f"a rule of attnlrp, but rules is {rules}; remove it"
+                )
         if self.benchmarks is not None:
             yield from benchmark_problems(self.benchmarks, self.datasets or {}, self.languages)
             if self.suites is not None:
