@@ -177,7 +177,7 @@ def test_weights_of_another_name_in_the_configuration_are_told(copied_model: Pat
         check_whole(copied_model)
 
 
-@pytest.mark.parametrize("kind", ["olmo", "bert", "mixtral", "LLAMA", "unheard-of"])
+@pytest.mark.parametrize("kind", ["olmo", "bert", "jamba", "LLAMA", "unheard-of"])
 def test_an_unknown_family_names_the_known_ones(copied_model: Path, kind: str) -> None:
     set_json(copied_model / "config.json", {"model_type": kind})
     with pytest.raises(
