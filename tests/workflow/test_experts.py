@@ -84,6 +84,8 @@ def test_statistics_are_those_of_routed_texts(study: Workspace) -> None:
 
 
 def test_what_is_undefined_is_counted_and_never_selected(study: Workspace) -> None:
+    path = study.results / "kurtosis" / "base" / "layer-0.parquet"
+    assert read_metadata(path)["params"]["routed_samples"] == LEAST
     log = (study.results / "logs" / "reduce_kurtosis" / "base.log").read_text(encoding="utf-8")
     undefined = np.zeros((3, GROUPS.neurons), bool)
     for layer in range(3):
@@ -110,14 +112,3 @@ def test_masks_and_means_change_the_answers(study: Workspace) -> None:
         for _, rows in answers.groupby("mask_language"):
             changed = rows.set_index(key)["probability"]
             assert changed.notna().all() and not np.allclose(changed, plain_answers[changed.index])
-
-
-def test_the_router_is_part_of_the_provenance_and_of_the_parts(study: Workspace) -> None:
-    """Given as it is by default nothing is measured again; the other rule is another relevance."""
-    with study.configured(lambda config: config["relevance"].update(router="uniform")):
-        assert study.planned("results/experts/kurtosis/base/layer-0.parquet")["attribute_relevance_0"] == 2
-    with study.configured(lambda config: config["relevance"].update(routed_samples=30)):
-        planned = study.planned("results/experts/kurtosis/base/layer-0.parquet")
-        assert planned == {"reduce_kurtosis": 1}
-    path = study.results / "kurtosis" / "base" / "layer-0.parquet"
-    assert read_metadata(path)["params"]["routed_samples"] == LEAST

@@ -144,6 +144,8 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     "relevance objective": (
         lambda c: c["relevance"].update(objective="next_token_logprob"), {**relevance(2), **AFTER_RELEVANCE},
     ),
+    "rule of a router": (lambda c: c["relevance"].update(router="uniform"), {**relevance(2), **AFTER_RELEVANCE}),
+    "texts of an expert": (lambda c: c["relevance"].update(routed_samples=20), AFTER_RELEVANCE),
     "label of a mask set": (lambda c: c["mask_sets"]["lape"].update(label="LAPE 2024"),
                             {**PUBLISH, **SHOW_STABILITY, **COUNTS}),
     "the paper beside the run": (
