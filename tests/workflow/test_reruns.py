@@ -91,6 +91,13 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
         new_mask_set,
         {"select_neurons": 1, **OF_MASKS, **evaluating(SECOND), **JUDGE, **SCORES},
     ),
+    "mask set that needs accumulators": (
+        lambda c: c["mask_sets"].update(plnd={
+            "label": "P", "method": "plnd", "importance": "output", "top": 0.1, "consistency": 1, "remove": "any",
+        }),
+        {f"attribute_relevance_accumulating_{shard}": 2 for shard in range(SHARDS)}
+        | {**AFTER_RELEVANCE, "select_neurons": 4, **evaluating(FIRST, SECOND, THIRD, 3, groups=GROUPS)},
+    ),
     "new language": (
         new_language,
         {"sample_corpus": 1, **relevance(1), **REDUCE, **SELECT, "render_prompts": 2, "render_open_questions": 2,
@@ -173,6 +180,11 @@ MODULES: dict[str, Mapping[str, int]] = {
     f"{CRANE}/relevance/moments.py": {**relevance(2), **AFTER_RELEVANCE},
     f"{CRANE}/neurons/normalisation.py": AFTER_RELEVANCE,
     f"{CRANE}/selection/rules.py": {**SELECT, **AFTER_MASKS},
+    # One method's module reruns its own sets.
+    f"{CRANE}/selection/methods/lape.py": {
+        "select_neurons": 1, **OF_MASKS, **evaluating(SECOND, groups=1), **JUDGE, **SCORES,
+    },
+    f"{CRANE}/selection/methods/plnd.py": {},
     f"{CRANE}/selection/stability.py": {"measure_stability": 1, "write_answers": 1, **SHOW_STABILITY},
     f"{CRANE}/selection/selection_null.py": SHOW_NULL,
     f"{CRANE}/neurons/masked_checkpoint.py": {},

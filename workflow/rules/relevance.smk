@@ -38,7 +38,7 @@ for (kind, variants), (number, first) in product(
             benchmark:
                 f"{RESULTS}/resources/attribute_relevance/{{model}}{{variant}}/{{lang}}/{number}.tsv"
             wildcard_constraints:
-                variant=f"({among(variants)})",
+                variant=f"({'|'.join(variants)})",
             conda:
                 "../../envs/relevance.yaml"
             resources:

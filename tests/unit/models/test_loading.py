@@ -86,6 +86,6 @@ def test_a_tokenizer_that_cannot_add_its_bos_is_told(tmp_path: Path, monkeypatch
             return type("Encoded", (), {"input_ids": [5]})
 
     stock_tokenizers.write("plain", tmp_path)
-    monkeypatch.setattr(tokenizers.AutoTokenizer, "from_pretrained", lambda *_, **__: Stubborn())
+    monkeypatch.setattr(tokenizers, "_load", lambda folder: Stubborn())
     with pytest.raises(ModelError, match=r"does not put its BOS '<s>' before texts; save a tokenizer\.json"):
         load_tokenizer(tmp_path)

@@ -206,6 +206,16 @@ def test_the_table_ends_with_the_total_and_its_range(paper: dict[str, Any]) -> N
     assert float(hours) == pytest.approx(sum(stage.gpu_hours for stage in planned), abs=0.05)
 
 
+def test_accumulators_of_other_methods_take_room_beside_the_shards(paper: dict[str, Any]) -> None:
+    before = stages(paper)["relevance"]
+    paper["mask_sets"]["plnd"] = {
+        "label": "P", "method": "plnd", "importance": "output", "top": 0.1, "consistency": 1, "remove": "any",
+    }  # fmt: skip
+    after = stages(paper)["relevance"]
+    assert after.disk - before.disk == 2 * 3 * 12 * 32 * 11008 * 36
+    assert after.gpu_hours == before.gpu_hours
+
+
 def test_only_relevance_runs_that_a_mask_set_asks_for_are_counted(paper: dict[str, Any]) -> None:
     before = stages(paper)
     paper["relevance_variants"] = {

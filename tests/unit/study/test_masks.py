@@ -118,3 +118,33 @@ def test_the_routers_rule_belongs_to_the_runs_that_have_one(config: dict[str, An
         == "uniform"
     )
     assert "relevance.router" not in masks.relevance("-cp")
+
+
+GRAD_LAPE = {
+    "label": "G", "method": "grad_lape", "top_rate": 0.01, "filter_rate": 0.95, "activation_bar_ratio": 0.95,
+}  # fmt: skip
+PLND = {
+    "label": "P", "method": "plnd", "importance": "output", "top": 0.1, "consistency": 1, "remove": "any",
+}  # fmt: skip
+
+
+def test_each_relevance_run_accumulates_what_its_mask_sets_need(config: dict[str, Any]) -> None:
+    plain = Study(config).masks
+    assert [plain.accumulators(variant) for variant in plain.variants] == [[], []]
+    more = changed(
+        config, mask_sets__plnd=PLND, mask_sets__up={**PLND, "importance": "up_abs"},
+        mask_sets__grad={**GRAD_LAPE, "relevance": "logprob"},
+    )  # fmt: skip
+    masks = Study(more).masks
+    assert masks.accumulators("") == ["energy", "up"] and masks.accumulators("-logprob") == ["gradients"]
+    assert masks.relevance("") == {"relevance.accumulators": ["energy", "up"], **plain.relevance("")}
+    seeded = changed(config, mask_sets__random__match_on=["layer", "energy"])
+    assert Study(seeded).masks.accumulators("") == ["energy"]
+
+
+def test_energies_are_of_the_studys_own_run_whatever_is_matched(config: dict[str, Any]) -> None:
+    sets = {"mask_sets__crane__relevance": "logprob", "mask_sets__random__match_on": ["layer", "magnitude"]}
+    by_magnitude = Study(changed(config, **sets)).masks
+    assert by_magnitude.drawn_from(["random-0"]) == "-logprob"
+    by_energy = Study(changed(config, **sets | {"mask_sets__random__match_on": ["layer", "energy"]})).masks
+    assert by_energy.drawn_from(["random-0"]) == "" and by_energy.drawn_alike(["random-0"]) == "energy"

@@ -137,3 +137,26 @@ def test_without_sweeps_nothing_is_added(config):
     masks = Study(config).masks
     assert masks.every == masks.shown
     assert masks.sweeps.points == {}
+
+
+def test_every_ranking_method_is_cut_to_a_budget_under_a_name_of_its_own(config):
+    plnd = {
+        "label": "P",
+        "method": "plnd",
+        "importance": "output",
+        "top": 0.1,
+        "consistency": 1,
+        "remove": "any",
+    }
+    rates = {"top_rate": 0.01, "filter_rate": 0.95, "activation_bar_ratio": 0.95}
+    config["mask_sets"] |= {
+        "plnd": plnd, "up": {**plnd, "importance": "up_abs"}, "grad": {"label": "G", "method": "grad_lape", **rates},
+    }  # fmt: skip
+    masks, points = sweep(config, "budget", mask_sets=["plnd", "up", "grad"], fractions=[0.2], seeds=1)
+    names = [p["mask_set"] for p in points]
+    assert names == [
+        "plnd-consistency1-importanceoutput-removeany-top0.1-fraction0.2",
+        "plnd-consistency1-importanceup_abs-removeany-top0.1-fraction0.2",
+        "grad_lape-activationbarratio0.95-filterrate0.95-toprate0.01-fraction0.2",
+    ]
+    assert [masks.every[name]["budget"] for name in names] == [{"fraction": 0.2}] * 3

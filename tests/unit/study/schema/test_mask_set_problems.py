@@ -77,3 +77,69 @@ def test_nothing_can_be_matched_to_all_neurons(config: dict[str, Any], matching:
         config, mask_sets__a={"label": "A", "method": "all"}, mask_sets__crane__budget={"match": "a"}
     )
     assert "mask_sets.crane.budget.match: 'a' has all neurons" in " ".join(messages(budget))
+
+
+ATTRIBUTION = {
+    "label": "E", "method": "attribution", "effect": "zero", "normalise": "none", "rule": "margin",
+    "budget": {"count": 3},
+}  # fmt: skip
+PLND = {
+    "label": "P", "method": "plnd", "importance": "output", "top": 0.1, "consistency": 1, "remove": "any",
+}  # fmt: skip
+FIRST_ORDER = {"rules": "input_x_gradient", "objective": "next_token_logprob"}
+ENERGY = {"label": "R", "method": "random", "match": "crane", "seeds": 1, "match_on": ["layer", "energy"]}
+
+
+def test_attribution_needs_the_true_gradient_of_the_log_probability(config: dict[str, Any]) -> None:
+    named = changed(config, mask_sets__a={**ATTRIBUTION, "relevance": "logprob"})
+    check(changed(named, relevance_variants__logprob=FIRST_ORDER))
+    check(changed(config, mask_sets__a=ATTRIBUTION, relevance={**config["relevance"], **FIRST_ORDER}))
+    for rejected in (named, changed(config, mask_sets__a=ATTRIBUTION)):
+        (line,) = messages(rejected)
+        assert "mask_sets.a.relevance: attribution needs a relevance run with rules: input_x_gradient" in line
+        assert "not rules: attnlrp" in line and "name one of relevance_variants" in line
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({**PLND, "top": 0.15, "budget": {"count": 3}}, "mask_sets.a.top: 0.15 is not counted"),
+        ({**PLND, "top": 0.15, "consistency": 0.9}, "mask_sets.a.top: 0.15 is not counted"),
+        ({**PLND, "remove": "none"}, "mask_sets.a.remove"),
+        ({**PLND, "consistency": 0}, "mask_sets.a.consistency"),
+        ({**ACTIVATION, "statistic": "effect_size"}, "mask_sets.a.normalise: layer moves the 0"),
+        (
+            {**ACTIVATION, "statistic": "probability", "contrast": "log_ratio", "normalise": "none"},
+            "mask_sets.a.contrast: log_ratio is for energy",
+        ),
+        (
+            {**ACTIVATION, "statistic": "energy", "contrast": "log_ratio"},
+            "mask_sets.a.contrast: log_ratio needs normalise: none",
+        ),
+        ({**ENERGY, "match_on": ["energy"]}, "mask_sets.a.match_on: needs layer"),
+        ({**ENERGY, "match_on": ["layer", "energy", "magnitude"]}, "are two orders of the neurons"),
+    ],
+)
+def test_what_the_fields_methods_do_not_take_is_told(
+    config: dict[str, Any], wrong: dict[str, Any], said: str
+) -> None:
+    lines = messages(changed(config, mask_sets__a=wrong))
+    assert len(lines) == 1 and said in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        (PLND, "method"),
+        ({**ACTIVATION, "normalise": "none", "statistic": "effect_size"}, "method"),
+        (ENERGY, "match_on"),
+    ],
+)
+def test_energies_and_values_are_those_of_the_inner_neurons(
+    config: dict[str, Any], given: dict[str, Any], key: str
+) -> None:
+    sets = {"crane": config["mask_sets"]["crane"], "a": given}
+    alone = changed(config, mask_sets=sets, sweeps=REMOVE, published=REMOVE, perplexity=REMOVE)
+    check(alone)
+    (line,) = messages(changed(alone, relevance__site="residual_write"))
+    assert f"mask_sets.a.{key}: needs values of the MLP's inner neurons" in line

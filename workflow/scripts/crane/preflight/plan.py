@@ -17,6 +17,7 @@ from crane.preflight.token_counts import (
     question_count,
     sample_tokens,
 )
+from crane.relevance.accumulated_columns import BYTES
 from crane.relevance.memory import Fit, TooSmallError
 from crane.study import evaluations
 from crane.study.masks import BY_STATISTICS
@@ -148,7 +149,10 @@ def _relevance(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -
         assumed.compute(passes * sizes[study.identification_model] * tokens)
         + 60 * jobs * assumed.start_minutes
     )
-    size = len(study.languages) * runs * shards * _neurons(study) * STATISTICS_BYTES
+    further = [
+        BYTES[name] for run in ["", *study.masks.used_variants] for name in study.masks.accumulators(run)
+    ]
+    size = len(study.languages) * shards * _neurons(study) * (runs * STATISTICS_BYTES + sum(further))
     # Every shard is also in the store of parts.
     return Stage("relevance", jobs, ("relevance*",), gpu_jobs=jobs, gpu_hours=seconds / 3600, disk=2 * size)
 

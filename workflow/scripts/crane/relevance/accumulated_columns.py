@@ -22,6 +22,9 @@ COLUMNS = {
   sum over the tokens.
 """
 
+BYTES = {"values": 24, "energy": 12 + 4 * len(TOPS), "up": 12 + 4 * len(TOPS), "gradients": 16}
+"""Accumulator -> bytes per neuron in the file beside a shard."""
+
 
 def top_column(accumulator: str, share: float) -> str:
     """Return the column of the samples in which a neuron is among a share of its layer, one of `TOPS`."""

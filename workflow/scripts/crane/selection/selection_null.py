@@ -120,15 +120,15 @@ def selection_null(
 
 def budgeted(settings: Mapping[str, Any]) -> bool:
     """Return whether a rule ends at a number of neurons: at a budget, at matched counts, or at LAPE's `top_rate`."""
-    return "budget" in settings or settings["method"] in ("lape", "lape_matched")
+    return "budget" in settings or settings["method"] in ("lape", "lape_matched", "grad_lape")
 
 
 def unlimited(settings: Mapping[str, Any], neurons: int) -> dict[str, Any]:
     """Return the settings of a rule with room for all neurons; `lape_matched` takes its counts elsewhere."""
-    if settings["method"] == "lape":
-        return {**settings, "top_rate": 1.0}
     if "budget" not in settings:
-        return dict(settings)
+        return (
+            {**settings, "top_rate": 1.0} if settings["method"] in ("lape", "grad_lape") else dict(settings)
+        )
     fill = {"fill": True} if settings["budget"].get("fill") else {}
     return {**settings, "budget": {"count": neurons, **fill}}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from crane.methods import every, settings_model
+from crane.methods import MethodError, every, settings_model
 from crane.study.schema.mask_sets import (
     ActivationMaskSet,
     AllMaskSet,
@@ -16,6 +16,7 @@ from crane.study.schema.mask_sets import (
     ImportMaskSet,
     LapeMaskSet,
     LapeMatchedMaskSet,
+    MaskSetSettings,
     RandomMaskSet,
     TernaryMaskSet,
 )
@@ -45,6 +46,11 @@ if TYPE_CHECKING:
     )
 else:
     _MODELS = [settings_model(name) for name in every()]
+    for _model in _MODELS:
+        if not issubclass(_model, MaskSetSettings):
+            raise MethodError(
+                f"{_model.__module__}.{_model.__name__} is no subclass of {MaskSetSettings.__name__}"
+            )
     MaskSet = Annotated[
         reduce(or_, [*_MODELS, RandomMaskSet, AllMaskSet, ImportMaskSet]), Field(discriminator="method")
     ]
