@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from crane.corpora.lengths import length_quantiles
 from crane.names import NO_MASK, ORIGINAL
 from crane.neurons.neuron_set import NeuronSet
 from crane.results.labels import Labels
@@ -21,6 +22,17 @@ from crane.study.study import Study
 
 QUESTIONS = 40
 RESAMPLES = 100
+
+
+def drawn_facts(number: int) -> dict[str, Any]:
+    """Return the metadata of a corpus of packed samples, one for each number."""
+    documents = np.random.default_rng(number).integers(2, 90, 400).tolist()
+    return {
+        "read": 1500, "empty": number, "duplicate": 2, "near_duplicate": 3, "short": 0, "longer": 0,
+        "documents": len(documents), "document_tokens": sum(documents), "characters": 4 * sum(documents),
+        "document_lengths": length_quantiles(documents), "samples": 1000, "tokens": 24000,
+        "lengths": length_quantiles([24]),
+    }  # fmt: skip
 
 
 class DrawnMeasurements:

@@ -78,6 +78,17 @@ SELECTION_NULL = (
 )
 """The null of the selections as an input; none if there are fewer shards than languages, or no rule selects."""
 
+OF_UNEQUAL_LENGTH = (
+    {
+        "of_unequal_length": expand(
+            f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet", lang=study.languages
+        )
+    }
+    if study.inputs.samples_differ_in_length
+    else {}
+)
+"""The samples of relevance as an input of every table, which warns if their lengths differ; none if they cannot."""
+
 
 def among(names):
     """Return a wildcard constraint: one of these names; without names, it matches nothing."""

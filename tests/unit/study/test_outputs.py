@@ -19,7 +19,7 @@ NO_BENCHMARKS = {
 }
 NO_QUESTIONS = {"open_questions": REMOVE, "judges": REMOVE, "published": REMOVE}
 STYLE = Style(dpi=72)
-ALWAYS = {"mask_counts", "stability", "overlap", "answers", "selectivity", "double_dissociation"}
+ALWAYS = {"corpora", "mask_counts", "stability", "overlap", "answers", "selectivity", "double_dissociation"}
 STUDIES: dict[str, dict[str, Any]] = {
     "whole": {},
     "without open questions": NO_QUESTIONS,

@@ -45,6 +45,8 @@ def tables(study: Study) -> list[str]:
     each = [f"{model}-{suite}" for model in models for suite in asked]
     names = [*sorted(score_tables(study)), "mask_counts", "stability", "overlap"]
     names += ["answers", "selectivity", "double_dissociation"]
+    if study.config["corpora"].get("table"):
+        names.append("corpora")
     names += [f"matrix-{place}" for place in each] + [f"drop_tests-{place}" for place in each]
     names += [f"perplexity-{model}" for model in study.perplexity_models]
     if study.masks.reference:
