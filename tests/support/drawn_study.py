@@ -20,7 +20,7 @@ from crane.figures import (
 from crane.figures.style import Style
 from crane.results.labels import Labels
 from crane.study import outputs
-from crane.tables import answers, corpora, evidence, judges, mask_counts, matrices, paper
+from crane.tables import answers, corpora, evidence, judges, mask_counts, matrices, paper, sampled_null
 from crane.tables import published as published_tables
 from crane.tables import selectivity as selectivity_tables
 from crane.tables import stability as stability_tables
@@ -53,6 +53,7 @@ TABLES: dict[str, Callable[..., Table]] = {
     "overlap": stability_tables.overlap_table,
     "mask_counts": mask_counts.mask_counts,
     "corpora": corpora.corpus_table,
+    "sampled_null": sampled_null.sampled_null_table,
     "answers": answers.answers_table,
     "selectivity": selectivity_tables.selectivity_table,
     "double_dissociation": selectivity_tables.dissociation_table,
@@ -179,6 +180,8 @@ class DrawnStudy(DrawnMeasurements):
                     "stability": self.stability,
                 }
                 return {**measured, "groups": groups, **results}
+            case "sampled_null":
+                return {"null": self.sampled_null, **results, "random": study.sampled_labels(), "seed": 0}
             case "corpora":
                 facts = {code: drawn_facts(number) for number, code in enumerate(study.languages)}
                 return {"corpora_facts": facts, **masks, "sample": "pack"}

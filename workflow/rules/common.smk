@@ -19,7 +19,7 @@ from crane.study import evaluations, outputs
 from crane.study.check import ConfigError, check_files, drop_nulls
 from crane.study.masks import BY_STATISTICS
 from crane.study.profiles import profile_files
-from crane.study.study import Study
+from crane.study.study import SAMPLED, Study
 
 if " " in sys.executable:
     raise WorkflowError(

@@ -60,6 +60,40 @@ rule render_open_questions:
         "../scripts/render_prompts.py"
 
 
+rule draw_questions:
+    """Draw a part of a benchmark's questions by strata: what many random mask sets are asked."""
+    input:
+        whole=f"{RESULTS}/prompts/{{model}}/{{benchmark}}.parquet",
+    output:
+        part=f"{RESULTS}/prompts/{{model}}/sampled/{{benchmark}}.parquet",
+    log:
+        f"{RESULTS}/logs/draw_questions/{{model}}/{{benchmark}}.log",
+    wildcard_constraints:
+        benchmark=among(config.get("benchmarks", {})),
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        sample=lambda wildcards: study.sample_size(
+            study.benchmarks[wildcards.benchmark]["suite"]
+        ),
+        code=code_version("draw_sample.py"),
+    script:
+        "../scripts/draw_sample.py"
+
+
+use rule draw_questions as draw_held_out with:
+    input:
+        whole=f"{RESULTS}/held_out/{{model}}/{{lang}}.parquet",
+    output:
+        part=f"{RESULTS}/held_out/{{model}}/sampled/{{lang}}.parquet",
+    log:
+        f"{RESULTS}/logs/draw_held_out/{{model}}/{{lang}}.log",
+    localrule: True
+    params:
+        sample=study.sample_size(PERPLEXITY),
+
+
 for evaluated in study.evaluated_models:
     for number, mask_sets in enumerate(evaluations.jobs(study, evaluated)):
 
@@ -125,7 +159,7 @@ rule collect_answers:
         f"{RESULTS}/logs/collect_answers/{{model}}/{{group}}/{{part}}.log",
     wildcard_constraints:
         group=among(evaluations.groups(study, FIRST)),
-        part=among([*study.asked, PERPLEXITY]),
+        part=among([*study.asked, PERPLEXITY, *study.sampled_parts(FIRST)]),
     localrule: True
     conda:
         "../../envs/analysis.yaml"

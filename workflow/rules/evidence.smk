@@ -61,6 +61,28 @@ use rule tabulate_drop_tests as tabulate_null_distribution with:
         **tabulated_by("evidence.null_distribution"),
 
 
+use rule tabulate_drop_tests as tabulate_sampled_null with:
+    input:
+        **OF_UNEQUAL_LENGTH,
+        null=f"{RESULTS}/sampled_null.parquet",
+    output:
+        **table(
+            "sampled_null",
+            caption="../report/sampled_null.rst",
+            **among_evidence(
+                "null of many seeds, on a part of the questions",
+                "Null distribution",
+                model="",
+                suite="",
+            ),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_sampled_null.log",
+    params:
+        **tabulated_by("sampled_null.sampled_null_table"),
+        settings={"random": study.sampled_labels(), "seed": study.sample.get("seed", 0)},
+
+
 use rule tabulate_drop_tests as tabulate_selectivity with:
     input:
         **OF_UNEQUAL_LENGTH,

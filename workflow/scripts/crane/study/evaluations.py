@@ -5,13 +5,16 @@ Imported by the Snakefile on every node, so nothing heavy is imported here.
 
 import hashlib
 import json
+from pathlib import PurePosixPath
 from typing import Any
 
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
-from crane.study.study import Study
+from crane.study.study import SAMPLED, Study
 
 SETS_PER_JOB = 4
 """Default of `evaluation.sets_per_job`: mask sets per job."""
+SAMPLED_SETS_PER_JOB = 50
+"""Default of `evaluation.sample.sets_per_job`."""
 ANSWERING = ("context", "max_new_tokens", "repetition_penalty")
 """Settings of the open questions that determine the answer to a given prompt."""
 
@@ -22,6 +25,10 @@ def prompt_names(study: Study, part: str) -> dict[str, tuple[str, str]]:
     Returns:
         Name of the prompts -> kind (`choices`, `open`, `texts`) and their name in results (benchmark or language).
     """
+    if part.startswith(SAMPLED):
+        return {
+            f"{SAMPLED}{name}": kind for name, kind in prompt_names(study, part.removeprefix(SAMPLED)).items()
+        }
     if part == OPEN_SUITE:
         return {OPEN_SUITE: ("open", OPEN_SUITE)}
     if part == PERPLEXITY:
@@ -31,6 +38,9 @@ def prompt_names(study: Study, part: str) -> dict[str, tuple[str, str]]:
 
 def prompt_files(study: Study, model: str, part: str) -> list[str]:
     """Return the paths of `prompt_names`."""
+    if part.startswith(SAMPLED):
+        whole = map(PurePosixPath, prompt_files(study, model, part.removeprefix(SAMPLED)))
+        return [str(path.parent / "sampled" / path.name) for path in whole]
     if part == PERPLEXITY:
         return [f"{study.results}/held_out/{model}/{language}.parquet" for language in study.languages]
     return [f"{study.results}/prompts/{model}/{name}.parquet" for name in prompt_names(study, part)]
@@ -46,6 +56,8 @@ def groups(study: Study, model: str) -> dict[str, list[str]]:
         grouped.setdefault(settings["group"], []).append(name)
     if model == study.identification_model:
         grouped |= {name: [name] for name in study.masks.sweeps.evaluated()}
+    for name, settings in study.masks.sampled.items():
+        grouped.setdefault(settings["group"], []).append(name)
     return grouped
 
 
@@ -56,6 +68,8 @@ def group_of(study: Study, mask_set: str) -> str:
 
 def parts(study: Study, model: str, mask_set: str) -> list[str]:
     """Return the parts evaluated under a mask set: suites, the open questions, the held-out texts."""
+    if mask_set in study.masks.sampled:
+        return study.sampled_parts(model)
     if mask_set != ORIGINAL and mask_set not in study.masks.shown:
         sweeps = study.masks.sweeps
         suites = {
@@ -71,21 +85,28 @@ def parts(study: Study, model: str, mask_set: str) -> list[str]:
 
 
 def jobs(study: Study, model: str) -> list[list[str]]:
-    """Return the mask sets of every job on a model.
+    """Return the mask sets of every job on a model; those that answer a part of the questions have jobs of their own.
 
     The number of mask sets per job affects speed only, and nothing that a rule tracks depends on it.
     """
     sets = [
         name for members in groups(study, model).values() for name in members if parts(study, model, name)
     ]
+    sampled = [name for name in sets if name in study.masks.sampled]
+    whole = [name for name in sets if name not in study.masks.sampled]
     size = study.config["evaluation"].get("sets_per_job", SETS_PER_JOB)
+    return _divided(whole, size) + _divided(sampled, study.sample.get("sets_per_job", SAMPLED_SETS_PER_JOB))
+
+
+def _divided(sets: list[str], size: int) -> list[list[str]]:
     return [sets[start : start + size] for start in range(0, len(sets), size)]
 
 
 def job_parts(study: Study, model: str, mask_sets: list[str]) -> list[str]:
     """Return the parts evaluated under some mask sets, each once."""
     asked = {part for name in mask_sets for part in parts(study, model, name)}
-    return [part for part in [*study.asked, PERPLEXITY] if part in asked]
+    every = [*study.asked, PERPLEXITY, *study.sampled_parts(model)]
+    return [part for part in every if part in asked]
 
 
 def job_settings(study: Study, model: str, mask_sets: list[str]) -> dict[str, Any]:

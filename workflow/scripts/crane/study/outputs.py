@@ -53,6 +53,8 @@ def tables(study: Study) -> list[str]:
         names += [f"f1_differences-{suite}" for suite in asked]
     if study.masks.by_method("random"):
         names += [f"null_distribution-{suite}" for suite in asked]
+    if study.masks.sampled:
+        names.append("sampled_null")
     if OPEN_SUITE in asked:
         names += [f"answer_language-{model}" for model in models]
     if len(study.judges.names) > 1:
