@@ -181,7 +181,12 @@ class DrawnStudy(DrawnMeasurements):
                 }
                 return {**measured, "groups": groups, **results}
             case "sampled_null":
-                return {"null": self.sampled_null, **results, "random": study.sampled_labels(), "seed": 0}
+                return {
+                    "sampled_null": self.sampled_null,
+                    **results,
+                    "random": study.sampled_labels(),
+                    "seed": 0,
+                }
             case "corpora":
                 facts = {code: drawn_facts(number) for number, code in enumerate(study.languages)}
                 return {"corpora_facts": facts, **masks, "sample": "pack"}

@@ -78,6 +78,10 @@ SELECTION_NULL = (
 )
 """The null of the selections as an input; none if there are fewer shards than languages, or no rule selects."""
 
+SAMPLED_NULL = (
+    {"sampled_null": f"{RESULTS}/sampled_null.parquet"} if study.masks.sampled else {}
+)
+"""The null of random sets on a part of the questions as an input; none without such sets."""
 OF_UNEQUAL_LENGTH = (
     {
         "of_unequal_length": expand(

@@ -64,7 +64,7 @@ use rule tabulate_drop_tests as tabulate_null_distribution with:
 use rule tabulate_drop_tests as tabulate_sampled_null with:
     input:
         **OF_UNEQUAL_LENGTH,
-        null=f"{RESULTS}/sampled_null.parquet",
+        **SAMPLED_NULL,
     output:
         **table(
             "sampled_null",
@@ -119,6 +119,7 @@ rule write_answers:
     """Write what the study answers: verdicts in a table, and a sentence per method and language."""
     input:
         **OF_UNEQUAL_LENGTH,
+        **SAMPLED_NULL,
         contrasts=contrasts(),
         summaries=mask_files(study.masks.shown, "json"),
         stability=f"{RESULTS}/stability.parquet",
@@ -136,6 +137,7 @@ rule write_answers:
     conda:
         "../../envs/analysis.yaml"
     params:
+        **({"random": study.sampled_labels()} if SAMPLED_NULL else {}),
         labels=LABELS,
         mask_sets=study.masks.groups(list(study.masks.shown)),
         code=code_version("write_answers.py"),

@@ -19,6 +19,8 @@ def main(snakemake: Any) -> None:
         snakemake.params.mask_sets,
         Labels(**snakemake.params.labels),
         read_table(snakemake.input.stability),
+        **{name: read_table(path) for name, path in snakemake.input.items() if name == "sampled_null"},
+        random=snakemake.params.get("random", {}),
     )
     sentences = page(table)
     if warning := length_warning(read_facts(snakemake.input.get("of_unequal_length", []))):

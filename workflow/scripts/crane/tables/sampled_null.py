@@ -16,11 +16,13 @@ STATISTICS = {"d": "D", "f1": "LangSpec-F1"}
 """Statistic -> what it is called."""
 
 
-def sampled_null_table(null: pd.DataFrame, labels: Labels, *, random: Mapping[str, str], seed: int) -> Table:
+def sampled_null_table(
+    sampled_null: pd.DataFrame, labels: Labels, *, random: Mapping[str, str], seed: int
+) -> Table:
     """Return D and LangSpec-F1 of every mask on the part of the questions, and their place among random masks there.
 
     Args:
-        null: of `crane.scores.sampled_null.sampled_null`.
+        sampled_null: of `crane.scores.sampled_null.sampled_null`.
         labels: of the study.
         random: the random sets of the part -> what they are called.
         seed: with which the part was drawn.
@@ -28,7 +30,8 @@ def sampled_null_table(null: pd.DataFrame, labels: Labels, *, random: Mapping[st
     Raises:
         ResultsError: no results of a mask set and a model of the study.
     """
-    known = null[null["label"].isin(list(labels.mask_sets)) & null["model"].isin(list(labels.models))]
+    known = sampled_null[sampled_null["label"].isin(list(labels.mask_sets))]
+    known = known[known["model"].isin(list(labels.models))]
     if known.empty:
         raise ResultsError("null on a part of the questions: no results of a mask set of this study")
     rows = in_order(known, labels, [*KEYS, "model"])

@@ -54,6 +54,7 @@ def sample_problems(
                 "evaluation.sample.mask_sets",
                 f"{name!r} is not of method random; only random sets are measured on a part of the questions",
             )
+            continue
         for key, names in shown.items():
             if name in names:
                 yield Problem(
