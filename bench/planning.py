@@ -1,4 +1,4 @@
-"""How long a study of 50 languages x 30 mask sets takes to be parsed and planned: `make bench-planning`."""
+"""How long studies of many languages, or of many random seeds, take to be planned: `make bench-planning`."""
 
 import subprocess
 import sys
@@ -11,13 +11,15 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
-LANGUAGES, MASK_SETS, LAYERS, SHARDS = 50, 30, 32, 8
+LAYERS, SHARDS, SEEDS = 32, 8, 200
+SIZES = {(50, 30): 0, (3, 9): 0, (3, 9, "on a part of the questions"): SEEDS}
+"""Languages and mask sets -> further random sets on a part of the questions."""
 
 
-def study(folder: Path) -> dict[str, Any]:
-    """Return the paper's study with local files, more languages and more random mask sets."""
+def study(folder: Path, wanted: int, mask_sets: int, seeds: int) -> dict[str, Any]:
+    """Return the paper's study with local files, as many languages and mask sets, and random sets on a part."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-    languages = ["".join(pair) for pair in product("abcde", "abcdefghij")][:LANGUAGES]
+    languages = ["".join(pair) for pair in product("abcde", "abcdefghij")][:wanted]
     config["languages"] = {code: {"name": code.upper()} for code in languages}
     for model in config["models"].values():
         for key in ("repository", "revision"):
@@ -27,7 +29,10 @@ def study(folder: Path) -> dict[str, Any]:
         del config[key]
     sets = config["mask_sets"]
     del sets["lape_official"]
-    sets["random"]["seeds"] = MASK_SETS - (len(sets) - 1)
+    sets["random"]["seeds"] = mask_sets - (len(sets) - 1)
+    if seeds:
+        sets["many"] = {**sets["random"], "label": "Many", "seeds": seeds}
+        config["evaluation"]["sample"] = {"mask_sets": ["many"], "questions": {"nlu": 200}, "seed": 0}
     files = {code: str(folder / f"{code}.txt") for code in languages}
     config["corpora"] = {
         "source": "local", "files": files, "column": "text", "documents": 5000, "max_tokens": 2048, "seed": 0,
@@ -38,6 +43,7 @@ def study(folder: Path) -> dict[str, Any]:
         for code in languages
     }
     config["suites"] = {"nlu": languages}
+    config["scores"]["parallel"] = ["nlu", "open"]
     config["open_questions"].update(files=files, suffix=dict.fromkeys(languages, ""))
     for path in files.values():
         Path(path).touch()
@@ -45,10 +51,19 @@ def study(folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Plan the study and print the number of jobs and the time."""
+    """Plan the studies and print the number of jobs and the time."""
+    for (languages, mask_sets, *_), seeds in SIZES.items():
+        jobs, seconds = planned(languages, mask_sets, seeds)
+        more = f" and {seeds} random ones on a part of the questions" if seeds else ""
+        print(f"{languages} languages x {mask_sets} mask sets{more}: {jobs} jobs planned in {seconds:.1f} s")
+
+
+def planned(languages: int, mask_sets: int, seeds: int) -> tuple[str, float]:
+    """Return the number of jobs of a study and the seconds in which they are planned."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
-        path.write_text(yaml.safe_dump(study(Path(folder)), sort_keys=False), encoding="utf-8")
+        config = study(Path(folder), languages, mask_sets, seeds)
+        path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
         command = [str(Path(sys.executable).with_name("snakemake")), "--dry-run", "--quiet", "rules",
                    "--workflow-profile", "profiles/local", "--configfile", str(path)]  # fmt: skip
         start = time.perf_counter()
@@ -56,8 +71,7 @@ def main() -> None:
         seconds = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
-    jobs = next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("total"))
-    print(f"{LANGUAGES} languages x {MASK_SETS} mask sets: {jobs} jobs planned in {seconds:.1f} s")
+    return next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("total")), seconds
 
 
 if __name__ == "__main__":

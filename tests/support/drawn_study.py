@@ -20,7 +20,7 @@ from crane.figures import (
 from crane.figures.style import Style
 from crane.results.labels import Labels
 from crane.study import outputs
-from crane.tables import answers, evidence, judges, mask_counts, matrices, paper
+from crane.tables import answers, corpora, evidence, judges, mask_counts, matrices, paper, sampled_null
 from crane.tables import published as published_tables
 from crane.tables import selectivity as selectivity_tables
 from crane.tables import stability as stability_tables
@@ -28,7 +28,7 @@ from crane.tables import sweeps as sweep_tables
 from crane.tables.rendering import Table
 from matplotlib.figure import Figure
 
-from support.drawn_measurements import RESAMPLES, DrawnMeasurements
+from support.drawn_measurements import RESAMPLES, DrawnMeasurements, drawn_facts
 from support.published_beside import printed_files
 from support.study_config import preset, whole_demo
 
@@ -52,6 +52,8 @@ TABLES: dict[str, Callable[..., Table]] = {
     "stability": stability_tables.stability_table,
     "overlap": stability_tables.overlap_table,
     "mask_counts": mask_counts.mask_counts,
+    "corpora": corpora.corpus_table,
+    "sampled_null": sampled_null.sampled_null_table,
     "answers": answers.answers_table,
     "selectivity": selectivity_tables.selectivity_table,
     "double_dissociation": selectivity_tables.dissociation_table,
@@ -178,6 +180,16 @@ class DrawnStudy(DrawnMeasurements):
                     "stability": self.stability,
                 }
                 return {**measured, "groups": groups, **results}
+            case "sampled_null":
+                return {
+                    "sampled_null": self.sampled_null,
+                    **results,
+                    "random": study.sampled_labels(),
+                    "seed": 0,
+                }
+            case "corpora":
+                facts = {code: drawn_facts(number) for number, code in enumerate(study.languages)}
+                return {"corpora_facts": facts, **masks, "sample": "pack"}
             case "mask_counts":
                 null = {"selection_null": self.selection_null, "shards": config["corpora"]["shards"]}
                 return {"masks": self.neurons, "summaries": {}, **masks, "layers": self.layers, **null}

@@ -35,9 +35,18 @@ def preset(*names: str) -> dict[str, Any]:
 
 
 def whole_demo() -> dict[str, Any]:
-    """Return the demo with every optional section: its sweeps, and models that it trains itself."""
+    """Return the demo with its sweeps and models that it trains itself, without a part of the questions."""
     trained = preset("demo-models")
-    return {**preset("demo", "demo-evidence"), "models": trained["models"], "demo": trained["demo"]}
+    config = without_sample(preset("demo", "demo-evidence"))
+    return {**config, "models": trained["models"], "demo": trained["demo"]}
+
+
+def without_sample(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a study without the random sets that are measured on a part of the questions."""
+    config = copy.deepcopy(config)
+    for name in config["evaluation"].pop("sample")["mask_sets"]:
+        del config["mask_sets"][name]
+    return config
 
 
 def changed(config: dict[str, Any], **edits: Any) -> dict[str, Any]:

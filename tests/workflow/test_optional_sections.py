@@ -100,6 +100,16 @@ def test_a_study_plans_what_it_asks_and_no_more(
     assert planned["evaluate_masks_base_0"] == 1
 
 
+def with_every_option(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a study with texts of unequal length, none alike, and random sets on a part of its questions."""
+    config = copy.deepcopy(config)
+    config["corpora"].update(sample="document", max_tokens=60, near_duplicates=0.8, table=True)
+    config["mask_sets"]["many"] = {**config["mask_sets"]["random"], "label": "Many", "seeds": 5}
+    part = {"quiz": 6} if "suites" in config else {"perplexity": 4}
+    config["evaluation"]["sample"] = {"mask_sets": ["many"], "questions": part, "seed": 0, "sets_per_job": 3}
+    return config
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "removed", [["benchmarks", "open questions"], ["open questions", "perplexity"]], ids="-".join
@@ -107,15 +117,31 @@ def test_a_study_plans_what_it_asks_and_no_more(
 def test_a_study_of_one_kind_runs_to_its_end(
     tmp_path: Path, demo_config: dict[str, Any], model_folder: Path, removed: list[str]
 ) -> None:
-    workspace = Workspace(tmp_path, without(tiny(demo_config, model_folder), *removed))
+    config = with_every_option(without(tiny(demo_config, model_folder), *removed))
+    workspace = Workspace(tmp_path, config)
+    jobs = workspace.planned()
+    assert (
+        jobs["evaluate_masks_base_1"] == jobs["evaluate_masks_base_2"] == 1
+        and "evaluate_masks_base_3" not in jobs
+    )
     workspace.run()
     tables, figures = made(workspace)
+    assert {"corpora", "sampled_null"} < tables
     for name in tables:
         frame = pd.read_csv(workspace.results / "tables" / f"{name}.csv")
         assert len(frame) and frame.notna().any(axis=1).all(), name
+        text = (workspace.results / "tables" / f"{name}.md").read_text()
+        assert "Warning: the samples from which neurons are selected differ in length" in text, name
+    assert "* Warning: the samples" in (workspace.results / "answers.rst").read_text()
     for name in figures:
         for form in ("pdf", "png"):
             assert (workspace.results / "figures" / f"{name}.{form}").stat().st_size > 1000, name
     for path in workspace.results.rglob("*.parquet"):
         assert len(read_table(path)), path
+    null = read_table(workspace.results / "sampled_null.parquet")
+    assert set(null["null_seeds"]) == {5} and set(null["label"]) == {"crane"}
+    assert set(null["questions"]) == ({4} if "benchmarks" in removed else {6})
+    assert set(null["of"]) == ({8} if "benchmarks" in removed else {12})
+    shown = {path.parent.name for path in workspace.results.glob("evaluations/base/*/*.parquet")}
+    assert shown == {"original", "crane", "random", "many"}
     assert workspace.planned() == {}

@@ -96,7 +96,7 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
             "label": "P", "method": "plnd", "importance": "output", "top": 0.1, "consistency": 1, "remove": "any",
         }),
         {f"attribute_relevance_accumulating_{shard}": 2 for shard in range(SHARDS)}
-        | {**AFTER_RELEVANCE, "select_neurons": 4, **evaluating(FIRST, SECOND, THIRD, 3, groups=GROUPS)},
+        | {**AFTER_RELEVANCE, "select_neurons": 4, **evaluating(FIRST, SECOND, THIRD, 3)},
     ),
     "new language": (
         new_language,

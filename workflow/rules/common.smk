@@ -23,7 +23,7 @@ try:
     from crane.study.check import ConfigError, check_files, drop_nulls
     from crane.study.masks import BY_STATISTICS
     from crane.study.profiles import profile_files
-    from crane.study.study import Study
+    from crane.study.study import SAMPLED, Study
 except MethodError as error:  # another package's
     raise WorkflowError(str(error))
 
@@ -83,6 +83,21 @@ SELECTION_NULL = (
     else {}
 )
 """The null of the selections as an input; none if there are fewer shards than languages, or no rule selects."""
+
+SAMPLED_NULL = (
+    {"sampled_null": f"{RESULTS}/sampled_null.parquet"} if study.masks.sampled else {}
+)
+"""The null of random sets on a part of the questions as an input; none without such sets."""
+OF_UNEQUAL_LENGTH = (
+    {
+        "of_unequal_length": expand(
+            f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet", lang=study.languages
+        )
+    }
+    if study.inputs.samples_differ_in_length
+    else {}
+)
+"""The samples of relevance as an input of every table, which warns if their lengths differ; none if they cannot."""
 
 
 def among(names):

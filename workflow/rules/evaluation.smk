@@ -60,6 +60,40 @@ rule render_open_questions:
         "../scripts/render_prompts.py"
 
 
+rule draw_questions:
+    """Draw a part of a benchmark's questions by strata: what many random mask sets are asked."""
+    input:
+        whole=f"{RESULTS}/prompts/{{model}}/{{benchmark}}.parquet",
+    output:
+        part=f"{RESULTS}/prompts/{{model}}/sampled/{{benchmark}}.parquet",
+    log:
+        f"{RESULTS}/logs/draw_questions/{{model}}/{{benchmark}}.log",
+    wildcard_constraints:
+        benchmark=among(config.get("benchmarks", {})),
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        sample=lambda wildcards: study.sample_size(
+            study.benchmarks[wildcards.benchmark]["suite"]
+        ),
+        code=code_version("draw_sample.py"),
+    script:
+        "../scripts/draw_sample.py"
+
+
+use rule draw_questions as draw_held_out with:
+    input:
+        whole=f"{RESULTS}/held_out/{{model}}/{{lang}}.parquet",
+    output:
+        part=f"{RESULTS}/held_out/{{model}}/sampled/{{lang}}.parquet",
+    log:
+        f"{RESULTS}/logs/draw_held_out/{{model}}/{{lang}}.log",
+    localrule: True
+    params:
+        sample=study.sample_size(PERPLEXITY),
+
+
 for evaluated in study.evaluated_models:
     for number, mask_sets in enumerate(evaluations.jobs(study, evaluated)):
 
@@ -106,14 +140,14 @@ for evaluated in study.evaluated_models:
                 "../scripts/evaluate_masks.py"
 
 
-for part in [*study.asked, PERPLEXITY]:
+for part in evaluations.every_part(study):
     for collection, collected in evaluations.collections(study, part).items():
 
         rule:
             # Collect one model's results for one suite, the open questions or the held-out texts: a file for each group
             # of masks.
             name:
-                f"collect_answers_{part}_{collection}"
+                f"collect_answers_{part.replace('-', '_')}_{collection}"
             input:
                 model=f"{RESULTS}/models/{{model}}",
                 masks=neuron_files(

@@ -5,6 +5,7 @@
 rule tabulate_drop_tests:
     """Tabulate drops with intervals, changed answers and tests."""
     input:
+        **OF_UNEQUAL_LENGTH,
         scores=f"{RESULTS}/scores.parquet",
     output:
         **table(
@@ -26,6 +27,7 @@ rule tabulate_drop_tests:
 
 use rule tabulate_drop_tests as tabulate_f1_differences with:
     input:
+        **OF_UNEQUAL_LENGTH,
         langspec_f1=f"{RESULTS}/langspec_f1.parquet",
     output:
         **table(
@@ -45,6 +47,7 @@ use rule tabulate_drop_tests as tabulate_f1_differences with:
 
 use rule tabulate_drop_tests as tabulate_null_distribution with:
     input:
+        **OF_UNEQUAL_LENGTH,
         langspec_f1=f"{RESULTS}/langspec_f1.parquet",
     output:
         **table(
@@ -58,8 +61,31 @@ use rule tabulate_drop_tests as tabulate_null_distribution with:
         **tabulated_by("evidence.null_distribution"),
 
 
+use rule tabulate_drop_tests as tabulate_sampled_null with:
+    input:
+        **OF_UNEQUAL_LENGTH,
+        **SAMPLED_NULL,
+    output:
+        **table(
+            "sampled_null",
+            caption="../report/sampled_null.rst",
+            **among_evidence(
+                "null of many seeds, on a part of the questions",
+                "Null distribution",
+                model="",
+                suite="",
+            ),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_sampled_null.log",
+    params:
+        **tabulated_by("sampled_null.sampled_null_table"),
+        settings={"random": study.sampled_labels(), "seed": study.sample.get("seed", 0)},
+
+
 use rule tabulate_drop_tests as tabulate_selectivity with:
     input:
+        **OF_UNEQUAL_LENGTH,
         contrasts=contrasts(),
     output:
         **table(
@@ -92,6 +118,8 @@ use rule tabulate_selectivity as tabulate_double_dissociation with:
 rule write_answers:
     """Write what the study answers: verdicts in a table, and a sentence per method and language."""
     input:
+        **OF_UNEQUAL_LENGTH,
+        **SAMPLED_NULL,
         contrasts=contrasts(),
         summaries=mask_files(study.masks.shown, "json"),
         stability=f"{RESULTS}/stability.parquet",
@@ -109,6 +137,7 @@ rule write_answers:
     conda:
         "../../envs/analysis.yaml"
     params:
+        **({"random": study.sampled_labels()} if SAMPLED_NULL else {}),
         labels=LABELS,
         mask_sets=study.masks.groups(list(study.masks.shown)),
         code=code_version("write_answers.py"),
@@ -118,6 +147,7 @@ rule write_answers:
 
 use rule tabulate_drop_tests as tabulate_stability with:
     input:
+        **OF_UNEQUAL_LENGTH,
         stability=f"{RESULTS}/stability.parquet",
     output:
         **table(
@@ -135,6 +165,7 @@ use rule tabulate_drop_tests as tabulate_stability with:
 
 use rule tabulate_drop_tests as tabulate_overlap with:
     input:
+        **OF_UNEQUAL_LENGTH,
         overlap=f"{RESULTS}/overlap.parquet",
     output:
         **table(
@@ -151,6 +182,7 @@ use rule tabulate_drop_tests as tabulate_overlap with:
 
 use rule tabulate_drop_tests as tabulate_published with:
     input:
+        **OF_UNEQUAL_LENGTH,
         scores=f"{RESULTS}/scores.parquet",
         langspec_f1=f"{RESULTS}/langspec_f1.parquet",
         paper_scores="resources/published/scores.csv",

@@ -13,6 +13,7 @@ ENVIRONMENTS = {
         "transformers",
         "safetensors",
         "lxt",
+        "datasketch",
         "chardet",
         "zstandard",
     ],

@@ -26,6 +26,58 @@ rule score_masks:
         "../scripts/score_masks.py"
 
 
+rule score_sample:
+    """Compare masks with many random ones, all on one part of the questions."""
+    input:
+        answers=answers(
+            study.evaluated_models,
+            [ORIGINAL, *study.masks.hypotheses],
+            study.sampled_suites,
+        ),
+        sampled=answers(
+            study.evaluated_models,
+            study.masks.sampled,
+            [f"{SAMPLED}{suite}" for suite in study.sampled_suites],
+        ),
+        documents=(
+            answers(
+                study.perplexity_models,
+                [
+                    ORIGINAL,
+                    *filter(
+                        study.perplexity_sets.__contains__, study.masks.hypotheses
+                    ),
+                ],
+                [PERPLEXITY],
+            )
+            if study.samples_perplexity
+            else []
+        ),
+        sampled_documents=(
+            answers(
+                study.perplexity_models,
+                study.masks.sampled,
+                [f"{SAMPLED}{PERPLEXITY}"],
+            )
+            if study.samples_perplexity
+            else []
+        ),
+        summaries=mask_files([*study.masks.hypotheses, *study.masks.sampled], "json"),
+    output:
+        null=f"{RESULTS}/sampled_null.parquet",
+    log:
+        f"{RESULTS}/logs/score_sample.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        benchmarks=study.scored_benchmarks(*study.sampled_suites),
+        mask_sets=study.masks.groups([*study.masks.hypotheses, *study.masks.sampled]),
+        code=code_version("score_sample.py"),
+    script:
+        "../scripts/score_sample.py"
+
+
 rule score_sweep:
     """Compute LangSpec-F1 and drops of a sweep's mask sets; if a setting is chosen, on halves of the questions."""
     input:

@@ -8,6 +8,7 @@
 rule tabulate_answer_language:
     """Tabulate the languages of the open answers, and drops split into switched and lost."""
     input:
+        **OF_UNEQUAL_LENGTH,
         scores=f"{RESULTS}/scores.parquet",
     output:
         **table(
@@ -30,6 +31,7 @@ rule tabulate_answer_language:
 
 use rule tabulate_answer_language as tabulate_scores with:
     input:
+        **OF_UNEQUAL_LENGTH,
         scores=f"{RESULTS}/scores.parquet",
         langspec_f1=f"{RESULTS}/langspec_f1.parquet",
     output:
@@ -50,6 +52,7 @@ use rule tabulate_answer_language as tabulate_scores with:
 
 use rule tabulate_answer_language as tabulate_drops with:
     input:
+        **OF_UNEQUAL_LENGTH,
         scores=f"{RESULTS}/scores.parquet",
     output:
         **table(
@@ -67,6 +70,7 @@ use rule tabulate_answer_language as tabulate_drops with:
 
 use rule tabulate_answer_language as tabulate_perplexity with:
     input:
+        **OF_UNEQUAL_LENGTH,
         perplexity=f"{RESULTS}/perplexity.parquet",
     output:
         **table(
@@ -84,6 +88,7 @@ use rule tabulate_answer_language as tabulate_perplexity with:
 
 use rule tabulate_answer_language as tabulate_sweep with:
     input:
+        **OF_UNEQUAL_LENGTH,
         points=f"{RESULTS}/sweeps/{{sweep}}.parquet",
     output:
         **table(
@@ -102,6 +107,7 @@ use rule tabulate_answer_language as tabulate_sweep with:
 
 use rule tabulate_answer_language as tabulate_mask_counts with:
     input:
+        **OF_UNEQUAL_LENGTH,
         **SELECTION_NULL,
         masks=mask_files(study.masks.selections),
         summaries=mask_files(study.masks.selections, "json"),
@@ -119,6 +125,36 @@ use rule tabulate_answer_language as tabulate_mask_counts with:
         labels=MASK_LABELS,
         layers=study.layers,
         shards=pick("corpora.shards"),
+
+
+use rule tabulate_answer_language as tabulate_corpora with:
+    input:
+        **(
+            {
+                "held_out_facts": expand(
+                    f"{RESULTS}/held_out/{FIRST}/{{lang}}.parquet",
+                    lang=study.languages,
+                )
+            }
+            if study.perplexity_models
+            else {}
+        ),
+        corpora_facts=expand(
+            f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet", lang=study.languages
+        ),
+    output:
+        **table(
+            "corpora",
+            category="Tables",
+            caption="../report/corpora.rst",
+            labels={"table": "corpora"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_corpora.log",
+    params:
+        **tabulated_by("corpora.corpus_table"),
+        labels=MASK_LABELS,
+        sample=study.inputs.relevance_sample()["sample"],
 
 
 # Judges -----------------------------------------------------------------------------------------------

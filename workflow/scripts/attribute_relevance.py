@@ -12,7 +12,7 @@ os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
 
 import torch
 from crane.artefacts import atomic_file, read_table, sha256
-from crane.corpora.chunks import shard_rows
+from crane.corpora.shards import shard_rows
 from crane.models.families import groups_of
 from crane.models.manifests import identity, weights_identity
 from crane.parts import PartStore, part_key

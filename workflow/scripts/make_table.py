@@ -6,7 +6,8 @@ It is not called tabulate.py, because pandas imports a package of that name and 
 from pathlib import Path
 from typing import Any
 
-from crane.results.arguments import arguments, named
+from crane.results.arguments import arguments, named, read_facts
+from crane.results.lengths import length_warning
 from crane.tables.rendering import write_forms
 from joblog import job_log
 
@@ -17,7 +18,10 @@ def main(snakemake: Any) -> None:
     inputs, wildcards, params = (
         dict(part.items()) for part in (snakemake.input, snakemake.wildcards, snakemake.params)
     )
+    differing = inputs.pop("of_unequal_length", [])
     table = function(**arguments(function, inputs, wildcards, params))
+    if warning := length_warning(read_facts(differing)):
+        table = table._replace(notes=[*table.notes, warning])
     write_forms(table, Path(snakemake.output.csv).stem, snakemake.output)
 
 

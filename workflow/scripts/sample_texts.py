@@ -3,10 +3,10 @@
 from functools import partial
 from typing import Any
 
-import numpy as np
 from crane.artefacts import read_metadata, read_table, write_table
 from crane.corpora.chunks import draw_chunks
 from crane.corpora.documents import read_documents
+from crane.corpora.lengths import length_quantiles
 from crane.models.configuration import check_positions, positions_of
 from crane.models.tokenizers import load_tokenizer
 from joblog import job_log, provenance
@@ -29,16 +29,24 @@ def main(snakemake: Any) -> None:
         seed=wanted["seed"],
         language=snakemake.wildcards.lang,
         without=used,
+        near_duplicates=wanted.get("near_duplicates"),
     )
     lengths = chunks.frame["input_ids"].map(len)
     counts = {
         "read": chunks.sampled.read,
         "empty": chunks.sampled.empty,
         "duplicate": chunks.sampled.duplicate,
+        "near_duplicate": chunks.near_duplicate,
         "short": chunks.short,
+        "longer": chunks.longer,
         "special": chunks.special,
+        "documents": len(chunks.document_tokens),
+        "document_tokens": sum(chunks.document_tokens),
+        "document_lengths": length_quantiles(chunks.document_tokens),
+        "characters": chunks.characters,
+        "samples": len(chunks.frame),
         "tokens": int(lengths.sum()),
-        "lengths": np.quantile(lengths, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]).tolist(),
+        "lengths": length_quantiles(lengths),
     }
     print(f"{len(chunks.frame)} samples, none of the {len(used)} documents that are used elsewhere; {counts}")
     # What was downloaded names its source.

@@ -3,12 +3,9 @@
 import hashlib
 
 import pytest
-from crane.artefacts import ArtefactError
-from crane.corpora.chunks import draw_chunks, shard_rows
+from crane.corpora.chunks import draw_chunks
 from crane.corpora.documents import CorpusError
 from crane.corpora.sampling import sample
-from hypothesis import given
-from hypothesis import strategies as st
 
 TEXTS = [
     (f"Paris is in France and Tokyo in Japan, the {number}th said. " * 3).strip() for number in range(60)
@@ -162,18 +159,54 @@ def test_special_tokens_that_a_text_writes_are_text_and_counted(tokenizer, mode)
         assert mode == "pack" or tokenizer.eos_token_id not in list(ids)
 
 
-@given(total=st.integers(1, 200), shards=st.integers(1, 20))
-def test_shards_partition_the_rows(total, shards):
-    if shards > total:
-        with pytest.raises(ArtefactError, match=f"{total} samples cannot be cut into {shards} shards"):
-            shard_rows(total, 0, shards)
-        return
-    parts = [shard_rows(total, shard, shards) for shard in range(shards)]
-    assert [row for part in parts for row in part] == list(range(total))
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+TEMPLATE = (
+    "{} is a small town in the north of Japan and has {} people who live near the river and work in May"
+)
+SIMILAR = [TEMPLATE.format(name, number) for number, name in enumerate(["Tokyo", "Hanoi", "Paris", "France"])]
+UNLIKE = [
+    " ".join([word, *["March", "April", "May", "June"]] * 4) for word in ["Paris", "Tokyo", "France", "Japan"]
+]
 
 
-@pytest.mark.parametrize("shard", [-1, 3])
-def test_a_shard_that_does_not_exist_is_refused(shard):
-    with pytest.raises(ArtefactError, match="3 shards"):
-        shard_rows(10, shard, 3)
+@pytest.mark.parametrize("mode", ["window", "pack", "document"])
+def test_near_duplicates_are_left_out_and_counted_whatever_the_mode(tokenizer, mode):
+    settings = {"mode": mode, "tokens": 8, "near_duplicates": 0.7}
+    with pytest.raises(
+        CorpusError, match=r"4 documents, 3 of them near-duplicates of others.*near_duplicates keeps"
+    ):
+        draw(SIMILAR, tokenizer, count=99, **settings)
+    texts = [*SIMILAR, *UNLIKE]
+    samples = len(draw(texts, tokenizer, mode="document", tokens=999, count=5, near_duplicates=0.7).frame)
+    chunks = draw(texts, tokenizer, count=samples if mode != "pack" else 40, **settings)
+    names = [digest for row in chunks.frame["documents"] for digest in row]
+    order = [sha(text) for text in sample(iter(texts), 8, 3).texts]
+    passed = set(order[: order.index(names[-1])]) & set(map(sha, SIMILAR))
+    assert len(set(names) & set(map(sha, SIMILAR))) == 1
+    assert chunks.near_duplicate == len(passed - set(names)) > 0
+    assert draw(texts, tokenizer, mode=mode, tokens=8, count=5, near_duplicates=0.99).near_duplicate == 0
+
+
+def test_what_is_kept_does_not_depend_on_how_many_documents_are_needed(tokenizer):
+    few = draw([*SIMILAR, *UNLIKE], tokenizer, tokens=8, count=2, near_duplicates=0.7).frame
+    many = draw([*SIMILAR, *UNLIKE], tokenizer, tokens=8, count=5, near_duplicates=0.7).frame
+    assert many["text_sha256"][:2].tolist() == few["text_sha256"].tolist()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_held_out_documents_resemble_none_of_the_sample_whatever_the_order(tokenizer, seed):
+    settings = {"mode": "document", "tokens": 16, "without": {sha(SIMILAR[2])}, "seed": seed}
+    held_out = draw([*SIMILAR, *UNLIKE], tokenizer, count=4, near_duplicates=0.7, **settings)
+    assert set(held_out.frame["text_sha256"]) == set(map(sha, UNLIKE))
+    assert draw([*SIMILAR, *UNLIKE], tokenizer, count=7, **settings).near_duplicate == 0
+
+
+@pytest.mark.parametrize("mode", ["window", "pack", "document"])
+def test_the_lengths_of_documents_are_those_before_they_are_cut(tokenizer, mode):
+    count = 40 if mode == "pack" else 60
+    chunks = draw(TEXTS, tokenizer, mode=mode, count=count, tokens=12)
+    sizes = {len(tokenizer(text, add_special_tokens=False).input_ids) for text in TEXTS}
+    assert set(chunks.document_tokens) <= sizes and min(chunks.document_tokens) > 12
+    assert chunks.longer == (0 if mode == "pack" else 60)
+    assert chunks.characters == sum(
+        len(text) for text in sample(iter(TEXTS), 60, 3).texts[: len(chunks.document_tokens)]
+    )

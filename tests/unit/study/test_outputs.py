@@ -19,7 +19,7 @@ NO_BENCHMARKS = {
 }
 NO_QUESTIONS = {"open_questions": REMOVE, "judges": REMOVE, "published": REMOVE}
 STYLE = Style(dpi=72)
-ALWAYS = {"mask_counts", "stability", "overlap", "answers", "selectivity", "double_dissociation"}
+ALWAYS = {"corpora", "mask_counts", "stability", "overlap", "answers", "selectivity", "double_dissociation"}
 STUDIES: dict[str, dict[str, Any]] = {
     "whole": {},
     "without open questions": NO_QUESTIONS,
@@ -37,6 +37,10 @@ STUDIES: dict[str, dict[str, Any]] = {
     },
     "one judge": {"judges__second": REMOVE},
     "a paid judge": {"judges__gpt": GPT},
+    "a part for many seeds": {
+        "mask_sets__many": {"label": "Many", "method": "random", "match": "crane", "seeds": 4},
+        "evaluation__sample": {"mask_sets": ["many"], "questions": {"quiz": 5, "perplexity": 5}, "seed": 0},
+    },
 }  # fmt: skip
 
 
@@ -52,7 +56,9 @@ def kinds(names: list[str]) -> set[str]:
 EVALUATIONS = ["without open questions", "without benchmarks", "perplexity only", "one mask set"]
 
 
-@pytest.mark.parametrize("name", [*EVALUATIONS, "without random sets", "a paid judge"])
+@pytest.mark.parametrize(
+    "name", [*EVALUATIONS, "without random sets", "a paid judge", "a part for many seeds"]
+)
 def test_no_table_is_empty(name: str) -> None:
     for table in outputs.tables(drawn(name).study):
         built = drawn(name).table(table)
@@ -76,8 +82,10 @@ def test_every_name_is_there_once(name: str) -> None:
 
 def test_the_whole_study_has_everything() -> None:
     tables = kinds(outputs.tables(drawn("whole").study)) - {"table1", "table2", "table3", "table4"}
-    assert tables == set(TABLES) - {"judge_usage"}
-    assert kinds(outputs.tables(drawn("a paid judge").study)) >= set(TABLES)
+    assert tables == set(TABLES) - {"judge_usage", "sampled_null"}
+    assert kinds(outputs.tables(drawn("a paid judge").study)) >= set(TABLES) - {"sampled_null"}
+    part = set(outputs.tables(drawn("a part for many seeds").study))
+    assert part == {*outputs.tables(drawn("whole").study), "sampled_null"}
     assert kinds(outputs.figures(drawn("whole").study)) == set(FIGURES)
 
 

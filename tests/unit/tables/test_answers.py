@@ -1,5 +1,6 @@
 """The first page says of made-up methods what is known of them, with the numbers of the tables."""
 
+import pandas as pd
 import pytest
 from crane.tables.answers import answers_table, page
 from crane.tables.rendering import Table, render
@@ -101,3 +102,24 @@ def test_the_first_page_is_a_list_whatever_a_method_is_called(table: Table) -> N
     html = publish_parts(page(table), writer="html")["body"]
     assert html.count("<li>") == 9 and "Breaks *all*, Vietnamese" in html
     assert "system-message" not in html
+
+
+def test_many_random_seeds_on_a_part_of_the_questions_stand_in_place_of_few_on_all() -> None:
+    about = {"model": "base", "suite": "quiz", "mask_set": "works", "mask_language": "en", "questions": 60}
+    null = {"null": "many", "null_likeness": "same layers", "null_seeds": 199, "null_p": 8 / 200}
+    sampled = pd.DataFrame(
+        [{**about, "statistic": "d", **null}, {**about, "statistic": "f1", **null, "null_p": 1.0}]
+    )
+    measured = {"contrasts": contrasts()}, summaries(), groups(), LABELS
+    table = answers_table(*measured, sampled_null=sampled, random={"many": "Many"})
+    part = "7 of 199 masks of Many, with as many in each layer, on a part of 60 questions, have as large a D, p = 0.040"
+    assert part in table.text[0] and "selective on NLU" in table.text[0]
+    assert table.text[1:] == answers_table(*measured).text[1:]
+    reached = answers_table(*measured, sampled_null=sampled.assign(null_p=0.5), random={"many": "Many"})
+    assert "but random ones reach as much" in reached.text[0]
+    few = answers_table(*measured, sampled_null=sampled.assign(null_seeds=3), random={"many": "Many"})
+    assert few.text == answers_table(*measured).text
+    unlike = answers_table(
+        *measured, sampled_null=sampled.assign(null_likeness="other size"), random={"many": "Many"}
+    )
+    assert unlike.text == answers_table(*measured).text

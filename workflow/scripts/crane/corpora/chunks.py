@@ -1,13 +1,13 @@
 """From documents to the tokenised samples on which relevance is measured and perplexity is taken."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from crane.artefacts import ArtefactError
 from crane.corpora.documents import CorpusError
+from crane.corpora.near_duplicates import NearDuplicates
 from crane.corpora.sampling import Sample, sample, with_surplus
 from crane.texts.special_tokens import special_tokens, text_tokens
 
@@ -23,10 +23,18 @@ class Chunks(NamedTuple):
     frame: pd.DataFrame
     """sample_id (int64), text_sha256 (of its first document), documents (SHA-256 of all), input_ids (int32)."""
     sampled: Sample
+    near_duplicate: int
+    """Documents left out because they resemble one that was cut before, or one of `without`."""
     short: int
     """Documents with too few tokens (`window`, `document`)."""
+    longer: int
+    """Documents with more tokens than a sample, of which the rest is not read (`window`, `document`)."""
     special: int
     """Documents cut until there were enough samples that write a special token, which is text in them."""
+    document_tokens: list[int]
+    """Tokens of each document that was cut or too short, BOS not counted."""
+    characters: int
+    """Characters of these documents."""
 
 
 def text_hash(text: str) -> str:
@@ -44,6 +52,7 @@ def draw_chunks(
     seed: int,
     language: str,
     without: Collection[str] = (),
+    near_duplicates: float | None = None,
 ) -> Chunks:
     """Sample documents with a seed and cut them into `count` samples (method, section 10).
 
@@ -60,36 +69,88 @@ def draw_chunks(
         seed: of the sample and of the places.
         language: for messages.
         without: `text_sha256` of documents to leave out.
+        near_duplicates: Jaccard index from which on a document that resembles an earlier one, or one of `without`, is
+            left out (`crane.corpora.near_duplicates`); None: only equal documents are.
 
     Raises:
         CorpusError: the documents do not give that many samples.
     """
     wanted = with_surplus(count + len(without))
+    distinct = None if near_duplicates is None else _Distinct(near_duplicates, seed, without)
     while True:
-        sampled = sample(read(), wanted, seed)
+        documents = read() if distinct is None else distinct.noting(read())
+        sampled = sample(documents, wanted, seed)
         texts = [text for text in sampled.texts if text_hash(text) not in without]
         cutter = _Cutter(tokenizer, tokens, seed)
         rows: list[dict[str, Any]] = []
-        for row in getattr(cutter, mode)(texts):
+        for row in getattr(cutter, mode)(texts if distinct is None else distinct.kept(texts)):
             rows.append(row)
             if len(rows) == count:
                 break
+        repeated = 0 if distinct is None else distinct.left_out
         if len(rows) == count:
             frame = pd.DataFrame(rows)
             frame.insert(0, "sample_id", range(count))
-            return Chunks(frame, sampled, cutter.short, cutter.special)
+            return Chunks(
+                frame, sampled, repeated, cutter.short, cutter.longer, cutter.special, cutter.lengths,
+                cutter.characters,
+            )  # fmt: skip
         if len(sampled.texts) < wanted:  # there are no more
-            raise CorpusError(_too_few(language, mode, tokens, count, len(rows), len(texts), cutter.short))
+            raise CorpusError(
+                _too_few(language, mode, tokens, count, len(rows), len(texts), cutter.short, repeated)
+            )
         wanted *= 2
 
 
+class _Distinct:
+    """The documents of `draw_chunks` without near-duplicates; a verdict is given once, however often they are read."""
+
+    def __init__(self, threshold: float, seed: int, without: Collection[str]) -> None:
+        self._known = NearDuplicates(threshold, seed)
+        self._missing = set(without)
+        self._verdicts: dict[str, bool] = {}
+        self.left_out = 0
+
+    def noting(self, documents: Iterable[str | None]) -> Iterator[str | None]:
+        """Yield the documents, and keep in mind those that are used elsewhere."""
+        for document in documents:
+            if self._missing and document is not None:
+                text = document.strip()
+                if (digest := text_hash(text)) in self._missing:
+                    self._missing.remove(digest)
+                    self._known.add(text)
+            yield document
+
+    def kept(self, texts: Iterable[str]) -> Iterator[str]:
+        """Yield the texts that resemble none before; `left_out` counts the others up to where reading stops."""
+        self.left_out = 0
+        for text in texts:
+            digest = text_hash(text)
+            if digest not in self._verdicts:
+                self._verdicts[digest] = self._known.keep(text)
+            if self._verdicts[digest]:
+                yield text
+            else:
+                self.left_out += 1
+
+
 def _too_few(
-    language: str, mode: Mode, tokens: int, count: int, samples: int, documents: int, short: int
+    language: str,
+    mode: Mode,
+    tokens: int,
+    count: int,
+    samples: int,
+    documents: int,
+    short: int,
+    repeated: int,
 ) -> str:
     reason = f", {short} of them with too few tokens" if short else ""
+    reason += f", {repeated} of them near-duplicates of others" if repeated else ""
     advice = "add documents or ask for fewer samples (corpora.documents, perplexity.documents)"
     if mode == "window":
         advice += ", lower corpora.max_tokens, or set corpora.sample: pack"
+    if repeated:
+        advice += "; a higher corpora.near_duplicates keeps more of them"
     return (
         f"corpus of {language!r}: {documents} documents{reason} give {samples} samples of {tokens} tokens ({mode}), "
         f"{count} are asked for; {advice}"
@@ -97,7 +158,7 @@ def _too_few(
 
 
 class _Cutter:
-    """Cuts documents into samples; counts those that are too short, and those that write special tokens."""
+    """Cuts documents into samples; counts those that are too short, too long, and that write special tokens."""
 
     def __init__(self, tokenizer: Any, tokens: int, seed: int) -> None:
         self._tokenizer = tokenizer
@@ -105,22 +166,33 @@ class _Cutter:
         self._seed = seed
         self._bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
         self._specials = special_tokens(tokenizer)
-        self.short = self.special = 0
+        self.short = self.longer = self.special = self.characters = 0
+        self.lengths: list[int] = []
 
-    def document(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def document(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield each document cut to at most that many tokens."""
         for text in texts:
             ids = self._encoded(text, begin=True, truncation=True, max_length=self._tokens)
+            reached = len(ids) == self._tokens
+            length = (
+                len(text_tokens(text, self._tokenizer, verbose=False))
+                if reached
+                else len(ids) - len(self._bos)
+            )
+            self._note(text, length)
+            self.longer += length > self._tokens - len(self._bos)
             if len(ids) < SMALLEST_SAMPLE:
                 self.short += 1
             else:
                 yield _row([text_hash(text)], ids)
 
-    def window(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def window(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield exactly that many tokens at a random place of each document that has them."""
         size = self._tokens - len(self._bos)
         for text in texts:
-            ids = self._encoded(text) if len(text.encode()) >= size else []  # a token has a byte at least
+            ids = self._encoded(text)
+            self._note(text, len(ids))
+            self.longer += len(ids) > size
             if len(ids) < size:
                 self.short += 1
                 continue
@@ -128,7 +200,7 @@ class _Cutter:
             start = int.from_bytes(place) % (len(ids) - size + 1)
             yield _row([text_hash(text)], self._bos + ids[start : start + size])
 
-    def pack(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def pack(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield pieces of exactly that many tokens of all documents in a row."""
         size = self._tokens - len(self._bos)
         end = self._tokenizer.eos_token_id
@@ -136,12 +208,18 @@ class _Cutter:
         ids: list[int] = []
         hashes: list[str] = []
         for text in texts:
-            ids += (between if ids else []) + self._encoded(text)
+            added = self._encoded(text)
+            self._note(text, len(added))
+            ids += (between if ids else []) + added
             hashes.append(text_hash(text))
             while len(ids) >= size:
                 yield _row(hashes, self._bos + ids[:size])
                 ids = ids[size:]
                 hashes = hashes[-1:] if ids else []
+
+    def _note(self, text: str, tokens: int) -> None:
+        self.lengths.append(tokens)
+        self.characters += len(text)
 
     def _encoded(self, text: str, **how: Any) -> list[int]:
         self.special += self._specials.search(text) is not None
@@ -150,10 +228,3 @@ class _Cutter:
 
 def _row(hashes: list[str], ids: list[int]) -> dict[str, Any]:
     return {"text_sha256": hashes[0], "documents": list(hashes), "input_ids": ids}
-
-
-def shard_rows(total: int, shard: int, shards: int) -> range:
-    """Return the rows of one of `shards` nearly equal, consecutive parts."""
-    if not 0 <= shard < shards <= total:
-        raise ArtefactError(f"{total} samples cannot be cut into {shards} shards (shard {shard} asked for)")
-    return range(total * shard // shards, total * (shard + 1) // shards)

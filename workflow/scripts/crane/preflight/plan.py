@@ -8,15 +8,10 @@ from typing import NamedTuple
 
 from crane.errors import CraneError
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
-from crane.preflight.assumptions import Assumptions, decoding_bytes, hidden_width
+from crane.preflight.assumptions import Assumptions
+from crane.preflight.part_costs import TEXT_BYTES, part_cost, shared_seconds
 from crane.preflight.relevance_memory import relevance_fit
-from crane.preflight.token_counts import (
-    benchmark_tokens,
-    held_out_tokens,
-    open_question_counts,
-    question_count,
-    sample_tokens,
-)
+from crane.preflight.token_counts import held_out_tokens, open_question_counts, sample_tokens
 from crane.relevance.accumulated_columns import BYTES
 from crane.relevance.memory import Fit, TooSmallError
 from crane.study import evaluations
@@ -27,10 +22,6 @@ STATISTICS_BYTES = 9 * 8
 """Size of one neuron in a shard: seven moments and the sum of values in float64, and one int64 counter."""
 TABLE_BYTES = 110
 """Size of one neuron and language in the statistics tables, compressed; 109 in the demo."""
-ANSWER_BYTES = 50
-"""Size of one answered question in a benchmark file, compressed; 48 in the demo."""
-TEXT_BYTES = 5_000
-"""Size of one open answer, or of one document of a corpus."""
 DATASET_BYTES = 10e6
 """Size of one data set of multiple-choice questions: about that of MMLU, the largest in the paper."""
 
@@ -189,21 +180,27 @@ def _kurtosis(study: Study) -> Stage:
 def _prompts(study: Study) -> Stage:
     """Cost of rendering the prompts, once per model and without a GPU."""
     names = len(study.config.get("benchmarks", {})) + (OPEN_SUITE in study.asked)
-    return Stage("prompts", names * len(study.evaluated_models), ("prompts",))
+    drawn = sum(
+        len(evaluations.prompt_names(study, part))
+        for model in study.evaluated_models
+        for part in study.sampled_parts(model)
+    )
+    return Stage("prompts", names * len(study.evaluated_models) + drawn, ("prompts",))
 
 
 def _evaluation(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
     """Cost of every condition (each mask on each file of prompts once) and of the start of every job."""
     gpus, gpu_jobs, seconds, disk, collected = study.config["evaluation"]["gpus"], 0, 0.0, 0.0, 0
     for model in study.evaluated_models:
-        once = {part: _part(study, model, part, assumed, sizes[model]) for part in [*study.asked, PERPLEXITY]}
+        every = [*study.asked, PERPLEXITY, *study.sampled_parts(model)]
+        once = {part: part_cost(study, model, part, assumed, sizes[model]) for part in every}
         for mask_sets in evaluations.jobs(study, model):
             gpu_jobs += 1
             seconds += gpus * 60 * assumed.start_minutes
             for mask_set in mask_sets:
                 masks = _distinct_masks(study, mask_set)
                 parts = evaluations.parts(study, model, mask_set)
-                shared = _shared_seconds(study, model, parts, assumed, sizes[model])
+                shared = shared_seconds(study, model, parts, assumed, sizes[model])
                 seconds += masks * (sum(once[part][0] for part in parts) - shared)
                 disk += masks * sum(once[part][1] for part in parts)
         collected += evaluations.collecting_jobs(study, model)
@@ -222,52 +219,6 @@ def _distinct_masks(study: Study, mask_set: str) -> int:
     """Return the number of masks of a set that are computed: all neurons are the same mask for every language."""
     same = mask_set == ORIGINAL or study.masks.every[mask_set]["method"] == "all"
     return 1 if same else len(study.languages)
-
-
-def _part(study: Study, model: str, part: str, assumed: Assumptions, size: float) -> tuple[float, float]:
-    """Return the GPU seconds and the bytes of one mask on a suite, the open questions or the held-out texts."""
-    if part == OPEN_SUITE:
-        counts = open_question_counts(study, assumed)
-        answers, longest = sum(counts.values()), study.config["open_questions"]["max_new_tokens"]
-        shape = study.config["models"][model]
-        hidden = hidden_width(size, shape["layers"], shape["intermediate_size"])
-        prompt = assumed.tokens_per_question / 4
-        read = decoding_bytes(answers, prompt, longest, size, 4 * shape["layers"] * hidden, assumed)
-        batches = _batches(study, answers, prompt + longest)
-        weights = (batches - 1) * longest * 2 * size
-        return assumed.read(read + weights), answers * TEXT_BYTES
-    if part == PERPLEXITY:
-        if model not in study.perplexity_models:
-            return 0.0, 0.0
-        tokens = sum(held_out_tokens(study, model, language, assumed) for language in study.languages)
-        documents = study.config["perplexity"]["documents"] * len(study.languages)
-        return assumed.compute(2 * size * tokens), documents * ANSWER_BYTES
-    names = study.config["suites"][part]
-    tokens = sum(benchmark_tokens(study, model, name, assumed) for name in names)
-    return assumed.compute(2 * size * tokens), sum(question_count(study, n) for n in names) * ANSWER_BYTES
-
-
-def _batches(study: Study, answers: int, longest: float) -> int:
-    """Return the number of consecutive batches that the answers of one mask take."""
-    settings = study.config["evaluation"]
-    if study.config["engine"] == "vllm":
-        rows = settings.get("batch_size", 256)
-    else:
-        rows = max(1, int(settings.get("batch_tokens", 8192) // longest))
-    return -(-answers // rows)
-
-
-def _shared_seconds(study: Study, model: str, parts: list[str], assumed: Assumptions, size: float) -> float:
-    """Return the seconds of benchmarks that several suites share, which are evaluated once."""
-    known: set[str] = set()
-    tokens = 0.0
-    for part in parts:
-        for name in study.config.get("suites", {}).get(part, ()):
-            key = repr(sorted(study.inputs.benchmark(name).items()))
-            if key in known:
-                tokens += benchmark_tokens(study, model, name, assumed)
-            known.add(key)
-    return assumed.compute(2 * size * tokens)
 
 
 def _judging(study: Study, assumed: Assumptions) -> Stage:

@@ -68,21 +68,37 @@ def benchmark_tokens(study: Study, model: str, name: str, assumed: Assumptions) 
     vLLM takes the solved examples of questions with single-token choices from its prefix cache; `hf` computes them, but
     every context once for all its choices.
     """
-    cached = study.config["engine"] == "vllm"
     path = Path(f"{study.results}/prompts/{model}/{name}.parquet")
     if path.exists():
-        # Imported here: it takes seconds, and before there are prompts it is not needed.
-        from crane.evaluation.engine import questions
-
-        count = _sent_to_vllm if cached else _computed_by_hf
-        return float(count(questions(read_table(path, ["contexts", "choices"]))))
+        return _tokens_of(path, study)
     benchmark = study.config["benchmarks"][name]
     if name in study.inputs.continuations():
         each = benchmark["context_tokens"] + CHOICES * benchmark["continuation_tokens"]
         return benchmark["questions"] * each
     fewshot = benchmark["fewshot"]
-    each = 1 if cached else 1 + fewshot
+    each = 1 if study.config["engine"] == "vllm" else 1 + fewshot
     return question_count(study, name) * each * assumed.tokens_per_question
+
+
+def sampled_share(study: Study, name: str, count: int) -> float:
+    """Return how much of a benchmark's questions a part of `count` is."""
+    return min(1.0, count / question_count(study, name))
+
+
+def sampled_tokens(study: Study, model: str, name: str, count: int, assumed: Assumptions) -> float:
+    """Return the tokens computed for a part of a benchmark's questions: counted, or a share of all until it exists."""
+    path = Path(f"{study.results}/prompts/{model}/sampled/{name}.parquet")
+    if path.exists():
+        return _tokens_of(path, study)
+    return sampled_share(study, name, count) * benchmark_tokens(study, model, name, assumed)
+
+
+def _tokens_of(path: Path, study: Study) -> float:
+    # Imported here: it takes seconds, and before there are prompts it is not needed.
+    from crane.evaluation.engine import questions
+
+    count = _sent_to_vllm if study.config["engine"] == "vllm" else _computed_by_hf
+    return float(count(questions(read_table(path, ["contexts", "choices"]))))
 
 
 def _computed_by_hf(asked: Iterable["Question"]) -> int:

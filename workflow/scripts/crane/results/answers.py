@@ -75,6 +75,7 @@ def answer_rows(
     groups: Groups,
     labels: Labels,
     stability: pd.DataFrame | None = None,
+    sampled_null: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row per model, mask set, mask language and kind of questions, in the study's order.
 
@@ -86,10 +87,13 @@ def answer_rows(
         groups: of the mask sets.
         labels: of the study.
         stability: of `crane.selection.stability`, if it was measured.
+        sampled_null: of `crane.scores.sampled_null`, if there are random sets on a part of the questions; where a mask
+            has a `FAIR` one of more seeds there, it stands in place of the random sets on all questions.
 
     Returns:
         The columns of `crane.results.selectivity.every_mask`; neurons; random (label of the most similar random set,
-        None without a `FAIR` one), random_likeness, random_seeds, random_reaching, random_p; split_half and by_chance
+        None without a `FAIR` one), random_likeness, random_seeds, random_reaching, random_p, random_questions (of the
+        part on which both were measured; NaN if on all questions); split_half and by_chance
         (Jaccard of the choices from halves of the texts, and of random ones); verdict.
 
     Raises:
@@ -99,8 +103,15 @@ def answer_rows(
     layers, interventions = layers_of(summaries), interventions_of(groups)
     random = every[every["method"] == "random"]
     rows = every[~every["method"].isin(REFERENCES)].copy()
-    beside = [_beside_random(row, random, layers, interventions) for row in rows.to_dict("records")]
-    columns = ["random", "random_likeness", "random_seeds", "random_reaching", "random_p"]
+    on_part = {} if sampled_null is None else _on_part(sampled_null)
+    beside = []
+    for row in rows.to_dict("records"):
+        found = (*_beside_random(row, random, layers, interventions), np.nan)
+        part = on_part.get((row["model"], row["suite"], row["mask_set"], row["mask_language"]), found)
+        beside.append(part if part[2] > found[2] else found)
+    columns = [
+        "random", "random_likeness", "random_seeds", "random_reaching", "random_p", "random_questions",
+    ]  # fmt: skip
     rows[columns] = pd.DataFrame(beside, index=rows.index, columns=columns)
     rows["neurons"] = [
         summaries[name][code]["total"]
@@ -137,3 +148,15 @@ def _beside_random(
     draws = here.loc[here["label"] == null, "d"]
     reaching = int((draws >= mask["d"] - EQUAL).sum())
     return null, likeness, len(draws), reaching, as_high(reaching, len(draws))
+
+
+def _on_part(sampled_null: pd.DataFrame) -> dict[tuple[str, str, str, str], tuple[Any, ...]]:
+    """Return (model, suite, mask set, mask language) -> as `_beside_random`, and the questions of the part."""
+    rows = sampled_null[(sampled_null["statistic"] == "d") & sampled_null["null_likeness"].isin(FAIR)]
+    return {
+        (row["model"], row["suite"], row["mask_set"], row["mask_language"]): (
+            row["null"], row["null_likeness"], int(row["null_seeds"]),
+            round(row["null_p"] * (1 + row["null_seeds"])) - 1, row["null_p"], row["questions"],
+        )
+        for row in rows.to_dict("records")
+    }  # fmt: skip

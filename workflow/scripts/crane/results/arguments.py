@@ -1,16 +1,18 @@
 """From a rule to the function that it names: tables read, labels and settings handed over by name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from crane.artefacts import read_json, read_jsonl, read_table
+from crane.artefacts import read_json, read_jsonl, read_metadata, read_table
 from crane.results.labels import Labels
 
+FACTS = "_facts"
+"""End of the name of an input of which the metadata are read, not the table."""
 NOT_HANDED_OVER = ("function", "code", "settings")
 """Params that are not arguments: which function, the hash of its code, and a mapping of further arguments."""
 
@@ -37,6 +39,11 @@ def read(paths: Any) -> Any:
     return {Path(path).stem: read(str(path)) for path in paths}
 
 
+def read_facts(paths: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the metadata of Parquet files by the stem of their name."""
+    return {Path(path).stem: read_metadata(path) for path in paths}
+
+
 def arguments(
     function: Callable[..., Any],
     inputs: Mapping[str, Any],
@@ -47,7 +54,7 @@ def arguments(
 
     Args:
         function: the function; of the wildcards it gets those that it has a parameter for.
-        inputs: name -> path or paths, each read by `read`.
+        inputs: name -> path or paths, each read by `read`; by `read_facts` if the name ends in `_facts`.
         wildcards: of the job.
         params: of the rule; `labels` becomes `Labels`, `settings` further arguments. None is no argument: with it a
             rule that is made from another one takes back a param of that one.
@@ -59,7 +66,9 @@ def arguments(
     if "labels" in handed:
         handed["labels"] = Labels(**handed["labels"])
     return {
-        **{name: read(paths) for name, paths in inputs.items()},
+        **{
+            name: read_facts(paths) if name.endswith(FACTS) else read(paths) for name, paths in inputs.items()
+        },
         **{name: value for name, value in wildcards.items() if name in accepted},
         **handed,
         **params.get("settings", {}),

@@ -20,6 +20,7 @@ def against_random(
     langspec_f1: pd.DataFrame,
     layers: Mapping[str, Mapping[str, Sequence[int]]],
     interventions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    statistic: str = "f1",
 ) -> pd.DataFrame:
     """Return the null columns of every row of `langspec_f1`, by its index; undefined for `REFERENCES`.
 
@@ -32,13 +33,14 @@ def against_random(
         langspec_f1: model, suite, mask_set, mask_language, method, label and f1.
         layers: mask set -> language -> neurons per layer.
         interventions: mask set -> intervention, for sets whose neurons are not masked.
+        statistic: the column to compare in place of f1; high values are those of a mask with an effect.
     """
     random = langspec_f1[langspec_f1["method"] == "random"]
     groups = {label: list(rows["mask_set"].unique()) for label, rows in random.groupby("label", sort=False)}
-    seeds = dict(list(random.groupby(["label", "model", "suite", "mask_language"])["f1"]))
+    seeds = dict(list(random.groupby(["label", "model", "suite", "mask_language"])[statistic]))
     nulls: list[tuple[Any, ...]] = []
     for row in langspec_f1.to_dict("records"):
-        if row["method"] in REFERENCES or not groups or pd.isna(row["f1"]):
+        if row["method"] in REFERENCES or not groups or pd.isna(row[statistic]):
             nulls.append((None, None, np.nan, np.nan, np.nan, np.nan))
             continue
         language = row["mask_language"]
@@ -50,8 +52,8 @@ def against_random(
             interventions,
         )
         draws = seeds[null, row["model"], row["suite"], language].dropna().to_numpy()
-        equal = (np.abs(draws - row["f1"]) <= EQUAL).sum()
-        lower = (draws < row["f1"] - EQUAL).sum()
+        equal = (np.abs(draws - row[statistic]) <= EQUAL).sum()
+        lower = (draws < row[statistic] - EQUAL).sum()
         percentile = 100 * (lower + equal / 2) / len(draws)
         p = as_high(len(draws) - lower, len(draws))
         nulls.append((null, likeness, len(draws), draws.mean(), percentile, p))

@@ -5,13 +5,16 @@ Imported by the Snakefile on every node, so nothing heavy is imported here.
 
 import hashlib
 import json
+from pathlib import PurePosixPath
 from typing import Any
 
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
-from crane.study.study import Study
+from crane.study.study import SAMPLED, Study
 
 SETS_PER_JOB = 4
 """Default of `evaluation.sets_per_job`: mask sets per job."""
+SAMPLED_SETS_PER_JOB = 50
+"""Default of `evaluation.sample.sets_per_job`."""
 ANSWERING = ("context", "max_new_tokens", "repetition_penalty")
 """Settings of the open questions that determine the answer to a given prompt."""
 
@@ -22,6 +25,10 @@ def prompt_names(study: Study, part: str) -> dict[str, tuple[str, str]]:
     Returns:
         Name of the prompts -> kind (`choices`, `open`, `texts`) and their name in results (benchmark or language).
     """
+    if part.startswith(SAMPLED):
+        return {
+            f"{SAMPLED}{name}": kind for name, kind in prompt_names(study, part.removeprefix(SAMPLED)).items()
+        }
     if part == OPEN_SUITE:
         return {OPEN_SUITE: ("open", OPEN_SUITE)}
     if part == PERPLEXITY:
@@ -31,6 +38,9 @@ def prompt_names(study: Study, part: str) -> dict[str, tuple[str, str]]:
 
 def prompt_files(study: Study, model: str, part: str) -> list[str]:
     """Return the paths of `prompt_names`."""
+    if part.startswith(SAMPLED):
+        whole = map(PurePosixPath, prompt_files(study, model, part.removeprefix(SAMPLED)))
+        return [str(path.parent / "sampled" / path.name) for path in whole]
     if part == PERPLEXITY:
         return [f"{study.results}/held_out/{model}/{language}.parquet" for language in study.languages]
     return [f"{study.results}/prompts/{model}/{name}.parquet" for name in prompt_names(study, part)]
@@ -46,6 +56,8 @@ def groups(study: Study, model: str) -> dict[str, list[str]]:
         grouped.setdefault(settings["group"], []).append(name)
     if model == study.identification_model:
         grouped |= {name: [name] for name in study.masks.sweeps.evaluated()}
+    for name, settings in study.masks.sampled.items():
+        grouped.setdefault(settings["group"], []).append(name)
     return grouped
 
 
@@ -56,6 +68,8 @@ def group_of(study: Study, mask_set: str) -> str:
 
 def parts(study: Study, model: str, mask_set: str) -> list[str]:
     """Return the parts evaluated under a mask set: suites, the open questions, the held-out texts."""
+    if mask_set in study.masks.sampled:
+        return study.sampled_parts(model)
     if mask_set != ORIGINAL and mask_set not in study.masks.shown:
         sweeps = study.masks.sweeps
         suites = {
@@ -70,22 +84,34 @@ def parts(study: Study, model: str, mask_set: str) -> list[str]:
     return all_asked
 
 
+def every_part(study: Study) -> list[str]:
+    """Return every part that is evaluated on some model."""
+    return [*study.asked, PERPLEXITY, *study.sampled_parts(study.identification_model)]
+
+
 def jobs(study: Study, model: str) -> list[list[str]]:
-    """Return the mask sets of every job on a model.
+    """Return the mask sets of every job on a model; those that answer a part of the questions have jobs of their own.
 
     The number of mask sets per job affects speed only, and nothing that a rule tracks depends on it.
     """
     sets = [
         name for members in groups(study, model).values() for name in members if parts(study, model, name)
     ]
+    sampled = [name for name in sets if name in study.masks.sampled]
+    whole = [name for name in sets if name not in study.masks.sampled]
     size = study.config["evaluation"].get("sets_per_job", SETS_PER_JOB)
+    return _divided(whole, size) + _divided(sampled, study.sample.get("sets_per_job", SAMPLED_SETS_PER_JOB))
+
+
+def _divided(sets: list[str], size: int) -> list[list[str]]:
     return [sets[start : start + size] for start in range(0, len(sets), size)]
 
 
 def job_parts(study: Study, model: str, mask_sets: list[str]) -> list[str]:
     """Return the parts evaluated under some mask sets, each once."""
     asked = {part for name in mask_sets for part in parts(study, model, name)}
-    return [part for part in [*study.asked, PERPLEXITY] if part in asked]
+    every = [*study.asked, PERPLEXITY, *study.sampled_parts(model)]
+    return [part for part in every if part in asked]
 
 
 def job_settings(study: Study, model: str, mask_sets: list[str]) -> dict[str, Any]:
@@ -154,8 +180,8 @@ def _short_hash(value: Any) -> str:
 def collections(study: Study, part: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Return which groups' results for a part are collected by one job: a job for each would mostly start Python.
 
-    The unmasked model, the configured mask sets, and what each sweep adds to them have a job each, so that a change of
-    one makes no other's files anew.
+    The unmasked model, the configured mask sets, random ones that answer a part of the questions, and what each sweep
+    adds have a job each, so that a change of one makes no other's files anew.
 
     Returns:
         Name of the collection -> group -> mask set -> its intervention; a collection without results is left out.
@@ -171,6 +197,8 @@ def collections(study: Study, part: str) -> dict[str, dict[str, dict[str, Any]]]
             collection = ORIGINAL
         elif members[0] in study.masks.shown:
             collection = "mask_sets"
+        elif members[0] in study.masks.sampled:
+            collection = "random"
         else:
             collection = "sweep_" + next(each for each in sweeps.points if group in sweeps.sets_of(each))
         interventions = {name: study.masks.intervention(name) for name in members}
@@ -183,6 +211,6 @@ def collecting_jobs(study: Study, model: str) -> int:
     on_model = groups(study, model)
     return sum(
         any(group in on_model and part in parts(study, model, on_model[group][0]) for group in collected)
-        for part in [*study.asked, PERPLEXITY]
+        for part in every_part(study)
         for collected in collections(study, part).values()
     )

@@ -97,9 +97,21 @@ class Inputs:
         return self._sample("window", tokens, asked["questions"], f"benchmarks.{benchmark}.context_tokens")
 
     def _sample(self, sample: str, tokens: int, count: int, key: str) -> dict[str, Any]:
+        corpora = self._config["corpora"]
+        given = {"near_duplicates": corpora["near_duplicates"]} if "near_duplicates" in corpora else {}
         return {
-            "count": count, "key": key, "sample": sample, "seed": self._config["corpora"]["seed"], "tokens": tokens
-        }  # fmt: skip
+            "count": count,
+            "key": key,
+            **given,
+            "sample": sample,
+            "seed": corpora["seed"],
+            "tokens": tokens,
+        }
+
+    @property
+    def samples_differ_in_length(self) -> bool:
+        """Whether the samples of relevance can be of different lengths."""
+        return self.relevance_sample()["sample"] == "document"
 
     def continuations(self) -> list[str]:
         """Return the benchmarks that are made from held-out texts."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from crane.methods import every
-from crane.names import ORIGINAL
+from crane.names import ORIGINAL, REFERENCES
 from crane.study.ordering import key_sorted
 from crane.study.schema.mask_sets import MaskSetSettings
 from crane.study.sweeps import SELECTION_FREE, Sweeps
@@ -43,8 +43,21 @@ class MaskSets:
     @cached_property
     def shown(self) -> dict[str, dict[str, Any]]:
         """Settings of every mask set in the tables, with its `group`; `random` is expanded to one set per seed."""
+        return self._expanded([name for name in self._config["mask_sets"] if name not in self._sampled])
+
+    @cached_property
+    def sampled(self) -> dict[str, dict[str, Any]]:
+        """The same of the random sets that are measured on a part of the questions alone (`evaluation.sample`)."""
+        return self._expanded(self._sampled)
+
+    @property
+    def _sampled(self) -> list[str]:
+        return self._config.get("evaluation", {}).get("sample", {}).get("mask_sets", [])
+
+    def _expanded(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
         expanded = {}
-        for name, settings in self._config["mask_sets"].items():
+        for name in names:
+            settings = self._config["mask_sets"][name]
             if settings["method"] == "random":
                 for seed in range(settings["seeds"]):
                     expanded[f"{name}-{seed}"] = {**settings, "seed": seed, "group": name}
@@ -59,8 +72,8 @@ class MaskSets:
 
     @cached_property
     def every(self) -> dict[str, dict[str, Any]]:
-        """Settings of the mask sets in the tables, followed by those that only sweeps use."""
-        return {**self.shown, **self.sweeps.sets}
+        """Settings of the mask sets in the tables, followed by those of the null on a part, and of sweeps."""
+        return {**self.shown, **self.sampled, **self.sweeps.sets}
 
     @cached_property
     def selections(self) -> dict[str, dict[str, Any]]:
@@ -70,6 +83,11 @@ class MaskSets:
     def by_method(self, *methods: str) -> list[str]:
         """Return the names of the shown mask sets of some methods."""
         return [name for name, settings in self.shown.items() if settings["method"] in methods]
+
+    @property
+    def hypotheses(self) -> list[str]:
+        """The shown sets that are no references, each a hypothesis about its neurons."""
+        return [name for name, settings in self.shown.items() if settings["method"] not in REFERENCES]
 
     def chosen_by(self, *methods: str) -> list[str]:
         """Return the names of all sets, including those of sweeps, whose neurons are selected by some methods."""
@@ -83,7 +101,7 @@ class MaskSets:
         """Return the random sets of each job: its name, and mask set -> seed, all matched to the same set."""
         groups: dict[str, dict[str, int]] = {}
         for name in self.chosen_by("random"):
-            group = self.every[name]["group"] if name in self.shown else name
+            group = name if name in self.sweeps.sets else self.every[name]["group"]
             groups.setdefault(group, {})[name] = self.every[name]["seed"]
         return list(groups.items())
 
@@ -213,7 +231,7 @@ class MaskSets:
         """Return group, method and intervention of some mask sets and of the unmasked model, for `params`."""
         described = {
             name: {
-                **{key: self.shown[name][key] for key in ("group", "method")},
+                **{key: self.every[name][key] for key in ("group", "method")},
                 "intervention": self.intervention(name),
             }
             for name in mask_sets

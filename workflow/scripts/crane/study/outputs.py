@@ -45,12 +45,16 @@ def tables(study: Study) -> list[str]:
     each = [f"{model}-{suite}" for model in models for suite in asked]
     names = [*sorted(score_tables(study)), "mask_counts", "stability", "overlap"]
     names += ["answers", "selectivity", "double_dissociation"]
+    if study.config["corpora"].get("table"):
+        names.append("corpora")
     names += [f"matrix-{place}" for place in each] + [f"drop_tests-{place}" for place in each]
     names += [f"perplexity-{model}" for model in study.perplexity_models]
     if study.masks.reference:
         names += [f"f1_differences-{suite}" for suite in asked]
     if study.masks.by_method("random"):
         names += [f"null_distribution-{suite}" for suite in asked]
+    if study.masks.sampled:
+        names.append("sampled_null")
     if OPEN_SUITE in asked:
         names += [f"answer_language-{model}" for model in models]
     if len(study.judges.names) > 1:

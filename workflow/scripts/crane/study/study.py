@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from crane.names import OPEN_SUITE
+from crane.names import OPEN_SUITE, PERPLEXITY
 from crane.study.check import check
 from crane.study.inputs import Inputs
 from crane.study.judges import Judges
 from crane.study.masks import MaskSets
 from crane.study.ordering import key_sorted
 
+SAMPLED = "sampled-"
+"""Beginning of the name of a part of a suite's questions, or of the held-out texts (`evaluation.sample`)."""
 CONTINUATION_CHANCE = 0.25
 """Of continuation questions, which have four choices."""
 
@@ -115,13 +117,38 @@ class Study:
         asked = self.config.get("perplexity", {}).get("mask_sets", [])
         return [name for name, settings in self.masks.shown.items() if settings["group"] in asked]
 
+    @property
+    def sample(self) -> dict[str, Any]:
+        """The part of the questions on which many random sets are measured; empty if the study has none."""
+        return self.config["evaluation"].get("sample", {})
+
+    @property
+    def sampled_suites(self) -> list[str]:
+        """The suites of which a part is asked under the sampled mask sets."""
+        return [suite for suite in self.suites if suite in self.sample.get("questions", {})]
+
+    @property
+    def samples_perplexity(self) -> bool:
+        """Whether perplexity is measured under the sampled mask sets."""
+        return PERPLEXITY in self.sample.get("questions", {})
+
+    def sampled_parts(self, model: str) -> list[str]:
+        """Return the parts of suites, and of perplexity, that are evaluated under those sets on a model."""
+        texts = [PERPLEXITY] if self.samples_perplexity and model in self.perplexity_models else []
+        return [f"{SAMPLED}{name}" for name in [*self.sampled_suites, *texts]]
+
+    def sample_size(self, suite: str) -> dict[str, int]:
+        """Return how many questions of a suite's benchmarks, or held-out texts, are drawn, for `params`."""
+        return {"count": self.sample.get("questions", {}).get(suite, 0), "seed": self.sample.get("seed", 0)}
+
     # Settings for params --------------------------------------------------------------------------------
 
     def labels(self) -> dict[str, Any]:
         """Return the names of models, languages, mask sets, benchmarks and the judge in tables and figures."""
+        groups = dict.fromkeys(settings["group"] for settings in self.masks.shown.values())
         return {
             **self.mask_labels(),
-            "mask_sets": {name: settings["label"] for name, settings in self.config["mask_sets"].items()},
+            "mask_sets": {name: self.config["mask_sets"][name]["label"] for name in groups},
             "benchmarks": {
                 name: {key: b[key] for key in ("label", "language", "kind", "suite")}
                 for name, b in self.benchmarks.items()
@@ -129,6 +156,10 @@ class Study:
             "models": {name: self.config["models"][name]["label"] for name in self.evaluated_models},
             "judge": "".join(self.judges.labels(self.judges.names[:1]).values()),
         }
+
+    def sampled_labels(self) -> dict[str, str]:
+        """Return the names of the random sets that are measured on a part of the questions alone."""
+        return {name: self.config["mask_sets"][name]["label"] for name in self.sample.get("mask_sets", ())}
 
     def mask_labels(self) -> dict[str, dict[str, str]]:
         """Return the names of languages and of the sets that select neurons, for what shows only masks."""

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -37,13 +39,17 @@ def answers_table(
     groups: Groups,
     labels: Labels,
     stability: pd.DataFrame | None = None,
+    *,
+    sampled_null: pd.DataFrame | None = None,
+    random: Mapping[str, str] = MappingProxyType({}),
 ) -> Table:
     """Return the verdicts of every mask, a row per method and language, and the sentences.
 
-    Arguments and errors are those of `crane.results.answers.answer_rows`; the tidy shape has a row per kind of
+    Arguments and errors are those of `crane.results.answers.answer_rows`; `random` names the random sets that are
+    measured on a part of the questions alone. The tidy shape has a row per kind of
     questions, with all numbers of the sentences.
     """
-    rows = answer_rows(contrasts, summaries, groups, labels, stability)
+    rows = answer_rows(contrasts, summaries, groups, labels, stability, sampled_null)
     masks = rows[["label", "mask_language"]].drop_duplicates()
     columns: dict[tuple[str, str], list[str]] = {
         ("", "Method"): [labels.name(label) for label in masks["label"]],
@@ -71,16 +77,22 @@ def answers_table(
         "stability). Fewer than 20 random seeds cannot show that a mask is above 95% of them.",
     ]
     tidy = rows.drop(columns="mask_set").rename(columns={"label": "mask_set"})
-    return Table("What the study answers.", tidy, pd.DataFrame(columns), notes, text=sentences(rows, labels))
+    return Table(
+        "What the study answers.", tidy, pd.DataFrame(columns), notes, text=sentences(rows, labels, random)
+    )
 
 
-def sentences(rows: pd.DataFrame, labels: Labels) -> list[str]:
+def sentences(
+    rows: pd.DataFrame, labels: Labels, random: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
     """Return one sentence per model, method and language.
 
     Args:
         rows: of `crane.results.answers.answer_rows`.
         labels: of the study.
+        random: names of the random sets that are measured on a part of the questions alone.
     """
+    labels = replace(labels, mask_sets={**labels.mask_sets, **random})
     found = []
     for (model, label, code), of_mask in rows.groupby(["model", "label", "mask_language"], sort=False):
         first = of_mask.iloc[0]
@@ -144,7 +156,10 @@ def _beside(row: Mapping[str, Any], labels: Labels) -> str:
     if not row["random_seeds"]:
         return "no random masks of as many neurons were measured"
     masks = f"{row['random_reaching']} of {row['random_seeds']} masks of {labels.name(row['random'])}"
-    return f"{masks}, {LIKE[row['random_likeness']]}, have as large a D, p = {p_value(row['random_p'])}"
+    what = "documents" if row["suite"] == PERPLEXITY else "questions"
+    part = "" if pd.isna(row["random_questions"]) else f", on a part of {row['random_questions']:.0f} {what},"
+    like = LIKE[row["random_likeness"]]
+    return f"{masks}, {like}{part or ','} have as large a D, p = {p_value(row['random_p'])}"
 
 
 def _stable(row: Mapping[str, Any]) -> str:

@@ -29,6 +29,18 @@ class _Corpora(Section):
         ge=2, description="Tokens of a sample (of sample: document: at most), the same in all languages."
     )
     seed: Seed
+    near_duplicates: Given[float] = Field(
+        default=None,
+        ge=0.5,
+        le=1,
+        description="Jaccard index of two documents' character 5-grams from which on the later one is left out as a "
+        "near-duplicate (0.8 is usual); without it, only equal documents are.",
+    )
+    table: Given[bool] = Field(
+        default=None,
+        description="Make the table corpora: documents, samples, what was left out, and quantiles of lengths per "
+        "language (default false).",
+    )
     shards: int = Field(
         ge=1, description="Parts of a language's sample that are measured, kept and merged one by one."
     )

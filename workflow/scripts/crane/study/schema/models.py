@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from crane.study.schema.evaluation_sample import EvaluationSample
 from crane.study.schema.fields import Dtype, Given, Label, LocalPath, Repository, Revision
 from crane.study.schema.section import Problem, Section, unless_known
 
@@ -75,6 +76,10 @@ class Evaluation(Section):
         default=None,
         ge=1,
         description="Sequences in flight of engine vllm (default 256); affects speed and memory only.",
+    )
+    sample: Given[EvaluationSample] = Field(
+        default=None,
+        description="Random mask sets that are measured on a part of the questions, for a null of many seeds.",
     )
     gpus: int = Field(
         ge=1,

@@ -18,6 +18,7 @@ from crane.study.schema.benchmarks import (
 )
 from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
 from crane.study.schema.demo import Demo
+from crane.study.schema.evaluation_sample import sample_problems
 from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved, UniqueList
 from crane.study.schema.judges import Judge
 from crane.study.schema.mask_set_problems import mask_set_problems
@@ -184,6 +185,7 @@ class StudyConfig(Section):
         if self.sweeps and self.suites is not None:
             yield from sweep_problems(self.sweeps, sets=sets, suites=self.suites, variants=variants)
         yield from self._perplexity_problems()
+        yield from self._sample_problems()
         if self.published:
             yield from published_problems(
                 self.published,
@@ -253,6 +255,25 @@ class StudyConfig(Section):
                     f"{self.perplexity.documents} plus corpora.documents {self.corpora.documents} makes {needed}, but "
                     f"demo.data.identification generates only {generated}",
                 )
+
+    def _sample_problems(self) -> Iterator[Problem]:
+        """Yield what the part of the questions for random mask sets contradicts."""
+        if self.evaluation.sample is None:
+            return
+        shown: dict[str, list[str]] = {}
+        if self.sweeps and self.sweeps.intervention:
+            shown["sweeps.intervention.mask_sets"] = self.sweeps.intervention.mask_sets
+        if self.perplexity:
+            shown["perplexity.mask_sets"] = self.perplexity.mask_sets
+        if self.published:
+            shown["published.mask_sets"] = list(self.published.mask_sets)
+        yield from sample_problems(
+            self.evaluation.sample,
+            sets=self.mask_sets,
+            suites=self.suites or {},
+            documents=self.perplexity.documents if self.perplexity else 0,
+            shown=shown,
+        )
 
     def _language_of(self) -> dict[str, str]:
         """Return the language of each benchmark, including the open questions."""

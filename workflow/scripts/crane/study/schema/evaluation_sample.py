@@ -1,0 +1,76 @@
+"""The part of the questions on which many random mask sets are measured."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from crane.names import OPEN_SUITE, PERPLEXITY
+from crane.study.schema.fields import Given, NonEmptyUniqueList, Seed
+from crane.study.schema.mask_sets import MaskSet, RandomMaskSet
+from crane.study.schema.section import Problem, Section, unless_known
+
+
+class EvaluationSample(Section):
+    """Random mask sets that are measured on a part of the questions alone, and the size of that part."""
+
+    mask_sets: NonEmptyUniqueList[str] = Field(
+        description="Mask sets of method random that are measured on this part alone; they are in no other table."
+    )
+    questions: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        min_length=1,
+        description="Suite -> questions of each of its benchmarks; perplexity -> held-out documents per language. "
+        "Suites that are not named are not asked.",
+    )
+    seed: Seed
+    sets_per_job: Given[int] = Field(
+        default=None,
+        ge=1,
+        description="Mask sets of these that one job evaluates with one engine (default 50); affects speed only.",
+    )
+
+
+def sample_problems(
+    sample: EvaluationSample,
+    *,
+    sets: Mapping[str, MaskSet],
+    suites: Mapping[str, object],
+    documents: int,
+    shown: Mapping[str, list[str]],
+) -> Iterator[Problem]:
+    """Yield what a study with this sample lacks, and other uses of its mask sets.
+
+    Args:
+        sample: the section.
+        sets: the mask sets.
+        suites: the suites of benchmarks.
+        documents: of perplexity per language; 0 if it is not measured.
+        shown: key -> mask sets that are measured on all questions.
+    """
+    for name in sample.mask_sets:
+        yield from unless_known("evaluation.sample.mask_sets", name, sets, "mask set")
+        if name in sets and not isinstance(sets[name], RandomMaskSet):
+            yield Problem(
+                "evaluation.sample.mask_sets",
+                f"{name!r} is not of method random; only random sets are measured on a part of the questions",
+            )
+            continue
+        for key, names in shown.items():
+            if name in names:
+                yield Problem(
+                    key,
+                    f"{name!r} is measured on a part of the questions alone (evaluation.sample); remove it",
+                )
+    for suite, count in sample.questions.items():
+        key = f"evaluation.sample.questions.{suite}"
+        if suite == OPEN_SUITE:
+            yield Problem(
+                key, "each answer is judged, under all seeds; give a random mask set of few seeds for them"
+            )
+        elif suite == PERPLEXITY:
+            if not documents:
+                yield Problem(key, "the study has no section perplexity; add it, or remove this")
+            elif count > documents:
+                yield Problem(key, f"{count} documents exceed the {documents} of perplexity.documents")
+        else:
+            yield from unless_known(key, suite, suites, "suite")
