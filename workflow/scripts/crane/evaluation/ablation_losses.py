@@ -22,7 +22,7 @@ from crane.models.families import family_of, positions
 from crane.neurons.ablations import Ablation, side_by_side
 
 COPIES = 8
-"""Copies of a batch of texts that share a batch; more of them are less texts at once, and more passes without a mask."""
+"""Copies of the texts in a batch; with more of them fewer texts fit, and more passes without a mask are needed."""
 
 
 class _Batch(NamedTuple):
@@ -80,7 +80,8 @@ class AblationLosses:
                 left = self._likelihoods(self._ablated(together, batch, inputs), batch, len(together))
                 lost[np.ix_(numbers, batch.rows)] = (whole - left).cpu().numpy()
 
-            self._budget.run(range(len(ablations)), lambda _, size=batch.ids.numel(): size, process)
+            size = batch.ids.numel()
+            self._budget.run(range(len(ablations)), partial(_length, size), process)
         return lost
 
     def _batches(self, texts: Sequence[Sequence[int]]) -> Iterator[_Batch]:
@@ -152,6 +153,11 @@ class AblationLosses:
             handle.remove()
             for layer in below:
                 del layer.forward
+
+
+def _length(size: int, ablation: int) -> int:
+    """Return the tokens of a copy of a batch."""
+    return size
 
 
 def _handed_on(tuples: bool, hidden: Tensor, *args: Any, **kwargs: Any) -> Any:

@@ -76,7 +76,7 @@ def _spread(count: int, layers: int, generator: np.random.Generator) -> np.ndarr
 
 @contextmanager
 def side_by_side(mlps: Sequence[MLP], site: Site, ablations: Sequence[Ablation]) -> Iterator[None]:
-    """Zero the neurons of ablation c in the c-th of as many copies of a batch, one behind the other, within the context.
+    """Zero the neurons of ablation c in the c-th copy of a batch; copies stand one behind the other.
 
     Args:
         mlps: of the model, in layer order.
