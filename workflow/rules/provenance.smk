@@ -53,6 +53,7 @@ rule record_provenance:
         scores=SCORED if study.asked else [],
         sweeps=SWEPT,
         perplexity=READ,
+        calibration=CALIBRATED if study.calibration else [],
         tables=outputs.table_files(study),
         figures=outputs.figure_files(study),
     output:

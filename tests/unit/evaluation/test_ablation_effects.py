@@ -20,7 +20,9 @@ class Losses:
 
     def lost(self, ablations, texts):
         self.asked.append((len(ablations), len(texts)))
-        return np.array([[sum(one.neurons) + one.layer / 10 + sum(ids) for ids in texts] for one in ablations])
+        return np.array(
+            [[sum(one.neurons) + one.layer / 10 + sum(ids) for ids in texts] for one in ablations]
+        )
 
 
 @pytest.fixture

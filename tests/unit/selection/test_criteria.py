@@ -54,7 +54,7 @@ def table():
 def test_the_neurons_of_a_set_are_the_first_of_its_order(table, name):
     settings = SETS[name]
     (criterion,) = orders({"": table}, {name: settings}, LANGUAGES, "intermediate")
-    assert (criterion.name, criterion.mask_sets) == (name, (name,))
+    assert (criterion.name, criterion.mask_sets) == (f"order_{name}", (name,))
     assert np.isfinite(criterion.scores).all()
     counts = dict.fromkeys(LANGUAGES, 7)
     chosen = flags(choose(table, settings, LANGUAGES, counts=counts)[0], criterion.scores.shape)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from crane.errors import CraneError
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
 from crane.preflight.assumptions import Assumptions, decoding_bytes, hidden_width
+from crane.preflight.effects_cost import effects_cost
 from crane.preflight.relevance_memory import relevance_fit
 from crane.preflight.token_counts import (
     benchmark_tokens,
@@ -104,6 +105,7 @@ def estimate(study: Study, assumed: Assumptions | None = None) -> list[Stage]:
         _kurtosis(study),
         _prompts(study),
         _evaluation(study, assumed, sizes),
+        *([_calibration(study, assumed, sizes)] if study.calibration else []),
         _judging(study, assumed),
     ]
 
@@ -265,6 +267,12 @@ def _shared_seconds(study: Study, model: str, parts: list[str], assumed: Assumpt
                 tokens += benchmark_tokens(study, model, name, assumed)
             known.add(key)
     return assumed.compute(2 * size * tokens)
+
+
+def _calibration(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
+    """Cost of the measured effects, one job, and of their correlations with the criteria."""
+    seconds, size = effects_cost(study, assumed, sizes[study.identification_model])
+    return Stage("calibration", 2, ("effects",), gpu_jobs=1, gpu_hours=seconds / 3600, disk=size)
 
 
 def _judging(study: Study, assumed: Assumptions) -> Stage:

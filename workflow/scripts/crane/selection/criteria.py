@@ -31,7 +31,7 @@ class Criterion(NamedTuple):
     """One score of all neurons."""
 
     name: str
-    """A key of `STATISTICS`, or the first of the mask sets."""
+    """A key of `STATISTICS`, or `order_` and the first of the mask sets."""
     mask_sets: tuple[str, ...]
     """The mask sets of this order; empty for a statistic."""
     scores: np.ndarray
@@ -98,7 +98,7 @@ def orders(
         settings = json.loads(text)
         table = tables[settings.get("relevance", "")]
         ranked, _ = choose(table, settings, languages, site=site, counts=counts, may_be_empty=True)
-        yield Criterion(names[0], tuple(names), _scores(ranked, shape))
+        yield Criterion(f"order_{names[0]}", tuple(names), _scores(ranked, shape))
 
 
 def _scores(neurons: NeuronSet, shape: tuple[int, ...]) -> np.ndarray:

@@ -15,6 +15,7 @@ from crane.study.schema.benchmarks import (
     parallel_problems,
     suite_problems,
 )
+from crane.study.schema.calibration import Calibration, calibration_problems
 from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
 from crane.study.schema.demo import Demo
 from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved, UniqueList
@@ -130,6 +131,10 @@ class StudyConfig(Section):
         default=None,
         description="Perplexity of held-out texts of every language under every language's mask.",
     )
+    calibration: Given[Calibration] = Field(
+        default=None,
+        description="Measured effects of random neurons and groups, with which every criterion is correlated.",
+    )
     scores: Scores = Field(description="Scores and their intervals (method, section 9).")
     plan: Given[Plan] = Field(
         default=None,
@@ -178,6 +183,14 @@ class StudyConfig(Section):
         if self.sweeps and self.suites is not None:
             yield from sweep_problems(self.sweeps, sets=sets, suites=self.suites, variants=variants)
         yield from self._perplexity_problems()
+        if self.calibration:
+            yield from calibration_problems(
+                self.calibration,
+                self.perplexity,
+                neurons=first.neurons if first else None,
+                intermediate_size=first.intermediate_size if first else None,
+                site=self.relevance.site,
+            )
         if self.published:
             yield from published_problems(
                 self.published,
