@@ -60,6 +60,32 @@ rule render_open_questions:
         "../scripts/render_prompts.py"
 
 
+rule record_donor_values:
+    """Record the values of all neurons at every position of other documents, for the intervention `resample`."""
+    input:
+        model=f"{RESULTS}/models/{FIRST}",
+        corpora=expand(
+            f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet", lang=study.languages
+        ),
+    output:
+        values=f"{RESULTS}/donors/{FIRST}/{{seed}}.safetensors",
+    log:
+        f"{RESULTS}/logs/record_donor_values/{{seed}}.log",
+    wildcard_constraints:
+        seed=r"\d+",
+    conda:
+        "../../envs/relevance.yaml"
+    resources:
+        gpu=1,
+        models_in_memory=1,
+    params:
+        dtype=pick("relevance.dtype"),
+        site=pick("relevance.site"),
+        code=code_version("record_donor_values.py"),
+    script:
+        "../scripts/record_donor_values.py"
+
+
 for evaluated in study.evaluated_models:
     for number, mask_sets in enumerate(evaluations.jobs(study, evaluated)):
 
@@ -72,6 +98,7 @@ for evaluated in study.evaluated_models:
                 model=f"{RESULTS}/models/{evaluated}",
                 masks=neuron_files(mask_sets),
                 means=mean_values(mask_sets),
+                donors=donor_values(mask_sets),
                 prompts=[
                     path
                     for part in evaluations.job_parts(study, evaluated, mask_sets)
@@ -112,6 +139,7 @@ rule collect_answers:
         model=f"{RESULTS}/models/{{model}}",
         masks=lambda wildcards: neuron_files(group_members(wildcards)),
         means=lambda wildcards: mean_values(group_members(wildcards)),
+        donors=lambda wildcards: donor_values(group_members(wildcards)),
         prompts=lambda wildcards: evaluations.prompt_files(
             study, wildcards.model, wildcards.part
         ),

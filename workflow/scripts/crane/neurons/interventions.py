@@ -1,4 +1,4 @@
-"""Interventions on neurons of a Hugging Face model: scaling at no run-time cost, or a fixed value."""
+"""Interventions on neurons of a Hugging Face model: scaling at no run-time cost, or values that replace their own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ import torch
 
 from crane.models.architectures import MLP, Site, mlps, write_weights
 from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.positions import Positions, positions_of
 
 
 @contextmanager
@@ -32,7 +33,8 @@ def masked(
         language: the language whose neurons are changed.
         scale: factor; 0 masks, below 1 dampens, above 1 amplifies.
         values: instead of `scale`: `[K, I]`, the value that each neuron takes at every token, for example its mean
-            activation (`crane.neurons.mean_values`).
+            activation (`crane.neurons.mean_values`); or `[P, K, I]`, the value at each position, counted from the first
+            token of a text: at P and beyond the second and the following ones again (`crane.neurons.donor_values`).
 
     Raises:
         KeyError: the set has no mask for the language.
@@ -44,7 +46,7 @@ def masked(
         raise ValueError(f"mask {language!r}: made for {neurons.layers} layers, the model has {len(layers)}")
     if values is not None:
         width = write_weights(layers[0].down, neurons.site)[0].shape[0]
-        if values.shape != (len(layers), width):
+        if values.shape[-2:] != (len(layers), width) or values.ndim not in (2, 3):
             raise ValueError(f"values of shape {values.shape}; the model has {len(layers)} x {width} neurons")
     saved: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     targets = []
@@ -59,8 +61,13 @@ def masked(
     handles = []
     try:
         if values is not None:
+            positions = None
+            if values.ndim == 3:
+                positions, handle = positions_of(model)
+                handles.append(handle)
             for layer, indices in neurons[language].items():
-                handles.append(_fixed(layers[layer], neurons.site, indices, values[layer, indices]))
+                own = values[..., layer, indices]
+                handles.append(_replaced(layers[layer], neurons.site, indices, own, positions))
             targets = []
         with torch.no_grad():
             for weights, index in targets:
@@ -76,25 +83,37 @@ def masked(
                 rows[index] = original
 
 
-def _set(tensor: torch.Tensor, index: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    return tensor.index_copy(
-        -1, index.to(tensor.device), values.to(tensor).expand(*tensor.shape[:-1], len(index))
-    )
+class _Values:
+    """The values of some neurons of one layer: `[n]` at every token, or `[P, n]` by position."""
+
+    def __init__(self, indices: np.ndarray, values: np.ndarray, positions: Positions | None) -> None:
+        self._index = torch.as_tensor(indices)
+        self._values = torch.as_tensor(values)
+        self._positions = positions
+
+    def put(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return `[B, T, I]`, or `[B * T, I]` of OPT, with the neurons at these values."""
+        self._index, self._values = self._index.to(tensor.device), self._values.to(tensor)
+        values = self._values
+        if self._positions is not None:
+            values = values[self._positions.rows(len(values)).to(tensor.device)].flatten(0, 1)
+            values = values.view(*tensor.shape[:-1], -1)
+        return tensor.index_copy(-1, self._index, values.expand(*tensor.shape[:-1], len(self._index)))
 
 
-def _on_input(
-    index: Any, values: Any, module: Any, inputs: tuple[torch.Tensor, ...]
-) -> tuple[torch.Tensor, ...]:
-    return (_set(inputs[0], index, values), *inputs[1:])
+def _on_input(values: _Values, module: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return (values.put(inputs[0]), *inputs[1:])
 
 
-def _on_output(index: Any, values: Any, module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-    return _set(output, index, values)
+def _on_output(values: _Values, module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+    return values.put(output)
 
 
-def _fixed(mlp: MLP, site: Site, indices: np.ndarray, values: np.ndarray) -> Any:
-    """Hook one MLP so that its neurons have fixed values; return the hook's handle."""
-    index, fixed = torch.as_tensor(indices), torch.as_tensor(values)
+def _replaced(
+    mlp: MLP, site: Site, indices: np.ndarray, values: np.ndarray, positions: Positions | None
+) -> Any:
+    """Hook one MLP so that its neurons have other values; return the hook's handle."""
+    own = _Values(indices, values, positions)
     if site == "intermediate":
-        return mlp.down.register_forward_pre_hook(partial(_on_input, index, fixed))
-    return mlp.down.register_forward_hook(partial(_on_output, index, fixed))
+        return mlp.down.register_forward_pre_hook(partial(_on_input, own))
+    return mlp.down.register_forward_hook(partial(_on_output, own))

@@ -1,4 +1,4 @@
-"""The values of the intervention `mean`: each neuron's mean value, all languages weighing the same."""
+"""What interventions set neurons to: their means, all languages weighing the same, or values in other documents."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from crane.artefacts import read_table
+from crane.neurons.donor_values import read_values
 
 COLUMNS = ["language", "layer", "neuron", "mean_value"]
 """Columns of the statistics tables (`crane.relevance.statistics.layer_table`) that are read here."""
@@ -22,13 +23,19 @@ def balanced(table: pd.DataFrame) -> np.ndarray:
     return table.groupby(["layer", "neuron"])["mean_value"].mean().unstack().to_numpy()
 
 
-def intervention(settings: Mapping[str, Any], tables: Sequence[str | Path]) -> dict[str, Any]:
+def intervention(
+    settings: Mapping[str, Any], tables: Sequence[str | Path], donors: Sequence[str | Path] = ()
+) -> dict[str, Any]:
     """Return a mask set's intervention as arguments of `Engine.masked`.
 
     Args:
-        settings: `{"scale": a}`, `{"mean": True}`, or empty for a mask.
+        settings: `{"scale": a}`, `{"mean": True}`, `{"resample": seed}`, or empty for a mask.
         tables: statistics tables of all layers of the identification model; needed for `mean` only.
+        donors: files of `crane.neurons.donor_values`, named after their seeds; needed for `resample` only.
     """
+    if settings.get("resample"):
+        seed = str(settings["resample"])
+        return {"values": read_values(next(path for path in donors if Path(path).stem == seed))}
     if settings.get("mean"):
         return {"values": balanced(pd.concat([read_table(path, COLUMNS) for path in tables]))}
     return dict(settings)

@@ -111,7 +111,7 @@ class MaskSets:
         return settings.get("match") or settings.get("budget", {}).get("match")
 
     def intervention(self, mask_set: str) -> dict[str, Any]:
-        """Return the intervention on a set's neurons: `{"scale": a}`, `{"mean": True}`, or empty for a mask."""
+        """Return what replaces masking a set: `{"scale": a}`, `{"mean": True}`, `{"resample": seed}`, or nothing."""
         if mask_set == ORIGINAL:
             return {}
         settings = self.every[mask_set].get("intervention", {})

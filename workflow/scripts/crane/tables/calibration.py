@@ -54,9 +54,9 @@ def calibration_table(
         f"zeroed; {units.get('neuron', 0)} random neurons, and {units.get('group', 0)} random groups of {size} neurons "
         "of one layer, whose score is the sum of their neurons' scores.",
         "Own minus largest other: the change of the language's loss minus the largest change of another language, "
-        "which is what the mask sets select for; the CSV also has the change minus the mean of the others (specific_mean).",
-        "Named after mask sets: the order in which they select (margins over the other languages); sets that differ only "
-        "in their number of neurons share it. The other rows are statistics of the language alone.",
+        "which is what the mask sets select for; the CSV has the change minus the others' mean, too (specific_mean).",
+        "Named after mask sets: the order in which they select (margins over the other languages); sets that differ in "
+        "nothing but their number of neurons share it. The other rows are statistics of the language alone.",
         "Ceiling: the square root of the reliability of the measured effects, 2 r / (1 + r) from the correlation r of "
         "the halves of the documents (Spearman-Brown). A perfect criterion would reach it; of ceiling: the correlation "
         f"divided by it. {NOTHING}: the halves do not agree, so that nothing can be said of such a measure.",

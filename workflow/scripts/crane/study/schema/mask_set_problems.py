@@ -60,10 +60,11 @@ def _site_problems(key: str, settings: MaskSet) -> Iterator[Problem]:
             f"{key}.method",
             f"{settings.method!r} counts activations, which exist at relevance.site intermediate only",
         )
-    if isinstance(settings, ImportMaskSet) and settings.intervention and settings.intervention.mean:
+    how = settings.intervention
+    if isinstance(settings, ImportMaskSet) and how and (how.mean or how.resample):
         yield Problem(
             f"{key}.intervention",
-            "means are measured at relevance.site, but imported neurons are intermediate",
+            "values are measured at relevance.site, but imported neurons are intermediate",
         )
 
 

@@ -28,7 +28,7 @@ from crane.study.schema.published import Published, published_problems
 from crane.study.schema.relevance import Relevance, RelevanceVariant
 from crane.study.schema.reporting import Figures, Plan, Scores
 from crane.study.schema.section import Problem, Section, unless_known
-from crane.study.schema.sweeps import Perplexity, Sweeps, sweep_problems
+from crane.study.schema.sweeps import Perplexity, Sweeps, resample_problems, sweep_problems
 
 LanguageCode = Annotated[
     str,
@@ -180,6 +180,8 @@ class StudyConfig(Section):
                 yield from suite_problems(self.suites, self.benchmarks, self.languages)
                 yield from parallel_problems(self.scores.parallel or [], self.suites, self.benchmarks)
         yield from self._open_question_problems()
+        if self.engine == "vllm":
+            yield from resample_problems(sets, self.sweeps)
         if self.sweeps and self.suites is not None:
             yield from sweep_problems(self.sweeps, sets=sets, suites=self.suites, variants=variants)
         yield from self._perplexity_problems()
