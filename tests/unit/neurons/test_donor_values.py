@@ -11,11 +11,11 @@ from crane.neurons import donor_values
 from crane.neurons.donor_values import (
     donors_of_positions,
     draw_donors,
-    read_values,
     record_values,
     write_values,
 )
 from crane.neurons.interventions import masked
+from crane.neurons.mean_values import read_values
 from crane.neurons.neuron_set import NeuronSet
 from support.relevance import Captured
 

@@ -32,9 +32,9 @@ def test_the_papers_study_is_at_most_12_jobs_and_6_hours_on_gpus() -> None:
     assert sum(stage.gpu_hours for stage in planned) <= 6.0
 
 
-def test_the_papers_study_with_its_evidence_takes_at_most_37_hours() -> None:
+def test_the_papers_study_with_its_evidence_takes_at_most_43_hours() -> None:
     planned = estimate(Study(preset("config", "evidence")))
-    assert sum(stage.gpu_hours for stage in planned) <= 37
+    assert sum(stage.gpu_hours for stage in planned) <= 43
 
 
 # Stages -------------------------------------------------------------------------------------------------

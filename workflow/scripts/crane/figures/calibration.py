@@ -1,6 +1,8 @@
 """The figure of the calibration: rank correlations with measured effects, beside what the measurement allows."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from crane.figures.style import BLACK, Style, look_of, name_block
-from crane.results.calibration import KINDS, SHOWN, calibration_rows, kinds_of, names_of
+from crane.results.calibration import SHOWN, calibration_rows, kind_name, kinds_of, names_of
 from crane.results.labels import Labels
 
 PITCH = 0.085
@@ -17,11 +19,19 @@ LONGEST = 34
 """Characters of a criterion's name in a page's margin."""
 
 
-def calibration_figure(calibration: pd.DataFrame, labels: Labels, *, style: Style | None = None) -> Figure:
+def calibration_figure(
+    calibration: pd.DataFrame, labels: Labels, *, measured: Mapping[str, Any], style: Style | None = None
+) -> Figure:
     """Draw the rank correlation of every criterion with the measured effects, one row per criterion and language.
 
     A line of panels for single neurons and one for groups; panels for the language's own loss and for its difference
     to the largest other one. Bars are 95% intervals; dotted lines are the ceilings, in the colour of their language.
+
+    Args:
+        calibration: of `crane.scores.calibration.calibrate`, with the mask sets of each criterion.
+        labels: of the study.
+        measured: the section `calibration` of the configuration.
+        style: sizes.
 
     Raises:
         ResultsError: no results, or of a mask set or language that the study does not have.
@@ -50,7 +60,7 @@ def calibration_figure(calibration: pd.DataFrame, labels: Labels, *, style: Styl
                 here = rows[(rows["kind"] == kind) & (rows["measure"] == measure)]
                 _panel(axes, here, names, looks, gap)
                 axes.tick_params(labelleft=axes is line[0])
-                axes.set_title(f"{KINDS[kind]}\n{title}", loc="left")
+                axes.set_title(f"{kind_name(kind, measured)}\n{title}", loc="left")
             _name_rows(line[0], names, len(codes), gap, style)
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, title=note)
     return figure

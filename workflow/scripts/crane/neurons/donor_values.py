@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from crane.artefacts import ArtefactError, atomic_file
+from crane.artefacts import atomic_file
 from crane.models.architectures import MLP, Site, mlps
 
 DONORS = 8
@@ -87,21 +86,6 @@ def _keep(found: list[Tensor | None], layer: int, values: Tensor) -> None:
 
 
 def write_values(values: Tensor, path: str | Path) -> None:
-    """Write `[P, K, I]` atomically."""
+    """Write `[P, K, I]` atomically, for `crane.neurons.mean_values.read_values`."""
     with atomic_file(path) as partial_file:
         save_file({"values": values.contiguous()}, partial_file)
-
-
-def read_values(path: str | Path) -> np.ndarray:
-    """Return float32 `[P, K, I]` as written by `write_values`.
-
-    Raises:
-        ArtefactError: the file is truncated or another one.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.get_tensor("values").float().numpy()
-    except (SafetensorError, OSError) as error:
-        raise ArtefactError(
-            f"{path}: no readable values of neurons ({error}); delete it and run again"
-        ) from error

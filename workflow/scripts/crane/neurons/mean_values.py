@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError, safe_open
 
-from crane.artefacts import read_table
-from crane.neurons.donor_values import read_values
+from crane.artefacts import ArtefactError, read_table
 
 COLUMNS = ["language", "layer", "neuron", "mean_value"]
 """Columns of the statistics tables (`crane.relevance.statistics.layer_table`) that are read here."""
@@ -39,3 +39,18 @@ def intervention(
     if settings.get("mean"):
         return {"values": balanced(pd.concat([read_table(path, COLUMNS) for path in tables]))}
     return dict(settings)
+
+
+def read_values(path: str | Path) -> np.ndarray:
+    """Return float32 `[P, K, I]` of a file of `crane.neurons.donor_values`.
+
+    Raises:
+        ArtefactError: the file is truncated or another one.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.get_tensor("values").float().numpy()
+    except (SafetensorError, OSError) as error:
+        raise ArtefactError(
+            f"{path}: no readable values of neurons ({error}); delete it and run again"
+        ) from error

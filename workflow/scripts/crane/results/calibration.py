@@ -1,6 +1,7 @@
 """The calibration in the study's order, for its table and its figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ STATISTICS = {
     "activation_probability": "Activation probability",
 }
 """Statistics of single languages, from the tables of statistics -> what they are called."""
-KINDS = {"neuron": "Single neurons", "group": "Groups"}
+KINDS = {"neuron": "Neurons", "group": "Groups"}
 SHOWN = {"change": "Own loss", "specific": "Own minus largest other"}
 """Measures that are shown -> what they are called; the others are in the CSV."""
 
@@ -52,6 +53,13 @@ def _name(criterion: str, mask_sets: str, labels: Labels) -> str:
     if unknown := [group for group in groups if group not in labels.mask_sets]:
         raise ResultsError(f"calibration: results of mask set {unknown[0]!r}, which the study does not have")
     return "; ".join(map(labels.name, groups))
+
+
+def kind_name(kind: str, measured: Mapping[str, Any]) -> str:
+    """Return what was zeroed, with its number; `measured` is the section `calibration` of the configuration."""
+    if kind == "neuron":
+        return f"{measured['neurons']:,} neurons"
+    return f"{measured['groups']:,} groups of {measured['group_size']}"
 
 
 def names_of(rows: pd.DataFrame) -> list[str]:

@@ -68,6 +68,16 @@ def order_settings(settings: Mapping[str, Any], neurons: int) -> dict[str, Any]:
     return kept | {"rule": "margin", "budget": {"count": neurons, "fill": True}}
 
 
+def by_order(
+    selections: Mapping[str, Mapping[str, Any]], neurons: int
+) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return the mask sets of each order -> the settings of `order_settings`, which they share."""
+    alike: dict[str, list[str]] = {}
+    for name, settings in selections.items():
+        alike.setdefault(json.dumps(order_settings(settings, neurons), sort_keys=True), []).append(name)
+    return {tuple(names): json.loads(text) for text, names in alike.items()}
+
+
 def order_columns(selections: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the columns of the layers' tables that the orders of some mask sets read."""
     read = {column for settings in selections.values() for column in columns(settings)}
@@ -90,15 +100,11 @@ def orders(
     """
     shape = grid(tables[""], "neuron", languages).shape
     neurons = shape[1] * shape[2]
-    alike: dict[str, list[str]] = {}
-    for name, settings in selections.items():
-        alike.setdefault(json.dumps(order_settings(settings, neurons), sort_keys=True), []).append(name)
     counts = dict.fromkeys(languages, neurons)
-    for text, names in alike.items():
-        settings = json.loads(text)
+    for names, settings in by_order(selections, neurons).items():
         table = tables[settings.get("relevance", "")]
         ranked, _ = choose(table, settings, languages, site=site, counts=counts, may_be_empty=True)
-        yield Criterion(f"order_{names[0]}", tuple(names), _scores(ranked, shape))
+        yield Criterion(f"order_{names[0]}", names, _scores(ranked, shape))
 
 
 def _scores(neurons: NeuronSet, shape: tuple[int, ...]) -> np.ndarray:

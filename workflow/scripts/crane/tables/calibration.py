@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from crane.results.calibration import KINDS, SHOWN, calibration_rows, kinds_of, names_of
+from crane.results.calibration import SHOWN, calibration_rows, kind_name, kinds_of, names_of
 from crane.results.cells import NOTHING, signed
 from crane.results.labels import Labels
 from crane.tables.rendering import Table
@@ -34,25 +34,23 @@ def calibration_table(
             block = rows[(rows["kind"] == kind) & (rows["measure"] == measure)]
             for name in names_of(block):
                 here = block[block["name"] == name].set_index("language")
-                lines.append(_line(kind, title, name))
+                lines.append(_line(kind_name(kind, measured), title, name))
                 for code in labels.languages:
                     one = here.loc[code]
                     lines[-1][labels.languages[code], "Correlation"] = signed(one["spearman"], 2)
                     lines[-1][labels.languages[code], "95% interval"] = _bounds(one["low"], one["high"])
                     lines[-1][labels.languages[code], "Of ceiling"] = signed(one["of_ceiling"], 2)
             ceilings = block.drop_duplicates("language").set_index("language")["ceiling"]
-            lines.append(_line(kind, title, CEILING))
+            lines.append(_line(kind_name(kind, measured), title, CEILING))
             for code in labels.languages:
                 lines[-1][labels.languages[code], "Correlation"] = signed(ceilings[code], 2)
                 lines[-1][labels.languages[code], "95% interval"] = NOTHING
                 lines[-1][labels.languages[code], "Of ceiling"] = NOTHING
-    units = rows.groupby("kind")["units"].max()
-    size = measured["group_size"]
     notes = [
         "Spearman's rank correlation between a criterion's score of a neuron in a language and the change of that "
         "language's loss (nats per token of held-out texts, none of which was used for relevance) when the neuron is "
-        f"zeroed; {units.get('neuron', 0)} random neurons, and {units.get('group', 0)} random groups of {size} neurons "
-        "of one layer, whose score is the sum of their neurons' scores.",
+        "zeroed. Neurons are random, as are groups, which have neurons of one layer and as score the sum of their "
+        "neurons' scores.",
         "Own minus largest other: the change of the language's loss minus the largest change of another language, "
         "which is what the mask sets select for; the CSV has the change minus the others' mean, too (specific_mean).",
         "Named after mask sets: the order in which they select (margins over the other languages); sets that differ in "
@@ -72,8 +70,8 @@ def calibration_table(
     )
 
 
-def _line(kind: str, measure: str, name: str) -> dict[tuple[str, str], str]:
-    return {("", "Zeroed"): KINDS[kind], ("", "Effect"): measure, ("", "Criterion"): name}
+def _line(zeroed: str, measure: str, name: str) -> dict[tuple[str, str], str]:
+    return {("", "Zeroed"): zeroed, ("", "Effect"): measure, ("", "Criterion"): name}
 
 
 def _bounds(low: float, high: float) -> str:
