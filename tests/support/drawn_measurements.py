@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -12,10 +13,12 @@ from crane.names import NO_MASK, ORIGINAL
 from crane.neurons.neuron_set import NeuronSet
 from crane.results.labels import Labels
 from crane.scores import perplexity as perplexities
+from crane.scores.calibration import MEASURES
 from crane.scores.mask_sets import with_groups, with_null, with_tests
 from crane.scores.sampled_null import sampled_null
 from crane.scores.summary import summarise
 from crane.scores.sweeps import score_sweep
+from crane.selection.criteria import STATISTICS, by_order
 from crane.selection.random_like import random_like
 from crane.selection.selection_null import COLUMNS
 from crane.selection.stability import overlap
@@ -264,6 +267,32 @@ class DrawnMeasurements:
             for judge in self.study.judges.names for model in self.study.evaluated_models
             for code in self.study.languages for number in range(QUESTIONS)
         ]  # fmt: skip
+
+    @cached_property
+    def calibration(self) -> pd.DataFrame:
+        """Rank correlations of every criterion with effects; one language's halves do not agree on one measure."""
+        study, rng = self.study, np.random.default_rng(11)
+        selections = {name: study.masks.selection(name) for name in study.masks.calibrated}
+        orders = {
+            f"order_{names[0]}": ",".join(names) for names in by_order(selections, self.layers * self.width)
+        }
+        criteria = {**dict.fromkeys(STATISTICS, ""), **orders}
+        first = study.languages[0]
+        rows = []
+        for kind, measure, (criterion, mask_sets), language in product(
+            ("neuron", "group"), MEASURES, criteria.items(), study.languages
+        ):
+            value = rng.uniform(-0.2, 0.7)
+            known = (kind, measure, language) != ("group", "specific", first)
+            ceiling = rng.uniform(0.5, 0.95) if known else np.nan
+            rows.append(
+                {
+                    "kind": kind, "measure": measure, "criterion": criterion, "mask_sets": mask_sets,
+                    "language": language, "units": 64, "spearman": value, "low": value - 0.1, "high": value + 0.1,
+                    "ceiling": ceiling, "of_ceiling": value / ceiling,
+                }
+            )  # fmt: skip
+        return pd.DataFrame(rows)
 
     def sweep(self, name: str) -> pd.DataFrame:
         """Return the scored points of a sweep."""

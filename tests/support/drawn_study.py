@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crane.figures import (
+    calibration,
     double_dissociation,
     drops,
     equal_damage,
@@ -21,6 +22,7 @@ from crane.figures.style import Style
 from crane.results.labels import Labels
 from crane.study import outputs
 from crane.tables import answers, corpora, evidence, judges, mask_counts, matrices, paper, sampled_null
+from crane.tables import calibration as calibration_tables
 from crane.tables import published as published_tables
 from crane.tables import selectivity as selectivity_tables
 from crane.tables import stability as stability_tables
@@ -36,6 +38,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "stability": stability.stability_figure,
     "overlap": stability.overlap_figure,
     "mask_layers": stability.mask_layers,
+    "calibration": calibration.calibration_figure,
     "double_dissociation": double_dissociation.double_dissociation,
     "kurtosis_contrast": kurtosis_contrast.kurtosis_contrast,
     "drop_heatmap": drops.drop_heatmap,
@@ -54,6 +57,7 @@ TABLES: dict[str, Callable[..., Table]] = {
     "mask_counts": mask_counts.mask_counts,
     "corpora": corpora.corpus_table,
     "sampled_null": sampled_null.sampled_null_table,
+    "calibration": calibration_tables.calibration_table,
     "answers": answers.answers_table,
     "selectivity": selectivity_tables.selectivity_table,
     "double_dissociation": selectivity_tables.dissociation_table,
@@ -167,6 +171,8 @@ class DrawnStudy(DrawnMeasurements):
             case "mask_layers":
                 more = {"methods": study.masks.methods(), "layers": self.layers}
                 return {"masks": self.neurons, **masks, **more}
+            case "calibration":
+                return {"calibration": self.calibration, **masks, "measured": study.calibration}
             case "selectivity" | "double_dissociation":
                 return {"contrasts": self.contrasts, **results}
             case "equal_damage":

@@ -17,6 +17,8 @@ SELECTIVE = {
 }  # fmt: skip
 PERPLEXITY = {"score_perplexity": 1, "tabulate_perplexity": 1, "plot_perplexity": 1, **SELECTIVE}
 
+CALIBRATE = {"score_calibration": 1, "tabulate_calibration": 1, "plot_calibration": 1}
+
 
 def evaluating(*jobs: int, collected: Sequence[str]) -> dict[str, int]:
     """Jobs that ask the identification model again, and those that collect what was asked again."""
@@ -41,6 +43,9 @@ def swept(demo: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     config["perplexity"] = {
         "mask_sets": ["crane", "random"], "transfer": False, "documents": 10, "max_tokens": 8,
+    }  # fmt: skip
+    config["calibration"] = {
+        "neurons": 16, "groups": 8, "group_size": 4, "documents": 10, "max_tokens": 8, "seed": 0,
     }  # fmt: skip
     return config
 
@@ -117,7 +122,14 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     "held-out documents": (
         lambda c: c["perplexity"].update(documents=11),
         {"sample_held_out": 2, **evaluating(0, 2, collected=["perplexity_original", "perplexity_mask_sets"]),
-         **PERPLEXITY},
+         **PERPLEXITY, "measure_effects": 1, **CALIBRATE},
+    ),
+    "resample ablation": (
+        lambda c: c["sweeps"]["intervention"].update(resample=1),
+        {"record_donor_values": 1, **evaluating(7, collected=["quiz_sweep_intervention"]), **REPORT},
+    ),
+    "ablated neurons": (
+        lambda c: c["calibration"].update(neurons=17), {"measure_effects": 1, **CALIBRATE},
     ),
 }  # fmt: skip
 
@@ -136,6 +148,10 @@ MODULES: dict[str, Mapping[str, int]] = {
     "figures/equal_damage.py": DAMAGE,
     "scores/sweeps.py": {"score_sweep": 4, "tabulate_sweep": 4, "plot_sweep": 4, **DAMAGE},
     "scores/perplexity.py": PERPLEXITY,
+    "evaluation/ablation_losses.py": {"measure_effects": 1, **CALIBRATE},
+    "selection/criteria.py": CALIBRATE,
+    "results/calibration.py": {"tabulate_calibration": 1, "plot_calibration": 1},
+    "neurons/donor_values.py": {},
 }
 
 

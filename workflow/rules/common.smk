@@ -157,6 +157,13 @@ def mean_values(mask_sets):
     return statistics(FIRST) if any("mean" in each for each in settings) else []
 
 
+def donor_values(mask_sets):
+    """Return the values of neurons in other documents if an intervention needs them, by their seeds."""
+    settings = [study.masks.intervention(name) for name in mask_sets]
+    seeds = dict.fromkeys(each["resample"] for each in settings if "resample" in each)
+    return [f"{RESULTS}/donors/{FIRST}/{seed}.safetensors" for seed in seeds]
+
+
 def matched_set(wildcards):
     """Return the file of the mask set whose counts this one takes over."""
     match = study.masks.matched_by(wildcards.mask_set)

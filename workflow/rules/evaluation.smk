@@ -94,6 +94,32 @@ use rule draw_questions as draw_held_out with:
         sample=study.sample_size(PERPLEXITY),
 
 
+rule record_donor_values:
+    """Record the values of all neurons at every position of other documents, for the intervention `resample`."""
+    input:
+        model=f"{RESULTS}/models/{FIRST}",
+        corpora=expand(
+            f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet", lang=study.languages
+        ),
+    output:
+        values=f"{RESULTS}/donors/{FIRST}/{{seed}}.safetensors",
+    log:
+        f"{RESULTS}/logs/record_donor_values/{{seed}}.log",
+    wildcard_constraints:
+        seed=r"\d+",
+    conda:
+        "../../envs/relevance.yaml"
+    resources:
+        gpu=1,
+        models_in_memory=1,
+    params:
+        dtype=pick("relevance.dtype"),
+        site=pick("relevance.site"),
+        code=code_version("record_donor_values.py"),
+    script:
+        "../scripts/record_donor_values.py"
+
+
 for evaluated in study.evaluated_models:
     for number, mask_sets in enumerate(evaluations.jobs(study, evaluated)):
 
@@ -106,6 +132,7 @@ for evaluated in study.evaluated_models:
                 model=f"{RESULTS}/models/{evaluated}",
                 masks=neuron_files(mask_sets),
                 means=mean_values(mask_sets),
+                donors=donor_values(mask_sets),
                 prompts=[
                     path
                     for part in evaluations.job_parts(study, evaluated, mask_sets)
@@ -154,6 +181,7 @@ for part in evaluations.every_part(study):
                     members := [name for group in collected.values() for name in group]
                 ),
                 means=mean_values(members),
+                donors=donor_values(members),
                 prompts=lambda wildcards, part=part: evaluations.prompt_files(
                     study, wildcards.model, part
                 ),

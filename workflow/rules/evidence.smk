@@ -163,6 +163,24 @@ use rule tabulate_drop_tests as tabulate_stability with:
         shards=pick("corpora.shards"),
 
 
+use rule tabulate_drop_tests as tabulate_calibration with:
+    input:
+        calibration=f"{RESULTS}/calibration.parquet",
+    output:
+        **table(
+            "calibration",
+            caption="../report/calibration.rst",
+            **among_evidence("calibration (table)", "Calibration", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_calibration.log",
+    params:
+        **tabulated_by("calibration.calibration_table"),
+        labels=MASK_LABELS,
+        resamples=pick("scores.resamples"),
+        measured=study.calibration,
+
+
 use rule tabulate_drop_tests as tabulate_overlap with:
     input:
         **OF_UNEQUAL_LENGTH,

@@ -178,6 +178,24 @@ use rule plot_transfer as plot_stability with:
         shards=pick("corpora.shards"),
 
 
+# Rank correlation of every criterion with the measured effects, and the ceiling of the measurement.
+use rule plot_transfer as plot_calibration with:
+    input:
+        calibration=f"{RESULTS}/calibration.parquet",
+    output:
+        **figure(
+            "calibration",
+            caption="../report/calibration.rst",
+            **among_evidence("calibration", "Calibration", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_calibration.log",
+    params:
+        **drawn_by("calibration.calibration_figure"),
+        labels=MASK_LABELS,
+        measured=study.calibration,
+
+
 # Jaccard index of every pair of masks, as a matrix.
 use rule plot_transfer as plot_overlap with:
     input:

@@ -6,6 +6,7 @@ SWEPT = [
     *expand(f"{RESULTS}/sweeps/{{sweep}}.parquet", sweep=study.masks.sweeps.points),
     *(path for sweep in study.masks.sweeps.points for path in swept_answers(sweep)),
     *mask_files(study.masks.with_neurons()),
+    *donor_values(study.masks.every),
     *(path for name in study.masks.used_variants for path in statistics(FIRST, name)),
 ]
 READ = [
@@ -54,6 +55,7 @@ rule record_provenance:
         sweeps=SWEPT,
         perplexity=READ,
         sampled=list(SAMPLED_NULL.values()),
+        calibration=CALIBRATED if study.calibration else [],
         tables=outputs.table_files(study),
         figures=outputs.figure_files(study),
     output:

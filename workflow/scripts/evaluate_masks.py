@@ -25,7 +25,7 @@ def main(snakemake: Any) -> None:
         MaskSet(
             name,
             NeuronSet.read_parquet(files[settings["neurons"]]) if settings["neurons"] else None,
-            intervention(settings["intervention"], snakemake.input.means),
+            intervention(settings["intervention"], snakemake.input.means, snakemake.input.donors),
             [asked for names in settings["parts"].values() for asked in names],
         )
         for name, settings in params.mask_sets.items()

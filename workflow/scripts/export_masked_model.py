@@ -24,6 +24,11 @@ def main(snakemake: Any) -> None:
             f"mask set {snakemake.wildcards.mask_set!r} sets neurons to their mean value, which no weight can express; "
             "export a set that masks or scales"
         )
+    if "resample" in how:
+        raise ModelError(
+            f"mask set {snakemake.wildcards.mask_set!r} gives neurons values of other documents, which no weight can "
+            "express; export a set that masks or scales"
+        )
     neurons = NeuronSet.read_parquet(snakemake.input.neurons)
     language = snakemake.wildcards.lang
     manifest = export_masked(

@@ -153,6 +153,7 @@ CHANGES = {
     "neurons": lambda p, s: (p, s._replace(neurons=neurons(5)), {}),
     "scale": lambda p, s: (p, s._replace(intervention={"scale": 0.5}), {}),
     "values": lambda p, s: (p, s._replace(intervention={"values": np.full((2, 16), 0.3)}), {}),
+    "values by position": lambda p, s: (p, s._replace(intervention={"values": np.full((5, 2, 16), 0.3)}), {}),
 }
 
 

@@ -221,7 +221,7 @@ def test_experts_have_no_neurons_in_the_residual_stream_and_other_models_no_rout
     with pytest.raises(ModelError, match=r"relevance\.router: model 'base' has no experts"):
         check_experts(dense, "base", {"site": "intermediate", "router": "constant"})
     with pytest.raises(
-        ModelError, match="model 'base' has experts, for which energy are not accumulated; remove"
+        ModelError, match="model 'base' has experts, of whose neurons these are not measured: energy; remove"
     ):
         check_experts(experts, "base", {"site": "intermediate"}, ["energy"])
     check_experts(dense, "base", {"site": "intermediate"}, ["energy"])

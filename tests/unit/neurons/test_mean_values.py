@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from crane.artefacts import write_table
+from crane.neurons.donor_values import write_values
 from crane.neurons.mean_values import balanced, intervention
 from crane.relevance.moments import Moments
 from crane.relevance.shards import Statistics
@@ -51,6 +52,11 @@ def test_settings_become_arguments(values, tmp_path):
         write_table(table, path, {})
     assert intervention({}, []) == {}
     assert intervention({"scale": 0.5}, []) == {"scale": 0.5}
+    for seed in (3, 13):
+        write_values(torch.full((2, K, I), float(seed)), tmp_path / f"{seed}.safetensors")
+    donors = [tmp_path / f"{seed}.safetensors" for seed in (13, 3)]
+    resampled = intervention({"resample": 3}, [], donors)
+    assert list(resampled) == ["values"] and (resampled["values"] == 3).all()
     found = intervention({"mean": True}, paths)
     assert list(found) == ["values"]
     np.testing.assert_allclose(found["values"], by_hand(values), rtol=1e-12)

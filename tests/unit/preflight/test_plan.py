@@ -32,12 +32,12 @@ def test_the_papers_study_is_at_most_12_jobs_and_6_hours_on_gpus() -> None:
     assert sum(stage.gpu_hours for stage in planned) <= 6.0
 
 
-def test_the_papers_study_with_its_evidence_takes_at_most_37_hours_and_5_and_a_half_for_200_seeds() -> None:
+def test_the_papers_study_with_its_evidence_takes_at_most_43_hours_and_5_and_a_half_for_200_seeds() -> None:
     hours = [
         sum(stage.gpu_hours for stage in estimate(Study(config)))
         for config in (without_sample(preset("config", "evidence")), preset("config", "evidence"))
     ]
-    assert hours[0] <= 37 and hours[1] - hours[0] <= 5.5
+    assert hours[0] <= 43 and hours[1] - hours[0] <= 5.5
 
 
 # Stages -------------------------------------------------------------------------------------------------

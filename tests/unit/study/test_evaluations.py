@@ -112,7 +112,7 @@ def test_a_set_of_two_sweeps_is_asked_both_suites_in_the_order_of_the_study(conf
         (NO_QUESTIONS, ["quiz", PERPLEXITY]),
         (NO_BENCHMARKS, ["open", PERPLEXITY]),
         ({**NO_BENCHMARKS, **NO_QUESTIONS}, [PERPLEXITY]),
-        ({"perplexity": REMOVE}, ["quiz", "open"]),
+        ({"perplexity": REMOVE, "calibration": REMOVE}, ["quiz", "open"]),
     ],
     ids=["without questions", "without benchmarks", "perplexity only", "without perplexity"],
 )

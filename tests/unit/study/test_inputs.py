@@ -16,7 +16,7 @@ def test_where_files_from_the_network_lie(config: dict[str, Any]) -> None:
             transfer_models=[],
             models__chat=REMOVE,
             corpora={**HUB_CORPUS, **PINNED, "files": {**HUB_FILES, "vi": elsewhere}},
-            perplexity=REMOVE,
+            perplexity=REMOVE, calibration=REMOVE,
             published=REMOVE,
             datasets={"mmlu": {**PINNED, "files": ["*"]}},
             benchmarks__quiz_en={"label": "M", "language": "en", "task": "mmlu", "dataset": "mmlu", "fewshot": 5,
@@ -59,7 +59,7 @@ def test_a_users_own_corpus_is_made_by_no_rule(config: dict[str, Any]) -> None:
     files = {code: f"texts/{code}/*.jsonl" for code in config["languages"]}
     local = {"source": "local", "files": files, "column": "body", "documents": 10, "max_tokens": 8, "seed": 0,
            "shards": 1}  # fmt: skip
-    inputs = Study(changed(config, corpora=local, perplexity=REMOVE)).inputs
+    inputs = Study(changed(config, corpora=local, perplexity=REMOVE, calibration=REMOVE)).inputs
     assert inputs.documents("vi") == "texts/vi/*.jsonl"
     assert inputs.made_documents("vi") == []
     assert inputs.column == "body"

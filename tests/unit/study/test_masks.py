@@ -20,7 +20,9 @@ def test_random_sets_are_expanded_by_seed(config: dict[str, Any]) -> None:
 def test_a_study_of_one_mask_set_compares_it_with_none(config: dict[str, Any]) -> None:
     assert Study(config).masks.reference == "crane"
     sets = {"crane": config["mask_sets"]["crane"]}
-    one = changed(config, mask_sets=sets, sweeps=REMOVE, perplexity=REMOVE, published=REMOVE)
+    one = changed(
+        config, mask_sets=sets, sweeps=REMOVE, perplexity=REMOVE, calibration=REMOVE, published=REMOVE
+    )
     assert Study(one).masks.reference is None
 
 
@@ -101,7 +103,7 @@ def test_points_of_a_sweep_name_the_file_of_their_neurons(config: dict[str, Any]
         assert point["neurons_of"] == "dispersion" and point["method"] == "dispersion"
         assert list(point) == sorted(point)
     assert {point["mask_set"] for point in masks.sweep_points("intervention")} == {
-        "dispersion", "dispersion-x0.5", "dispersion-x2", "dispersion-mean",
+        "dispersion", "dispersion-x0.5", "dispersion-x2", "dispersion-mean", "dispersion-resample1",
     }  # fmt: skip
     assert "dispersion-mean" not in masks.with_neurons()
 

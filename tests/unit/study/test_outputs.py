@@ -25,7 +25,7 @@ STUDIES: dict[str, dict[str, Any]] = {
     "without open questions": NO_QUESTIONS,
     "without benchmarks": NO_BENCHMARKS,
     "perplexity only": {**NO_BENCHMARKS, **NO_QUESTIONS},
-    "without perplexity": {"perplexity": REMOVE},
+    "without perplexity": {"perplexity": REMOVE, "calibration": REMOVE},
     "without sweeps": {"sweeps": REMOVE},
     "without transfer": {"transfer_models": [], "models__chat": REMOVE},
     "without random sets": {
@@ -92,7 +92,7 @@ def test_the_whole_study_has_everything() -> None:
 @pytest.mark.parametrize(
     ("name", "without"),
     [
-        ("without perplexity", {"perplexity"}),
+        ("without perplexity", {"perplexity", "calibration"}),
         ("without sweeps", {"sweep", "equal_damage"}),
         ("without transfer", {"table3", "table4", "transfer"}),
         ("without random sets", {"null_distribution", "random_band"}),
@@ -126,9 +126,10 @@ def test_suites_and_models_are_those_of_the_study() -> None:
 
 def test_perplexity_alone_has_its_matrix_and_what_every_study_has() -> None:
     study = drawn("perplexity only").study
-    assert set(outputs.tables(study)) == {*ALWAYS, "perplexity-base"}
+    assert set(outputs.tables(study)) == {*ALWAYS, "perplexity-base", "calibration"}
     assert set(outputs.figures(study)) == {
         "stability", "overlap", "mask_layers", "double_dissociation", "kurtosis_contrast-base", "perplexity-base",
+        "calibration",
     }  # fmt: skip
     assert outputs.score_tables(study) == {} and outputs.published(study) == []
 

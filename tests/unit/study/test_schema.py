@@ -29,8 +29,8 @@ REST = {"published": REMOVE}
     [
         NO_BENCHMARKS,
         NO_QUESTIONS,
-        {**NO_BENCHMARKS, "perplexity": REMOVE},
-        {**NO_QUESTIONS, "perplexity": REMOVE},
+        {**NO_BENCHMARKS, "perplexity": REMOVE, "calibration": REMOVE},
+        {**NO_QUESTIONS, "perplexity": REMOVE, "calibration": REMOVE},
         {**NO_BENCHMARKS, **NO_QUESTIONS},
     ],
     ids=lambda edits: "without " + ", ".join(edits),
@@ -47,7 +47,7 @@ def test_a_study_without_some_evaluations_passes(config: dict[str, Any], edits: 
         ({"suites": REMOVE, "sweeps": REMOVE}, "suites: missing; benchmarks and suites need each other"),
         ({"benchmarks": REMOVE}, "benchmarks: missing; suites and benchmarks need each other"),
         (
-            {**NO_BENCHMARKS, **NO_QUESTIONS, "perplexity": REMOVE},
+            {**NO_BENCHMARKS, **NO_QUESTIONS, "perplexity": REMOVE, "calibration": REMOVE},
             "(top level): nothing to evaluate; give benchmarks and suites, open_questions and judges, or perplexity",
         ),
         (
@@ -213,7 +213,7 @@ def test_files_that_cannot_be_read_are_refused(config: dict[str, Any], key: str,
 def test_files_that_can_be_read_pass(config: dict[str, Any], ending: str) -> None:
     files = {language: f"data/{language}{ending}" for language in config["languages"]}
     config["corpora"] |= {"source": "local", "files": files, "column": "text"}
-    check(changed(config, perplexity=REMOVE, published=REMOVE))
+    check(changed(config, perplexity=REMOVE, calibration=REMOVE, published=REMOVE))
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_perplexity_is_measured_on_the_models_and_under_the_masks_asked_for(conf
         *(f"{name}-{i}" for name in ("random", "random_dispersion") for i in range(5)),
     ]
     assert Study(changed(config, perplexity__transfer=True)).perplexity_models == ["base", "chat"]
-    without = Study(changed(config, perplexity=REMOVE))
+    without = Study(changed(config, perplexity=REMOVE, calibration=REMOVE))
     assert without.perplexity_models == without.perplexity_sets == []
 
 
@@ -135,7 +135,7 @@ def test_a_null_needs_shards_and_a_rule_that_is_repeated(config: dict[str, Any])
     ternary = {
         "label": "T", "method": "ternary", "kind": "any", "top_rate": 0.01, "activation_bar_ratio": 0.95,
     }  # fmt: skip
-    alone = {"sweeps": REMOVE, "published": REMOVE, "perplexity": REMOVE}
+    alone = {"sweeps": REMOVE, "published": REMOVE, "perplexity": REMOVE, "calibration": REMOVE}
     assert Study(changed(config, mask_sets={"t": ternary}, **alone)).has_selection_null
     cut = {"t": {**ternary, "budget": {"count": 3}}}
     assert not Study(changed(config, mask_sets=cut, **alone)).has_selection_null

@@ -39,7 +39,9 @@ def test_activations_are_counted_inside_the_mlp_alone(config: dict[str, Any]) ->
     often, strongly = ({**ACTIVATION, "statistic": name} for name in ("probability", "mean_value"))
     sets = {"often": often, "strongly": strongly, "entropy": {**TERNARY, "budget": {"match": "strongly"}}}
     sets["random"] = {**config["mask_sets"]["random"], "match": "entropy"}
-    alone = changed(config, mask_sets=sets, sweeps=REMOVE, published=REMOVE, perplexity=REMOVE)
+    alone = changed(
+        config, mask_sets=sets, sweeps=REMOVE, published=REMOVE, perplexity=REMOVE, calibration=REMOVE
+    )
     check(alone)
     (one, other) = messages(changed(alone, relevance__site="residual_write"))
     assert "mask_sets.often.method: 'activation' counts activations" in one

@@ -69,7 +69,7 @@ class MaskSet(NamedTuple):
     neurons: NeuronSet | None
     """None for the unmasked model."""
     intervention: Mapping[str, Any]
-    """Arguments of `Engine.masked`: scale, or values `[K, I]`."""
+    """Arguments of `Engine.masked`: scale, or values `[K, I]` or `[P, K, I]`."""
     asked: Sequence[str]
     """Names of prompts."""
 
@@ -84,7 +84,10 @@ class MaskSet(NamedTuple):
         layers = {str(layer): index.tolist() for layer, index in sorted(self.neurons[language].items())}
         values = self.intervention.get("values")
         how: dict[str, Any] = {"scale": self.intervention.get("scale", 0.0)}
-        if values is not None:
+        if values is not None and values.ndim == 3:
+            own = [np.ascontiguousarray(values[:, int(layer), index]) for layer, index in layers.items()]
+            how = {"values by position": hashlib.sha256(b"".join(one.tobytes() for one in own)).hexdigest()}
+        elif values is not None:
             fixed = {layer: values[int(layer), index].tolist() for layer, index in layers.items()}
             how = {"values": hashlib.sha256(repr(fixed).encode()).hexdigest()}
         neurons = hashlib.sha256(repr(layers).encode()).hexdigest()

@@ -119,7 +119,8 @@ class Engine(Protocol):
     ) -> AbstractContextManager[Any]:
         """Multiply the outputs of one language's neurons by `scale` (0 masks them) within the context.
 
-        With `values` `[K, I]` the neurons are set to these values instead.
+        With `values` `[K, I]` the neurons are set to these values instead, with `[P, K, I]` to those of their position
+        (`crane.neurons.interventions.masked`).
         """
 
     def score(self, questions: Sequence[Question]) -> list[np.ndarray]:

@@ -60,7 +60,7 @@ class HuggingFaceEngine:
     ) -> AbstractContextManager[Any]:
         """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts.
 
-        With `values` `[K, I]` the neurons are set to these instead.
+        With `values` `[K, I]` the neurons are set to these instead, with `[P, K, I]` to those of their position.
         """
         return interventions.masked(self.model, neurons, language, scale=scale, values=values)
 

@@ -92,7 +92,7 @@ class Scorer:
         widest = max(len(row.choices) for row in batch)
         first = [[choice[0] for choice in row.choices] for row in batch]
         targets = [tokens + tokens[:1] * (widest - len(tokens)) for tokens in first]
-        logprobs = self._logprobs(states, torch.tensor(targets, device=states.device)).tolist()
+        logprobs = self.logprobs(states, torch.tensor(targets, device=states.device)).tolist()
         return [values[: len(row.choices)] for values, row in zip(logprobs, batch, strict=True)]
 
     def _continuations(self, batch: list[_Row]) -> list[list[float]]:
@@ -130,7 +130,7 @@ class Scorer:
         lengths = [len(choice) - 1 for choice in choices]
         behind = torch.cat([states[number, :length] for number, length in enumerate(lengths)])
         targets = torch.tensor([token for choice in choices for token in choice[1:]], device=device)
-        rest = self._logprobs(behind, targets[:, None]).double().squeeze(1).split(lengths)
+        rest = self.logprobs(behind, targets[:, None]).double().squeeze(1).split(lengths)
         sums = iter([float(part.sum()) for part in rest])
         return [[value + next(sums) for value in values] for values in scores]
 
@@ -151,7 +151,7 @@ class Scorer:
             hidden = self._hidden([samples[i] for i in batch])
             for i, states in zip(batch, hidden, strict=True):
                 targets = torch.tensor(samples[i][1:], device=states.device)[:, None]
-                logprobs = self._logprobs(states[: len(samples[i]) - 1], targets)
+                logprobs = self.logprobs(states[: len(samples[i]) - 1], targets)
                 totals[i] = float(logprobs.double().sum())
 
         self._budget.run(range(len(samples)), lambda i: len(samples[i]), process)
@@ -169,7 +169,7 @@ class Scorer:
         ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True).to(self._model.device)
         return self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
 
-    def _logprobs(self, states: Tensor, targets: Tensor) -> Tensor:
+    def logprobs(self, states: Tensor, targets: Tensor) -> Tensor:
         """Return the log-probabilities `[N, C]` of tokens `[N, C]` after states `[N, H]`."""
         parts = []
         for part, wanted in zip(states.split(LOGIT_ROWS), targets.split(LOGIT_ROWS), strict=True):

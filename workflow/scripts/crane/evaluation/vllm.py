@@ -134,8 +134,14 @@ class VllmEngine:
             KeyError: the set has no mask for the language.
             ValueError: the set was made for another number of layers, a neuron is outside the model, or `values` has
                 another shape.
-            EngineError: the workers do not own all neurons of the mask.
+            EngineError: the workers do not own all neurons of the mask, or `values` are by position: a worker's batch
+                is the tokens of many requests in a row, and the down projection does not know their positions.
         """
+        if values is not None and values.ndim == 3:
+            raise EngineError(
+                "vLLM cannot give neurons another value at each position (intervention resample): its layers get the "
+                "tokens of many requests in a row, without their positions; use engine: hf"
+            )
         if neurons.layers != self.layers:
             raise ValueError(
                 f"mask {language!r}: made for {neurons.layers} layers, the model has {self.layers}"

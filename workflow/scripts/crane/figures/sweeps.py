@@ -97,11 +97,17 @@ def _title(labels: Labels, code: str, style: Style) -> str:
 
 
 def _places(values: pd.Series, *, logarithmic: bool) -> dict[str, float]:
-    """Return where each setting stands: budgets by their logarithm, others by their number, `mean` at the end."""
+    """Return where each setting stands: budgets by their logarithm, others by their number, names at the end."""
     known = values.dropna().astype(float)
     places = np.log2(known) if logarithmic else known
-    beyond = float(places.max()) + 0.45 * max(float(places.max() - places.min()), 1.0) if len(places) else 0.0
-    return {str(setting): float(places.get(setting, beyond)) for setting in values.index}
+    last, step = (
+        (float(places.max()), 0.45 * max(float(places.max() - places.min()), 1.0))
+        if len(places)
+        else (0.0, 1.0)
+    )
+    named = [setting for setting in values.index if setting not in places.index]
+    beyond = {setting: last + step * (number + 1) for number, setting in enumerate(named)}
+    return {str(setting): float(beyond.get(setting, places.get(setting))) for setting in values.index}
 
 
 def _crowded(places: Sequence[float], names: Sequence[str], panels: int, style: Style) -> bool:

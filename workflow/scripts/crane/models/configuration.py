@@ -144,7 +144,7 @@ def check_shape(config: Any, name: str, layers: int, intermediate_size: int) -> 
 
 
 def check_experts(
-    config: Any, name: str, relevance: Mapping[str, Any], accumulators: Collection[str] = ()
+    config: Any, name: str, relevance: Mapping[str, Any], measured: Collection[str] = ()
 ) -> None:
     """Compare a model's experts with the settings of the relevance.
 
@@ -152,11 +152,11 @@ def check_experts(
         config: the model's configuration.
         name: of the model in the study.
         relevance: the settings.
-        accumulators: what the mask sets need besides the moments of relevance.
+        measured: what the study measures of neurons besides the moments of relevance.
 
     Raises:
-        ModelError: the router's rule is set and the model has no experts, or they have no neurons at the site, or no
-            accumulators.
+        ModelError: the router's rule is set and the model has no experts, or they have no neurons at the site, or it
+            is not measured of them.
     """
     experts = groups_of(config) is not None
     if not experts and "router" in relevance:
@@ -166,10 +166,10 @@ def check_experts(
             f"relevance.site residual_write: the outputs of the experts of model {name!r} are summed, so that no "
             "neuron there belongs to one; set intermediate"
         )
-    if experts and accumulators:
+    if experts and measured:
         raise ModelError(
-            f"model {name!r} has experts, for which {', '.join(sorted(accumulators))} are not accumulated; remove the "
-            "mask sets whose method needs them"
+            f"model {name!r} has experts, of whose neurons these are not measured: {', '.join(sorted(measured))}; "
+            "remove what asks for them"
         )
 
 

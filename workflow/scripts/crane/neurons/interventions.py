@@ -1,4 +1,4 @@
-"""Interventions on neurons of a Hugging Face model: scaling at no run-time cost, or a fixed value."""
+"""Interventions on neurons of a Hugging Face model: scaling at no run-time cost, or values that replace their own."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +11,7 @@ import torch
 from crane.models.architectures import MLP, Block, Experts, Site, blocks
 from crane.models.experts import Gate, gate_of, open_gates
 from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.positions import Positions, positions_of
 
 
 @contextmanager
@@ -33,7 +34,9 @@ def masked(
         language: the language whose neurons are changed.
         scale: factor; 0 masks, below 1 dampens, above 1 amplifies.
         values: instead of `scale`: `[K, I]`, the value that each neuron takes at every token, for example its mean
-            activation (`crane.neurons.mean_values`); a neuron of an expert takes it at every token routed to it.
+            activation (`crane.neurons.mean_values`); or `[P, K, I]`, the value at each position, counted from the first
+            token of a text: at P and beyond the second and the following ones again (`crane.neurons.donor_values`). A
+            neuron of an expert takes its value at every token routed to it, and has none by position.
 
     Raises:
         KeyError: the set has no mask for the language.
@@ -44,8 +47,12 @@ def masked(
     if neurons.layers != len(layers):
         raise ValueError(f"mask {language!r}: made for {neurons.layers} layers, the model has {len(layers)}")
     width = layers[0].width(neurons.site)
-    if values is not None and values.shape != (len(layers), width):
+    if values is not None and (values.shape[-2:] != (len(layers), width) or values.ndim not in (2, 3)):
         raise ValueError(f"values of shape {values.shape}; the model has {len(layers)} x {width} neurons")
+    if values is not None and values.ndim == 3 and layers[0].experts is not None:
+        raise ValueError(
+            "neurons of experts have no values by position: a token of another text takes other experts"
+        )
     saved: list[tuple[torch.Tensor, tuple[torch.Tensor, ...], torch.Tensor]] = []
     targets = []
     for layer, indices in neurons[language].items():
@@ -58,9 +65,14 @@ def masked(
     undo = ExitStack()
     try:
         if values is not None:
+            positions = None
+            if values.ndim == 3:
+                positions, handle = positions_of(model)
+                undo.callback(handle.remove)
             undo.enter_context(open_gates(model))
             for layer, indices in neurons[language].items():
-                for handle in _fixed(layers[layer], neurons.site, indices, values[layer, indices]):
+                own = values[..., layer, indices]
+                for handle in _replaced(layers[layer], neurons.site, indices, own, positions):
                     undo.callback(handle.remove)
             targets = []
         with torch.no_grad():
@@ -76,44 +88,59 @@ def masked(
                 rows[index] = original
 
 
-def _set(tensor: torch.Tensor, index: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    return tensor.index_copy(
-        -1, index.to(tensor.device), values.to(tensor).expand(*tensor.shape[:-1], len(index))
-    )
+class _Values:
+    """The values of some neurons of one layer: `[n]` at every token, or `[P, n]` by position."""
+
+    def __init__(self, indices: np.ndarray, values: np.ndarray, positions: Positions | None) -> None:
+        self._index = torch.as_tensor(indices)
+        self._values = torch.as_tensor(values)
+        self._positions = positions
+
+    def put(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return `[B, T, I]`, or `[B * T, I]` of OPT, with the neurons at these values."""
+        self._index, self._values = self._index.to(tensor.device), self._values.to(tensor)
+        values = self._values
+        if self._positions is not None:
+            values = values[self._positions.rows(len(values)).to(tensor.device)].flatten(0, 1)
+            values = values.view(*tensor.shape[:-1], -1)
+        return tensor.index_copy(-1, self._index, values.expand(*tensor.shape[:-1], len(self._index)))
 
 
-def _on_input(
-    index: Any, values: Any, module: Any, inputs: tuple[torch.Tensor, ...]
-) -> tuple[torch.Tensor, ...]:
-    return (_set(inputs[0], index, values), *inputs[1:])
+def _on_input(values: _Values, module: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return (values.put(inputs[0]), *inputs[1:])
 
 
-def _on_output(index: Any, values: Any, module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-    return _set(output, index, values)
+def _on_output(values: _Values, module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+    return values.put(output)
 
 
-def _fixed(block: Block, site: Site, indices: np.ndarray, values: np.ndarray) -> list[Any]:
-    """Hook one layer so that some of its neurons have fixed values; return the hooks' handles."""
-    index, fixed = torch.as_tensor(indices), torch.as_tensor(values)
+def _replaced(
+    block: Block, site: Site, indices: np.ndarray, values: np.ndarray, positions: Positions | None
+) -> list[Any]:
+    """Hook one layer so that some of its neurons have other values; return the hooks' handles."""
     handles = []
     first = block.mlp_neurons.start
-    if block.experts is not None and (index < first).any():
-        handles.append(_fixed_in_experts(block.experts, index[index < first], fixed[index < first]))
+    if block.experts is not None and (indices < first).any():
+        routed = indices < first
+        handles.append(_replaced_in_experts(block.experts, indices[routed], values[routed]))
     if block.mlp is not None:
-        handles.append(_fixed_in_mlp(block.mlp, site, index[index >= first] - first, fixed[index >= first]))
+        own = indices >= first
+        replacing = _Values(indices[own] - first, values[..., own], positions)
+        handles.append(_replaced_in_mlp(block.mlp, site, replacing))
     return handles
 
 
-def _fixed_in_mlp(mlp: MLP, site: Site, index: torch.Tensor, fixed: torch.Tensor) -> Any:
+def _replaced_in_mlp(mlp: MLP, site: Site, values: _Values) -> Any:
     if site == "intermediate":
-        return mlp.down.register_forward_pre_hook(partial(_on_input, index, fixed))
-    return mlp.down.register_forward_hook(partial(_on_output, index, fixed))
+        return mlp.down.register_forward_pre_hook(partial(_on_input, values))
+    return mlp.down.register_forward_hook(partial(_on_output, values))
 
 
-def _fixed_in_experts(experts: Experts, index: torch.Tensor, fixed: torch.Tensor) -> Any:
+def _replaced_in_experts(experts: Experts, indices: np.ndarray, fixed: np.ndarray) -> Any:
     groups, weight = experts.groups, experts.written()
+    index = torch.as_tensor(indices)
     values = torch.zeros(groups.routed, dtype=weight.dtype)
-    values[index] = fixed.to(weight.dtype)
+    values[index] = torch.as_tensor(fixed).to(weight.dtype)
     chosen = torch.zeros(groups.routed, dtype=torch.bool)
     chosen[index] = True
     shape = groups.experts, groups.width

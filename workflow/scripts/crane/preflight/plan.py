@@ -9,6 +9,7 @@ from typing import NamedTuple
 from crane.errors import CraneError
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
 from crane.preflight.assumptions import Assumptions
+from crane.preflight.effects_cost import effects_cost
 from crane.preflight.part_costs import TEXT_BYTES, part_cost, shared_seconds
 from crane.preflight.relevance_memory import relevance_fit
 from crane.preflight.token_counts import held_out_tokens, open_question_counts, sample_tokens
@@ -96,6 +97,7 @@ def estimate(study: Study, assumed: Assumptions | None = None) -> list[Stage]:
         _kurtosis(study),
         _prompts(study),
         _evaluation(study, assumed, sizes),
+        *([_calibration(study, assumed, sizes)] if study.calibration else []),
         _judging(study, assumed),
     ]
 
@@ -219,6 +221,12 @@ def _distinct_masks(study: Study, mask_set: str) -> int:
     """Return the number of masks of a set that are computed: all neurons are the same mask for every language."""
     same = mask_set == ORIGINAL or study.masks.every[mask_set]["method"] == "all"
     return 1 if same else len(study.languages)
+
+
+def _calibration(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
+    """Cost of the measured effects, one job, and of their correlations with the criteria."""
+    seconds, size = effects_cost(study, assumed, sizes[study.identification_model])
+    return Stage("calibration", 2, ("effects",), gpu_jobs=1, gpu_hours=seconds / 3600, disk=size)
 
 
 def _judging(study: Study, assumed: Assumptions) -> Stage:

@@ -53,10 +53,20 @@ def _check_config(study: Study, name: str, config: Any) -> None:
     if study.config["engine"] == "vllm" and name in study.evaluated_models:
         check_vllm(config)
     if name == study.identification_model:
-        needed = {each for variant in study.masks.variants for each in study.masks.accumulators(variant)}
-        check_experts(config, name, study.config["relevance"], needed)
+        check_experts(config, name, study.config["relevance"], _measured(study))
     for sample in study.samples(name):
         check_positions(positions(config), name, sample["tokens"], sample["key"])
+
+
+def _measured(study: Study) -> set[str]:
+    """Return what a study measures of neurons besides the moments of relevance."""
+    masks = study.masks
+    measured = {each for variant in masks.variants for each in masks.accumulators(variant)}
+    if study.calibration:
+        measured.add("effects for the calibration")
+    if any("resample" in masks.intervention(name) for name in masks.every):
+        measured.add("values in other documents (intervention resample)")
+    return measured
 
 
 def _check_chat(study: Study, name: str, folder: str) -> None:

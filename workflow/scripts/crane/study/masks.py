@@ -145,7 +145,7 @@ class MaskSets:
         return settings.get("match") or settings.get("budget", {}).get("match")
 
     def intervention(self, mask_set: str) -> dict[str, Any]:
-        """Return the intervention on a set's neurons: `{"scale": a}`, `{"mean": True}`, or empty for a mask."""
+        """Return what replaces masking a set: `{"scale": a}`, `{"mean": True}`, `{"resample": seed}`, or nothing."""
         if mask_set == ORIGINAL:
             return {}
         settings = self.every[mask_set].get("intervention", {})
@@ -213,6 +213,16 @@ class MaskSets:
         """
         cut = [name for name in self.by_method("ternary") if "budget" in self.shown[name]]
         return [name for name in self.halved if name not in cut]
+
+    @property
+    def calibrated(self) -> list[str]:
+        """The sets whose order of all neurons is held against measured effects."""
+        return self.by_method(*BY_STATISTICS)
+
+    @property
+    def calibrated_variants(self) -> list[str]:
+        """Folder suffixes of the relevance variants from which some of them are selected."""
+        return sorted({self.variant(name) for name in self.calibrated} - {""})
 
     def matched(self) -> dict[str, str]:
         """Return, for the sets of `nulled` that take over counts, the set whose counts they are."""

@@ -62,6 +62,8 @@ def tables(study: Study) -> list[str]:
     if study.judges.paid:
         names.append("judge_usage")
     names += [f"sweep_{sweep}" for sweep in study.masks.sweeps.points]
+    if study.calibration:
+        names.append("calibration")
     return names + [f"published-{model}-{suite}" for model, suite in published(study)]
 
 
@@ -82,6 +84,8 @@ def figures(study: Study) -> list[str]:
     names += [f"sweep_{sweep}" for sweep in study.masks.sweeps.points]
     if "budget" in study.masks.sweeps.points:
         names.append("equal_damage")
+    if study.calibration:
+        names.append("calibration")
     return names + [f"published-{model}-{suite}" for model, suite in published(study)]
 
 

@@ -95,6 +95,11 @@ class Study:
             return []
         return self.evaluated_models if asked["transfer"] else [self.identification_model]
 
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """The settings of the measured effects, for `params`; empty without the section."""
+        return key_sorted(self.config.get("calibration", {}))
+
     def samples(self, model: str) -> list[dict[str, Any]]:
         """Return how the samples of texts that a model reads are drawn."""
         drawn = []

@@ -45,7 +45,7 @@ def _identity(settings: Mapping[str, Any]) -> str:
     """Return what distinguishes two mask sets: the selection of neurons and the intervention."""
     deciding = {key: value for key, value in settings.items() if key not in SELECTION_FREE}
     how = settings.get("intervention", {})
-    deciding["intervention"] = how if how.get("mean") or how.get("scale") else {}
+    deciding["intervention"] = how if any(how.values()) else {}
     return json.dumps(_plain(deciding), sort_keys=True)
 
 
@@ -53,7 +53,9 @@ def _name(settings: Mapping[str, Any]) -> str:
     """Return a name with everything that determines a set; a configuration cannot give such a name."""
     how = settings.get("intervention", {})
     if how:
-        return f"{settings['neurons']}-{'mean' if how.get('mean') else 'x' + text(how['scale'])}"
+        if "scale" in how:
+            return f"{settings['neurons']}-x{text(how['scale'])}"
+        return f"{settings['neurons']}-{'mean' if 'mean' in how else 'resample' + text(how['resample'])}"
     if settings["method"] == "random":
         alike = [f"-by-{name}" for name in sorted(settings.get("match_on", ())) if name != "layer"]
         return f"random-{settings['seed']}-as-{settings['match']}{''.join(alike)}"
@@ -201,6 +203,8 @@ class Sweeps:
         hows: list[dict[str, Any]] = [{"scale": scale} for scale in sorted(sweep["scales"])]
         if sweep["mean"]:
             hows.append({"mean": True})
+        if "resample" in sweep:
+            hows.append({"resample": sweep["resample"]})
         for name in sweep["mask_sets"]:
             for neurons, settings in self._expanded.items():
                 if settings["group"] != name:
@@ -208,6 +212,7 @@ class Sweeps:
                 for how in hows:
                     yield {
                         "mask_set": self._add({**settings, "neurons": neurons, "intervention": how}), "group": name,
-                        "varied": "intervention", "setting": "mean" if "mean" in how else f"× {text(how['scale'])}",
+                        "varied": "intervention",
+                        "setting": f"× {text(how['scale'])}" if "scale" in how else next(iter(how)),
                         "value": float(how["scale"]) if "scale" in how else None, "configured": False,
                     }  # fmt: skip

@@ -6,8 +6,9 @@ from typing import Annotated
 from pydantic import Field
 
 from crane.names import OPEN_SUITE, PERPLEXITY
+from crane.study.schema.any_mask_set import MaskSet
 from crane.study.schema.fields import Given, NonEmptyUniqueList, Seed
-from crane.study.schema.mask_sets import MaskSet, RandomMaskSet
+from crane.study.schema.mask_sets import RandomMaskSet
 from crane.study.schema.section import Problem, Section, unless_known
 
 

@@ -70,10 +70,11 @@ def _site_problems(key: str, settings: MaskSet) -> Iterator[Problem]:
             f"{key}.match_on" if isinstance(settings, RandomMaskSet) else f"{key}.method",
             "needs values of the MLP's inner neurons, which exist at relevance.site intermediate only",
         )
-    if isinstance(settings, ImportMaskSet) and settings.intervention and settings.intervention.mean:
+    how = settings.intervention
+    if isinstance(settings, ImportMaskSet) and how and (how.mean or how.resample):
         yield Problem(
             f"{key}.intervention",
-            "means are measured at relevance.site, but imported neurons are intermediate",
+            "values are measured at relevance.site, but imported neurons are intermediate",
         )
 
 

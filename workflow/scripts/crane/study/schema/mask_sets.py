@@ -36,7 +36,7 @@ class Budget(Section):
 
 
 class Intervention(Section):
-    """What replaces zeroing the neurons' outputs, given in one of two ways."""
+    """What replaces zeroing the neurons' outputs, given in one of three ways."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
@@ -48,11 +48,17 @@ class Intervention(Section):
         description="Set each neuron to its mean value on the identification model, all languages weighing the same.",
     )
 
+    resample: Given[Annotated[int, Field(ge=1)]] = Field(
+        default=None,
+        description="Set each neuron to its value at the same position of another document, drawn with this seed from "
+        "the relevance samples of the identification model (engine hf only).",
+    )
+
     def problems(self) -> Iterator[Problem]:
-        """Yield an intervention given in no way or in both."""
+        """Yield an intervention given in no way or in several."""
         if len(self.model_fields_set) != 1:
             given = ", ".join(sorted(self.model_fields_set)) or "none"
-            yield Problem("", f"needs exactly one of: scale, mean (found: {given})")
+            yield Problem("", f"needs exactly one of: scale, mean, resample (found: {given})")
 
 
 class MaskSetSettings(Section):

@@ -16,6 +16,7 @@ from crane.study.schema.benchmarks import (
     parallel_problems,
     suite_problems,
 )
+from crane.study.schema.calibration import Calibration, calibration_problems
 from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
 from crane.study.schema.demo import Demo
 from crane.study.schema.evaluation_sample import sample_problems
@@ -28,7 +29,7 @@ from crane.study.schema.published import Published, published_problems
 from crane.study.schema.relevance import Relevance, RelevanceVariant
 from crane.study.schema.reporting import Figures, Plan, Scores
 from crane.study.schema.section import Problem, Section, unless_known
-from crane.study.schema.sweeps import Perplexity, Sweeps, sweep_problems
+from crane.study.schema.sweeps import Perplexity, Sweeps, resample_problems, sweep_problems
 
 LanguageCode = Annotated[
     str,
@@ -131,6 +132,10 @@ class StudyConfig(Section):
         default=None,
         description="Perplexity of held-out texts of every language under every language's mask.",
     )
+    calibration: Given[Calibration] = Field(
+        default=None,
+        description="Measured effects of random neurons and groups, with which every criterion is correlated.",
+    )
     scores: Scores = Field(description="Scores and their intervals (method, section 9).")
     plan: Given[Plan] = Field(
         default=None,
@@ -182,10 +187,20 @@ class StudyConfig(Section):
                 yield from suite_problems(self.suites, self.benchmarks, self.languages)
                 yield from parallel_problems(self.scores.parallel or [], self.suites, self.benchmarks)
         yield from self._open_question_problems()
+        if self.engine == "vllm":
+            yield from resample_problems(sets, self.sweeps)
         if self.sweeps and self.suites is not None:
             yield from sweep_problems(self.sweeps, sets=sets, suites=self.suites, variants=variants)
         yield from self._perplexity_problems()
         yield from self._sample_problems()
+        if self.calibration:
+            yield from calibration_problems(
+                self.calibration,
+                self.perplexity,
+                neurons=first.neurons if first else None,
+                intermediate_size=first.intermediate_size if first else None,
+                site=self.relevance.site,
+            )
         if self.published:
             yield from published_problems(
                 self.published,

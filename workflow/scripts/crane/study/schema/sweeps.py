@@ -70,6 +70,10 @@ class InterventionSweep(_Sweep):
         description="Factors of the neurons' outputs; 0 masks them."
     )
     mean: bool = Field(description="Also set the neurons to their mean value.")
+    resample: Given[Annotated[int, Field(ge=1)]] = Field(
+        default=None,
+        description="Also set the neurons to their values in other documents, drawn with this seed.",
+    )
 
 
 Sweep = BudgetSweep | ThresholdSweep | AblationSweep | InterventionSweep
@@ -142,6 +146,23 @@ def sweep_problems(
         if isinstance(sweep, AblationSweep):
             for name in sweep.relevance or ():
                 yield from unless_known("sweeps.ablation.relevance", name, variants, "relevance variant")
+
+
+def resample_problems(sets: Mapping[str, MaskSet], sweeps: Sweeps | None) -> Iterator[Problem]:
+    """Yield the interventions that engine vllm does not have."""
+    keys = [
+        f"mask_sets.{name}.intervention.resample"
+        for name, settings in sets.items()
+        if settings.intervention is not None and settings.intervention.resample is not None
+    ]
+    if sweeps and sweeps.intervention and sweeps.intervention.resample is not None:
+        keys.append("sweeps.intervention.resample")
+    for key in keys:
+        yield Problem(
+            key,
+            "engine vllm puts the tokens of many requests into one row, in which layers do not know their positions, "
+            "so that neurons cannot get the values of their positions; set engine: hf, or remove it",
+        )
 
 
 def _objections(sweep: Sweep, name: str, sets: Mapping[str, MaskSet]) -> Iterator[str]:
