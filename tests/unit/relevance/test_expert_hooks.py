@@ -1,11 +1,10 @@
 """Relevance of experts' neurons, against gradients of weights and against loops over single tokens."""
 
-import numpy as np
 import pytest
 import torch
-from crane.models.architectures import blocks, shape
-from crane.models.experts import gate_of, open_gates
-from crane.models.families import UnsupportedModelError, groups_of
+from crane.models.architectures import blocks
+from crane.models.experts import gate_of
+from crane.models.families import groups_of
 from crane.neurons.interventions import masked
 from crane.neurons.neuron_set import NeuronSet
 from crane.relevance.aggregates import AGGREGATES
@@ -14,7 +13,7 @@ from crane.relevance.expert_recorder import ExpertRecorder
 from crane.relevance.lrp import RULES, lrp_rules
 from crane.relevance.rules import Clamps, clamped_product
 from crane.relevance.selftest import self_test
-from support.relevance import LENGTHS, close, own_attributes
+from support.relevance import LENGTHS, close
 
 
 def by_gradients_of_weights(model, ids):
@@ -199,8 +198,9 @@ def test_counts_are_as_before_after_an_error(make_model, make_batch):
             blocks(model)[1].experts.module.down_proj[:, 0, 0] = torch.nan
         with pytest.raises(RelevanceError):
             attribute(*make_batch(LENGTHS))
-        for one, two in zip(attribute.routed[1:-1], before[1:-1], strict=True):
+        for one, two in zip(attribute.routed[1:4], before[1:4], strict=True):
             assert torch.equal(one, two)
+        assert attribute.routed.total == before.total == 1
 
 
 # Rules ---------------------------------------------------------------------------------------------------
@@ -256,70 +256,3 @@ def test_samples_that_are_routed_otherwise_in_a_batch_are_left_out(monkeypatch, 
     measured = self_test(make_model("mixtral"), *make_batch([11, 4, 8]), neurons=5)
     assert measured["samples routed otherwise in a batch"] == 1
     assert "batched relevance differs from one by one" in measured
-
-
-# Gates and refusals --------------------------------------------------------------------------------------
-
-
-def test_the_experts_are_restored(with_experts, make_batch):
-    before = [dict(vars(module)) for module in with_experts.modules()]
-    names, own = [name for name, _ in with_experts.named_modules()], own_attributes(with_experts)
-    with pytest.raises(RuntimeError), attribution(with_experts) as attribute:
-        attribute(*make_batch([5]))
-        assert [name for name, _ in with_experts.named_modules()] == names
-        raise RuntimeError
-    assert [set(vars(module)) for module in with_experts.modules()] == [set(one) for one in before]
-    assert own_attributes(with_experts) == own
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in with_experts.modules())
-
-
-def test_gates_may_be_opened_again_within(make_model):
-    model = make_model("olmoe")
-    module = blocks(model)[0].experts.module
-    with open_gates(model):
-        first = gate_of(blocks(model)[0].experts)
-        with lrp_rules(model, "attnlrp"):
-            assert gate_of(blocks(model)[0].experts) is first
-        assert vars(module)["_apply_gate"] is first
-    assert "_apply_gate" not in vars(module)
-
-
-def test_experts_that_do_not_show_their_neurons_are_refused(make_model):
-    model = make_model("mixtral", experts_implementation="eager")
-    refused = pytest.raises(UnsupportedModelError, match=r"'eager'.*experts_implementation='grouped_mm'")
-    with refused, attribution(model):
-        pass
-
-
-def test_the_residual_stream_has_no_neurons_of_experts(with_experts):
-    message = r"outputs of experts are summed.*site: intermediate"
-    refused = pytest.raises(UnsupportedModelError, match=message)
-    with refused, attribution(with_experts, site="residual_write"):
-        pass
-    one = NeuronSet({"xx": {0: np.array([1])}}, layers=3, site="residual_write")
-    with pytest.raises(UnsupportedModelError, match=message), masked(with_experts, one, "xx"):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("family", "setting", "message"),
-    [
-        ("qwen2_moe", {"mlp_only_layers": [1]}, "layers with experts and layers without"),
-        ("qwen3_moe", {"decoder_sparse_step": 2}, "decoder_sparse_step 2"),
-        ("olmoe", {"clip_qkv": 8.0}, "clips queries, keys and values"),
-    ],
-)
-def test_what_has_no_rule_or_no_common_width_is_refused(make_model, family, setting, message):
-    model = make_model(family)
-    vars(model.config).update(setting)
-    with pytest.raises(UnsupportedModelError, match=message):
-        shape(model)
-
-
-def test_neurons_are_numbered_by_expert(with_experts):
-    groups = groups_of(with_experts.config)
-    assert shape(with_experts) == (3, groups.neurons)
-    spread = groups.spread(torch.arange(groups.number))
-    assert spread.shape == (groups.neurons,)
-    assert spread[17] == 1 and spread[groups.routed - 1] == groups.experts - 1
-    assert groups.shared == (24 if with_experts.config.model_type == "qwen2_moe" else 0)
