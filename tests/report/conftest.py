@@ -39,7 +39,7 @@ def _measure(workspace: Workspace) -> None:
     frames = {
         "scores": drawn.scores, "langspec_f1": drawn.langspec_f1, "stability": drawn.stability,
         "overlap": drawn.overlap, "perplexity": drawn.perplexity, "selection_null": drawn.selection_null,
-        **drawn.contrasts,
+        **drawn.contrasts, "calibration": drawn.calibration,
         **{f"kurtosis/base/{layer}": frame for layer, frame in drawn.kurtosis.items()},
         **{f"sweeps/{sweep}": drawn.sweep(sweep) for sweep in workspace.config["sweeps"]},
     }  # fmt: skip

@@ -26,11 +26,18 @@ def tiny(demo: dict[str, Any], model: Path) -> dict[str, Any]:
     config["demo"]["data"].update(documents=100, identification=60, benchmark=12, questions=2)
     config["corpora"].update(documents=20)
     sets = config["mask_sets"]
-    config["mask_sets"] = {"crane": sets["crane"], "random": {**sets["random"], "seeds": 2}}
+    resampled = {**sets["crane"], "label": "CRANE, resampled", "intervention": {"resample": 1}}
+    config["mask_sets"] = {
+        "crane": sets["crane"], "random": {**sets["random"], "seeds": 2}, "resampled": resampled,
+    }  # fmt: skip
     config["benchmarks"] = {f"quiz_{code}": config["benchmarks"][f"quiz_{code}"] for code in LANGUAGES}
     config["suites"] = {"quiz": list(config["benchmarks"])}
     config["open_questions"].update(suffix=dict.fromkeys(LANGUAGES, ""), max_new_tokens=4, context=64)
-    config["perplexity"] = {"mask_sets": ["crane"], "transfer": False, "documents": 8, "max_tokens": 24}
+    shown = ["crane", "resampled"]
+    config["perplexity"] = {"mask_sets": shown, "transfer": False, "documents": 8, "max_tokens": 24}
+    config["calibration"] = {
+        "neurons": 16, "groups": 8, "group_size": 4, "documents": 8, "max_tokens": 24, "seed": 0,
+    }  # fmt: skip
     config["scores"]["resamples"] = 100
     return config
 
@@ -38,7 +45,7 @@ def tiny(demo: dict[str, Any], model: Path) -> dict[str, Any]:
 SECTIONS = {
     "benchmarks": ["benchmarks", "suites"],
     "open questions": ["open_questions", "judges"],
-    "perplexity": ["perplexity"],
+    "perplexity": ["perplexity", "calibration"],
 }
 # What is made of each.
 OF_BENCHMARKS = (
@@ -52,7 +59,7 @@ OF_OPEN_QUESTIONS = (
     },
     {"drop_heatmap-base-open", "random_band-open", "judge_scores-base"},
 )  # fmt: skip
-OF_PERPLEXITY = ({"perplexity-base"}, {"perplexity-base"})
+OF_PERPLEXITY = ({"perplexity-base", "calibration"}, {"perplexity-base", "calibration"})
 
 
 def without(config: dict[str, Any], *kinds: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ NAME_SUBMITTED = """
 import sys
 print("submitted:", *(each.name for each in workflow.rules if each.name not in workflow._localrules), file=sys.stderr)
 """
-GPU_RULES = {"attribute_relevance", "evaluate_masks", "check_gpu"}
+GPU_RULES = {"attribute_relevance", "record_donor_values", "evaluate_masks", "measure_effects", "check_gpu"}
 
 
 def rendered(**site: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 # Needs a model, its held-out texts and its statistics; makes results/<study>/effects/<model>.parquet, the measured effect
 # of every drawn neuron and group on every language's loss, and results/<study>/calibration.parquet, the rank correlation
 # of every criterion with it. Finished parts of the effects are stored in results/<study>/parts/ immediately.
-CALIBRATED = [f"{RESULTS}/effects/{FIRST}.parquet", f"{RESULTS}/calibration.parquet"]
 
 
 rule measure_effects:

@@ -72,6 +72,8 @@ LABELS = study.labels()
 MASK_LABELS = study.mask_labels()
 STORE = f"{RESULTS}/parts"
 """Store of finished parts of long jobs, from which an interrupted job resumes; a cache."""
+CALIBRATED = [f"{RESULTS}/effects/{FIRST}.parquet", f"{RESULTS}/calibration.parquet"]
+"""The measured effects of single neurons and groups, and the correlations of the criteria with them."""
 EVALUATION = "vllm" if config["engine"] == "vllm" else "evaluation"
 """The conda environment of the rules that evaluate models."""
 OF_EVALUATION = code_version("evaluate_masks.py")

@@ -58,8 +58,8 @@ def calibration_table(
         "Ceiling: the square root of the reliability of the measured effects, 2 r / (1 + r) from the correlation r of "
         "the halves of the documents (Spearman-Brown). A perfect criterion would reach it; of ceiling: the correlation "
         f"divided by it. {NOTHING}: the halves do not agree, so that nothing can be said of such a measure.",
-        f"Brackets: 95% percentile bootstrap over neurons (groups) within layers, {resamples:,} resamples. Groups of "
-        "random neurons have sums that differ little, which makes their correlations lower.",
+        f"Brackets: 95% percentile bootstrap over neurons (groups) within layers, {resamples:,} resamples. Groups "
+        "differ most by their layer: what correlates with their effects may know layers rather than neurons.",
     ]
     return Table(
         "Calibration: rank correlation of every criterion with the measured effect of zeroing.",
