@@ -1,4 +1,8 @@
-"""Measure the relevance of every neuron on some shards of one language's corpus; each finished shard is stored."""
+"""Measure the relevance of every neuron on some shards of one language's corpus; each finished shard is stored.
+
+With `top_samples` among its resources, the pass also finds each neuron's samples of largest relevance and stores them.
+The rule `find_top_samples` runs this script, too, and takes them from there; only what is not stored is measured again.
+"""
 
 import os
 import shutil
@@ -20,15 +24,17 @@ from crane.relevance.collect import collect, padded
 from crane.relevance.placement import placed
 from crane.relevance.selftest import self_test
 from crane.relevance.shards import write_shard
+from crane.relevance.top_samples import write_top_samples
 from joblog import job_log, provenance
 
+_STATISTICS, _TOP = "statistics", "top samples"
 PROBE_SAMPLES = 4
 PROBE_TOKENS = 128
 """The self-test's batch is small because it records every place of every layer."""
 
 
 def main(snakemake: Any) -> None:
-    """Run a rule `attribute_relevance_*`."""
+    """Run a rule `attribute_relevance_*`, or `find_top_samples`."""
     torch.set_num_threads(snakemake.threads)
     params, speed = snakemake.params, snakemake.resources
     settings = {key.removeprefix("relevance."): value for key, value in params.relevance.items()}
@@ -53,16 +59,25 @@ def main(snakemake: Any) -> None:
             **facts, **settings, "corpus": sha256(snakemake.input.corpus), "code": params.code,
             "model": weights_identity(snakemake.input.model),
         }  # fmt: skip
-        store = PartStore(params.store)
+        store, top = PartStore(params.store), speed.top_samples
+        wanted = _TOP if "samples" in params.keys() else _STATISTICS
         for path in snakemake.output:
             shard = int(Path(path).stem)
             rows = shard_rows(len(samples), shard, params.shards)
-            key = part_key({**deciding, "rows": [rows.start, rows.stop]})
-            kept = store.find(key)
+            of_shard = {**deciding, "rows": [rows.start, rows.stop]}
+            keys = {_STATISTICS: part_key(of_shard), _TOP: part_key({**of_shard, "top_samples": top})}
+            kept = store.find(keys[wanted])
             if kept is None:
                 with attribution(model, passing=passing, **settings) as attribute:
-                    statistics, fit = collect(attribute, samples[rows.start : rows.stop], fit)
-                kept = store.keep(key, ".safetensors", partial(write_shard, statistics, metadata=metadata))
+                    statistics, fit, found = collect(
+                        attribute, samples[rows.start : rows.stop], fit, top=top, first=rows.start
+                    )
+                if found is not None:
+                    write = partial(write_top_samples, found, metadata=metadata)
+                    kept = store.keep(keys[_TOP], ".safetensors", write)
+                if wanted == _STATISTICS:
+                    write = partial(write_shard, statistics, metadata=metadata)
+                    kept = store.keep(keys[_STATISTICS], ".safetensors", write)
             else:
                 print(f"shard {shard}: from the store", flush=True)
             with atomic_file(path) as copy:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from crane.names import OPEN_SUITE
+from crane.names import OPEN_SUITE, REFERENCES
 from crane.study.check import check
 from crane.study.inputs import Inputs
 from crane.study.judges import Judges
@@ -16,6 +16,8 @@ from crane.study.ordering import key_sorted
 
 CONTINUATION_CHANCE = 0.25
 """Of continuation questions, which have four choices."""
+EXPLORER = {"samples": 3, "neurons": 50, "tokens": 64}
+"""Defaults of the section `explorer`."""
 
 
 class Study:
@@ -108,6 +110,16 @@ class Study:
     def has_selection_null(self) -> bool:
         """Whether some rule is repeated on the dealt texts of one language: enough shards, and such a rule."""
         return bool(self.inputs.dealt and self.masks.nulled)
+
+    @cached_property
+    def explorer(self) -> dict[str, Any]:
+        """Settings of the explorer page, complete; `mask_sets` names sets with one seed."""
+        asked = {**EXPLORER, **self.config.get("explorer", {})}
+        if "mask_sets" not in asked:
+            sets = self.config["mask_sets"].items()
+            asked["mask_sets"] = [name for name, settings in sets if settings["method"] not in REFERENCES]
+        first_seed = {settings["group"]: name for name, settings in reversed(self.masks.selections.items())}
+        return {**asked, "mask_sets": [first_seed[name] for name in asked["mask_sets"]]}
 
     @property
     def perplexity_sets(self) -> list[str]:

@@ -17,6 +17,7 @@ from crane.study.schema.benchmarks import (
 )
 from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
 from crane.study.schema.demo import Demo
+from crane.study.schema.explorer import Explorer, explorer_problems
 from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved, UniqueList
 from crane.study.schema.judges import Judge
 from crane.study.schema.mask_set_problems import mask_set_problems
@@ -139,6 +140,10 @@ class StudyConfig(Section):
         default=None,
         description="What in this study corresponds to what in the paper; if given, both numbers are shown together.",
     )
+    explorer: Given[Explorer] = Field(
+        default=None,
+        description="The explorer page, explorer.html: neurons one by one, with the texts on which they matter most.",
+    )
     figures: Figures = Field(description="Size and resolution of the figures.")
 
     @model_validator(mode="after")
@@ -178,6 +183,7 @@ class StudyConfig(Section):
         if self.sweeps and self.suites is not None:
             yield from sweep_problems(self.sweeps, sets=sets, suites=self.suites, variants=variants)
         yield from self._perplexity_problems()
+        yield from explorer_problems(self.explorer, sets)
         if self.published:
             yield from published_problems(
                 self.published,
