@@ -60,7 +60,7 @@ def main(snakemake: Any) -> None:
             "model": weights_identity(snakemake.input.model),
         }  # fmt: skip
         store, top = PartStore(params.store), speed.top_samples
-        wanted = _TOP if "samples" in params.keys() else _STATISTICS
+        wanted = _TOP if hasattr(params, "samples") else _STATISTICS
         for path in snakemake.output:
             shard = int(Path(path).stem)
             rows = shard_rows(len(samples), shard, params.shards)

@@ -74,7 +74,7 @@ def _digest(numbers: Tensor, relevance: Tensor) -> str:
 
 
 def write_top_samples(top: TopSamples, path: str | Path, metadata: Mapping[str, Any]) -> None:
-    """Write samples of `[K, I]` neurons atomically, layer by layer and with a checksum of each: 8 k bytes per neuron."""
+    """Write samples of `[K, I]` neurons atomically, with a checksum per layer: 8 k bytes per neuron."""
     by_layer = {name: tensor.cpu().transpose(0, 1).contiguous() for name, tensor in top._asdict().items()}
     checksums = [_digest(*layer) for layer in zip(*by_layer.values(), strict=True)]
     header = json.dumps({**metadata, "sha256": checksums}, sort_keys=True)
