@@ -55,6 +55,7 @@ rule record_provenance:
         perplexity=READ,
         tables=outputs.table_files(study),
         figures=outputs.figure_files(study),
+        explorer=outputs.explorer_files(study),
     output:
         record=f"{RESULTS}/provenance.json",
         overview=report(

@@ -1,8 +1,10 @@
 """The first neurons of each mask set and language."""
 
 import numpy as np
+import pytest
 from crane.explorer.shown import distinct, shown_neurons
 from crane.neurons.neuron_set import NeuronSet
+from crane.results.labels import ResultsError
 
 INDEX = np.array([2, 5, 9])
 
@@ -27,3 +29,8 @@ def test_without_scores_they_are_spread_over_the_layers():
 def test_a_small_set_is_shown_whole():
     masks = NeuronSet({"en": {0: INDEX}, "vi": {}}, layers=1)
     assert shown_neurons({"lape": masks}, 50)["neuron"].tolist() == INDEX.tolist()
+
+
+def test_a_study_without_selections_has_nothing_to_show():
+    with pytest.raises(ResultsError, match="nothing to explore"):
+        shown_neurons({}, 50)

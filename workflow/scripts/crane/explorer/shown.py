@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from crane.neurons.neuron_set import NeuronSet
+from crane.results.labels import ResultsError
 
 
 def shown_neurons(masks: Mapping[str, NeuronSet], most: int) -> pd.DataFrame:
@@ -18,7 +19,12 @@ def shown_neurons(masks: Mapping[str, NeuronSet], most: int) -> pd.DataFrame:
     Args:
         masks: mask set -> its neurons.
         most: neurons per mask set and language.
+
+    Raises:
+        ResultsError: there is no mask set.
     """
+    if not masks:
+        raise ResultsError("no mask set of the study selects neurons, so there is nothing to explore")
     frames = []
     for name, neurons in masks.items():
         table = neurons.to_frame().sort_values(["language", "layer", "neuron"])

@@ -116,8 +116,10 @@ class Study:
         """Settings of the explorer page, complete; `mask_sets` names sets with one seed."""
         asked = {**EXPLORER, **self.config.get("explorer", {})}
         if "mask_sets" not in asked:
-            sets = self.config["mask_sets"].items()
-            asked["mask_sets"] = [name for name, settings in sets if settings["method"] not in REFERENCES]
+            method = {name: settings["method"] for name, settings in self.config["mask_sets"].items()}
+            asked["mask_sets"] = [name for name in method if method[name] not in REFERENCES] or [
+                name for name in method if method[name] != "all"
+            ]
         first_seed = {settings["group"]: name for name, settings in reversed(self.masks.selections.items())}
         return {**asked, "mask_sets": [first_seed[name] for name in asked["mask_sets"]]}
 

@@ -36,7 +36,7 @@ class Explorer(Section):
 
 
 def explorer_problems(explorer: Explorer | None, sets: Mapping[str, MaskSet]) -> Iterator[Problem]:
-    """Yield mask sets that do not exist or that select nothing, and a page without any."""
+    """Yield mask sets that do not exist or that select nothing."""
     if explorer is None:
         return
     for name in explorer.mask_sets or []:
@@ -45,8 +45,5 @@ def explorer_problems(explorer: Explorer | None, sets: Mapping[str, MaskSet]) ->
             yield Problem(
                 "explorer.mask_sets", f"{name!r} masks all neurons, which are no selection; remove it"
             )
-    if explorer.mask_sets is None and all(one.method in ("random", "all") for one in sets.values()):
-        yield Problem(
-            "explorer",
-            "no mask set selects neurons; name the random ones in explorer.mask_sets, or remove it",
-        )
+    if all(one.method == "all" for one in sets.values()):
+        yield Problem("explorer", "no mask set selects neurons, so there is nothing to show; remove it")
