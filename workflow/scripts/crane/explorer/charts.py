@@ -83,7 +83,8 @@ def _map(languages: Sequence[str], layers: int, width: int, theme: Theme) -> alt
             y=alt.Y("layer:O", title="layer", scale=down),
             yOffset=alt.YOffset("group:N", scale=alt.Scale(domain=groups)),
             color=alt.Color("group:N", scale=by_group, legend=alt.Legend(title=None, orient="top")),
-            opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.25, 1]), legend=None),
+            # Of a wide model, few of a column's neurons are selected; the largest share is the darkest.
+            opacity=alt.Opacity("share:Q", scale=alt.Scale(type="sqrt", zero=True, range=[0.1, 1]), legend=None),
             tooltip=[
                 "layer:O", "neurons:N", alt.Tooltip("group:N", title="of"), alt.Tooltip("count:Q", title="selected")
             ],
