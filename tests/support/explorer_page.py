@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from crane.explorer.charts import bin_width, charts
-from crane.explorer.data import STATISTICS, Chosen, choices, members, ranks, statistics_of
+from crane.explorer.data import STATISTICS, Chosen, choices, members, plain, ranks, statistics_of
 from crane.explorer.examples import example_data
 from crane.explorer.page import render
 from crane.explorer.shown import distinct, shown_neurons
@@ -91,7 +91,9 @@ def page_data(*, layers: int = 3, width: int = 40, per_layer: int = 8, most: int
             for one in sets
         ],
         "neurons": {"layer": [k for k, _ in pairs], "number": [i for _, i in pairs]},
-        "statistics": of_neurons,
+        "statistics": {
+            code: {name: plain(values) for name, values in own.items()} for code, own in of_neurons.items()
+        },
         "rows": choices(shown, sets, of_neurons, numbers, halves, "intermediate"),
         "ranks": ranks(sets, tables, pairs, list(LANGUAGES), "intermediate"),
         "effects": [{"neuron": 0, "language": "en", "effect": 0.125}],

@@ -318,7 +318,7 @@
     const lines = names.map(([name, head]) => [head, ...languages.map((one) => statistics[one.code][name]?.[n] ?? null)]);
     lines.splice(1, 0, ["Margin", ...z.map((value, at) => {
       const others = z.filter((_, other) => other !== at);
-      return [value, ...others].includes(null) ? null : Number((value - Math.max(...others)).toPrecision(4));
+      return [value, ...others].includes(null) ? null : Number((value - Math.max(...others)).toPrecision(3));
     })]);
     lines.push(["Samples", ...languages.map((one) => statistics[one.code].count[n])]);
     return [element("h3", { textContent: "Statistics" }), simpleTable(["", ...languages.map((one) => one.name)], lines)];
@@ -395,6 +395,7 @@
         const counts = new Array(data.layers).fill(0);
         for (const x of part) counts[Math.floor(x / width)] += 1;
         counts.forEach((count, layer) => bars.push({ language: name, layer, part: parts[order], order, count }));
+        if (!part.length) return;
         const known = part.map((x) => `${Math.floor(x / width)}/${x % width}`).filter((x) => numberOf.has(x));
         const links = known.flatMap((x, n) => [n ? ", " : "", element("a", { href: `#${x}`, textContent: x })]);
         lists.push(element("details", {},

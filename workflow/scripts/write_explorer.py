@@ -5,7 +5,7 @@ from typing import Any
 
 from crane.artefacts import read_table, write_text
 from crane.explorer.charts import bin_width, charts
-from crane.explorer.data import Chosen, choices, effects_of, members, ranks, statistics_of
+from crane.explorer.data import Chosen, choices, effects_of, members, plain, ranks, statistics_of
 from crane.explorer.examples import example_data
 from crane.explorer.page import render
 from crane.explorer.shown import distinct, shown_neurons
@@ -43,7 +43,9 @@ def main(snakemake: Any) -> None:
             for one in sets
         ],
         "neurons": {"layer": [k for k, _ in pairs], "number": [i for _, i in pairs]},
-        "statistics": statistics,
+        "statistics": {
+            code: {name: plain(values) for name, values in own.items()} for code, own in statistics.items()
+        },
         "rows": choices(shown, sets, statistics, numbers, halves, params.site),
         "ranks": ranks(sets, tables, pairs, list(languages), params.site),
         "effects": effects_of(effects, numbers),

@@ -55,8 +55,8 @@ def members(neurons: NeuronSet, width: int) -> dict[str, list[int]]:
 
 def statistics_of(
     tables: Iterable[pd.DataFrame], pairs: Sequence[tuple[int, int]], languages: Sequence[str]
-) -> dict[str, dict[str, list[Any]]]:
-    """Return language -> column of `STATISTICS` -> its values for some neurons (layer, number), in their order."""
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return language -> column of `STATISTICS` -> float64 `[n]` for n neurons (layer, number), in their order."""
     wanted = pd.MultiIndex.from_tuples(pairs, names=["layer", "neuron"])
     parts = []
     for table in tables:
@@ -66,18 +66,17 @@ def statistics_of(
     found = {}
     for language in languages:
         own = rows[rows["language"] == language].set_index(["layer", "neuron"]).loc[wanted]
-        found[language] = {name: plain(own[name]) for name in STATISTICS if name in own}
+        found[language] = {name: own[name].to_numpy(np.float64) for name in STATISTICS if name in own}
     return found
 
 
-def margins(
-    z: Mapping[str, Sequence[Any]], language: str, places: Sequence[int]
-) -> tuple[list[Any], list[Any]]:
-    """Return the highest z-score of the other languages, and by how much a language's own exceeds it."""
-    own = np.array(z[language], np.float64)[list(places)]
-    others = [np.array(values, np.float64)[list(places)] for code, values in z.items() if code != language]
-    other = np.max(others, axis=0)  # NaN where any of them is undefined
-    return plain(other), plain(own - other)
+def margins(z: Mapping[str, np.ndarray], language: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the highest z-score of the other languages, and by how much a language's own exceeds it, `[n]` each.
+
+    Both are NaN where any score that they need is undefined.
+    """
+    other = np.max([values for code, values in z.items() if code != language], axis=0)
+    return other, z[language] - other
 
 
 def selected_again(chosen: Chosen, halves: Mapping[str, pd.DataFrame], site: Site) -> list[NeuronSet]:
@@ -104,7 +103,7 @@ def has(neurons: NeuronSet, language: str, layer: int, neuron: int) -> bool:
 def choices(
     shown: pd.DataFrame,
     sets: Sequence[Chosen],
-    statistics: Mapping[str, Mapping[str, Sequence[Any]]],
+    statistics: Mapping[str, Mapping[str, np.ndarray]],
     numbers: Mapping[tuple[int, int], int],
     halves: Mapping[str, pd.DataFrame],
     site: Site,
@@ -124,15 +123,14 @@ def choices(
             code = str(language)
             pairs = list(zip(own["layer"].astype(int), own["neuron"].astype(int), strict=True))
             places = [numbers[pair] for pair in pairs]
-            z = {other: columns_["z"] for other, columns_ in statistics.items()}
-            other, margin = margins(z, code, places)
+            other, margin = margins({each: columns_["z"] for each, columns_ in statistics.items()}, code)
             rows["set"] += [number] * len(own)
             rows["neuron"] += places
             rows["language"] += [code] * len(own)
             rows["place"] += own["place"].astype(int).tolist()
             rows["score"] += plain(own["score"])
-            rows["other"] += other
-            rows["margin"] += margin
+            rows["other"] += plain(other[places])
+            rows["margin"] += plain(margin[places])
             rows["halves"] += [
                 sum(has(half, code, *pair) for half in again) if again else None for pair in pairs
             ]
