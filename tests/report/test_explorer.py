@@ -156,9 +156,10 @@ def test_a_link_opens_a_neuron_with_its_texts(explorer: Page) -> None:
     assert page.locator("#spread-chart canvas").evaluate("canvas => canvas.clientWidth") > 300
     heads = page.locator("#detail h3").all_inner_texts()
     assert heads[0] == "Relevance in each language" and "Statistics" in heads
-    assert "Measured effect of masking it" not in heads, "it is of the first neuron alone"
+    assert "Measured effect of zeroing it" not in heads, "it is of the first neuron alone"
     explorer.open(f"#{labels()[0]}")
-    assert "0.125" in page.inner_text("#detail")
+    effect = page.locator("#detail table").last.inner_text().split()
+    assert effect == ["Language", "Change", "Odd", "texts", "English", "0.125", "-0.25"]
 
 
 def test_its_statistics_and_ranks_are_those_of_the_data(explorer: Page) -> None:

@@ -96,7 +96,7 @@ def page_data(*, layers: int = 3, width: int = 40, per_layer: int = 8, most: int
         },
         "rows": choices(shown, sets, of_neurons, numbers, halves, "intermediate"),
         "ranks": ranks(sets, tables, pairs, list(LANGUAGES), "intermediate"),
-        "effects": [{"neuron": 0, "language": "en", "effect": 0.125}],
+        "effects": [{"neuron": 0, "language": "en", "change": 0.125, "change_odd": -0.25}],
         "examples": found, "texts": texts,
         "charts": charts(list(LANGUAGES.values()), layers, width),
     }  # fmt: skip

@@ -80,7 +80,8 @@ def test_a_setting_repeats_what_depends_on_it(explored: Workspace) -> None:
     ):
         with explored.configured(lambda config, edit=edit: config["explorer"].update(edit)):
             assert explored.reruns() == expected
-    path = explored.results / "calibration_effects.parquet"
+    path = explored.results / "effects" / "base.parquet"
+    path.parent.mkdir()
     path.touch()
     assert explored.reruns() == {"write_explorer": 1}
     path.unlink()

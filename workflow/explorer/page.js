@@ -327,9 +327,14 @@
   function effectsOf(n) {
     const mine = data.effects.filter((effect) => effect.neuron === n);
     if (!mine.length) return [];
-    const measured = Object.keys(mine[0]).filter((name) => name !== "neuron" && name !== "language");
+    const heads = { change: "Change", change_even: "Even texts", change_odd: "Odd texts" };
+    const measured = Object.keys(heads).filter((name) => name in mine[0]);
     const lines = mine.map((effect) => [nameOf[effect.language] ?? effect.language, ...measured.map((name) => effect[name])]);
-    return [element("h3", { textContent: "Measured effect of masking it" }), simpleTable(["Language", ...measured], lines)];
+    return [
+      element("h3", { textContent: "Measured effect of zeroing it" }),
+      simpleTable(["Language", ...measured.map((name) => heads[name])], lines),
+      element("p", { className: "note", textContent: "Change of each language’s loss on held-out texts, in nats per token." }),
+    ];
   }
 
   async function show(n) {

@@ -119,11 +119,11 @@ rule write_explorer:
         top=expand(rules.reduce_top_samples.output.tables, model=FIRST),
         examples=expand(rules.attribute_examples.output.examples, model=FIRST),
         texts=expand(rules.attribute_examples.output.texts, model=FIRST),
-        # Measured effects of single neurons, where another part of the study has left them.
+        # Measured effects of single neurons, where the study has them.
         effects=lambda wildcards: [
             path
-            for path in [f"{RESULTS}/calibration_effects.parquet"]
-            if Path(path).exists()
+            for path in [f"{RESULTS}/effects/{FIRST}.parquet"]
+            if "calibration" in config or Path(path).exists()
         ],
     output:
         page=f"{RESULTS}/explorer.html",

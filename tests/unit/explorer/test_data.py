@@ -89,11 +89,20 @@ def test_the_first_of_a_set_has_the_first_rank(tables, chosen):
     assert found[0]["en"] == list(range(1, len(pairs) + 1)) and found[1] is None
 
 
-def test_effects_keep_every_measurement_of_the_shown_neurons():
+def test_effects_are_those_of_the_shown_neurons():
     table = pd.DataFrame(
-        {"language": ["en", "en"], "layer": [0, 1], "neuron": [3, 3], "effect": [0.25, 1], "seed": [0, 1], "how": "x"}
-    )  # fmt: skip
-    assert effects_of(table, {(0, 3): 8}) == [{"neuron": 8, "language": "en", "effect": 0.25, "seed": 0}]
+        {
+            "language": ["en", "en", "en"],
+            "layer": [0, 1, 0],
+            "neuron": pd.array([3, 3, None], dtype="Int64"),  # the last is a group
+            "change": [0.25, 1, 2],
+            "change_odd": [0.5, 1, 2],
+            "unit": [0, 1, 2],
+        }
+    )
+    assert effects_of(table, {(0, 3): 8}) == [
+        {"neuron": 8, "language": "en", "change": 0.25, "change_odd": 0.5}
+    ]
     assert effects_of(None, {}) == []
     with pytest.raises(ResultsError, match="no column layer, neuron"):
-        effects_of(table[["language", "effect"]], {})
+        effects_of(table[["language", "change"]], {})

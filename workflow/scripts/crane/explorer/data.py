@@ -19,7 +19,8 @@ STATISTICS = (
     "activation_probability", "mean_value", "count",
 )  # fmt: skip
 """Columns of the statistics tables on the page, as far as the study's site has them."""
-_KEYS = ("language", "layer", "neuron")
+EFFECTS = ("change", "change_even", "change_odd")
+"""Columns of the measured effects: on all held-out texts, and on those of even and of odd number."""
 
 
 class Chosen(NamedTuple):
@@ -161,10 +162,11 @@ def ranks(
 
 
 def effects_of(table: pd.DataFrame | None, numbers: Mapping[tuple[int, int], int]) -> list[dict[str, Any]]:
-    """Return the measured effects of masking single neurons: neuron, language, and every numeric column by its name.
+    """Return the measured effects of zeroing single neurons: neuron, language, change, and on halves of the texts.
 
     Args:
-        table: layer, neuron, language and measurements; None if there are none.
+        table: layer, neuron (missing for groups of several), language, change of the loss in nats per token, and, where
+            they were measured, change_even and change_odd; None if nothing was measured.
         numbers: layer and neuron -> number of the neuron on the page.
 
     Raises:
@@ -172,18 +174,17 @@ def effects_of(table: pd.DataFrame | None, numbers: Mapping[tuple[int, int], int
     """
     if table is None:
         return []
-    missing = [name for name in _KEYS if name not in table]
+    missing = [name for name in ("layer", "neuron", "language", "change") if name not in table]
     if missing:
-        raise ResultsError(f"calibration_effects.parquet: no column {', '.join(missing)}")
-    measured = [
-        name for name in table.columns if name not in _KEYS and pd.api.types.is_numeric_dtype(table[name])
-    ]
+        raise ResultsError(f"the table of measured effects has no column {', '.join(missing)}")
+    measured = [name for name in EFFECTS if name in table]
+    single = table[table["neuron"].notna()].astype({"layer": int, "neuron": int})
     return [
         {
             "neuron": numbers[row["layer"], row["neuron"]],
             "language": row["language"],
             **dict(zip(measured, plain(row[name] for name in measured), strict=True)),
         }
-        for row in table.to_dict("records")
+        for row in single.to_dict("records")
         if (row["layer"], row["neuron"]) in numbers
     ]
