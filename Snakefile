@@ -20,6 +20,7 @@ include: "workflow/rules/scores.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/evidence.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/explorer.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/preflight.smk"
@@ -42,6 +43,7 @@ rule all:
         outputs.table_files(study),
         outputs.figure_files(study),
         outputs.record_files(study),
+        outputs.explorer_files(study),
     localrule: True
 
 

@@ -163,6 +163,10 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
         {"tabulate_published": 4, "plot_published": 4},
     ),
     "bootstrap, swapped values": (swapped_settings, SCORES),
+    "the explorer": (
+        lambda c: c.update(explorer={"neurons": 5}),
+        {"find_top_samples": 2, "reduce_top_samples": 1, "attribute_examples": 1, "write_explorer": 1},
+    ),
     "languages resampled apart": (lambda c: c["scores"].pop("parallel"), SCORES),
     "order of keys": (reordered, {}),
 }  # fmt: skip

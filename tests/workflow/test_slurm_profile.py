@@ -18,7 +18,10 @@ NAME_SUBMITTED = """
 import sys
 print("submitted:", *(each.name for each in workflow.rules if each.name not in workflow._localrules), file=sys.stderr)
 """
-GPU_RULES = {"attribute_relevance", "record_donor_values", "evaluate_masks", "measure_effects", "check_gpu"}
+GPU_RULES = {
+    "attribute_relevance", "record_donor_values", "evaluate_masks", "measure_effects", "check_gpu", "find_top_samples",
+    "attribute_examples",
+}  # fmt: skip
 
 
 def rendered(**site: str) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, s
     workspace = Workspace(tmp_path_factory.mktemp("profile"), config)
     with (workspace.folder / "Snakefile").open("a", encoding="utf-8") as snakefile:
         snakefile.write(NAME_SUBMITTED)
-    targets = ["all", "preflight_gpu", f"results/{config['study']}/exports/base/crane/en"]
+    targets = ["all", "explorer", "preflight_gpu", f"results/{config['study']}/exports/base/crane/en"]
     arguments = ["--dry-run", "--profile", "profiles/slurm", "--configfile", "study.yaml", "--"]
     done = plan([*arguments, *targets], workspace.folder, workspace.environment())
     assert done.returncode == 0, done.stdout + done.stderr

@@ -58,6 +58,7 @@ rule record_provenance:
         calibration=CALIBRATED if study.calibration else [],
         tables=outputs.table_files(study),
         figures=outputs.figure_files(study),
+        explorer=outputs.explorer_files(study),
     output:
         record=f"{RESULTS}/provenance.json",
         overview=report(

@@ -46,6 +46,8 @@ for (kind, variants), (number, first) in product(
                 batch_tokens=config["relevance"].get("batch_tokens", BATCH_TOKENS),
                 sweep_tokens=config["relevance"].get("sweep_tokens", SWEEP_TOKENS),
                 memory_gb=config["relevance"].get("memory_gb", 0),
+                # Kept for the explorer on the way; another pass would find them, too.
+                top_samples=study.explorer["samples"] if "explorer" in config else 0,
                 gpu=1,
                 models_in_memory=1,
             params:

@@ -1,7 +1,12 @@
-"""Measure the relevance of every neuron on some shards of one language's corpus; each finished shard is stored."""
+"""Measure the relevance of every neuron on some shards of one language's corpus; each finished shard is stored.
+
+With `top_samples` among its resources, the pass also finds each neuron's samples of largest relevance and stores them.
+The rule `find_top_samples` runs this script, too, and takes them from there; only what is not stored is measured again.
+"""
 
 import os
 import shutil
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,24 +23,29 @@ from crane.models.manifests import identity, weights_identity
 from crane.parts import PartStore, part_key
 from crane.relevance.accumulated_files import ENDING, write_accumulated
 from crane.relevance.attribution import attribution
-from crane.relevance.collect import collect, padded
+from crane.relevance.collect import Collected, collect, padded
 from crane.relevance.expert_rules import ROUTERS
 from crane.relevance.placement import placed
 from crane.relevance.selftest import self_test
 from crane.relevance.shards import write_shard
+from crane.relevance.top_samples import write_top_samples
 from joblog import job_log, provenance
 
+SHARD, ACCUMULATED, TOP = "shard", "accumulators", "top samples"
+"""The kinds of files."""
 PROBE_SAMPLES = 4
 PROBE_TOKENS = 128
 """The self-test's batch is small because it records every place of every layer."""
 
 
 def main(snakemake: Any) -> None:
-    """Run a rule `attribute_relevance_*`."""
+    """Run a rule `attribute_relevance_*`, or `find_top_samples`."""
     torch.set_num_threads(snakemake.threads)
     params, speed = snakemake.params, snakemake.resources
     settings = {key.removeprefix("relevance."): value for key, value in params.relevance.items()}
-    accumulators = settings.pop("accumulators", [])
+    finding = hasattr(params, "samples")
+    accumulators = [] if finding else settings.get("accumulators", [])
+    settings.pop("accumulators", None)
     corpus = read_table(snakemake.input.corpus, ["input_ids"])["input_ids"]
     samples = [torch.tensor(ids, dtype=torch.int64) for ids in corpus]
     with placed(
@@ -61,31 +71,55 @@ def main(snakemake: Any) -> None:
             **facts, **settings, "corpus": sha256(snakemake.input.corpus), "code": params.code,
             "model": weights_identity(snakemake.input.model),
         }  # fmt: skip
-        store = PartStore(params.store)
-        for path in [path for path in snakemake.output if not path.endswith(ENDING)]:
-            shard = int(Path(path).stem)
+        store, top = PartStore(params.store), speed.top_samples
+        for shard, targets in _by_shard(snakemake.output, finding).items():
             rows = shard_rows(len(samples), shard, params.shards)
-            deciding["rows"] = [rows.start, rows.stop]
-            targets = {part_key(deciding): path}
-            if accumulators:
-                # A key of its own: the shard stays the same whatever is accumulated beside it.
-                beside = part_key({**deciding, "accumulators": accumulators})
-                targets[beside] = path.removesuffix(".safetensors") + ENDING
-            kept = {key: store.find(key) for key in targets}
+            of_shard = {**deciding, "rows": [rows.start, rows.stop]}
+            # A key for each: the shard stays the same whatever is kept beside it.
+            keys = {
+                SHARD: part_key(of_shard),
+                ACCUMULATED: part_key({**of_shard, "accumulators": accumulators}),
+                TOP: part_key({**of_shard, "top_samples": top}),
+            }
+            kept = {kind: store.find(keys[kind]) for kind in targets}
             if None in kept.values():
                 options = {**settings, "passing": passing, "accumulators": accumulators}
                 with attribution(model, **options) as attribute:
-                    statistics, fit, accumulated = collect(attribute, samples[rows.start : rows.stop], fit)
-                writers = [partial(write_shard, statistics, metadata=metadata)]
-                if accumulated is not None:
-                    writers.append(partial(write_accumulated, accumulated, metadata=metadata))
-                for key, write in zip(targets, writers, strict=True):
-                    kept[key] = kept[key] or store.keep(key, ".safetensors", write)
+                    found = collect(
+                        attribute, samples[rows.start : rows.stop], fit, top=top, first=rows.start
+                    )
+                fit = found.fit
+                for kind, write in _writers(found, metadata).items():
+                    if kept.get(kind) is None and (kind in targets or kind == TOP):
+                        kept[kind] = store.keep(keys[kind], ".safetensors", write)
             else:
                 print(f"shard {shard}: from the store", flush=True)
-            for key, target in targets.items():
+            for kind, target in targets.items():
+                found_part = kept[kind]
+                assert found_part is not None
                 with atomic_file(target) as copy:
-                    shutil.copyfile(kept[key], copy)
+                    shutil.copyfile(found_part, copy)
+
+
+def _by_shard(paths: Iterable[str], finding: bool) -> dict[int, dict[str, str]]:
+    """Return shard -> kind of file -> path of the outputs."""
+    targets: dict[int, dict[str, str]] = {}
+    for path in paths:
+        kind = TOP if finding else ACCUMULATED if path.endswith(ENDING) else SHARD
+        targets.setdefault(int(Path(path).name.partition(".")[0]), {})[kind] = path
+    return targets
+
+
+def _writers(found: Collected, metadata: Mapping[str, Any]) -> dict[str, Callable[[Path], None]]:
+    """Return kind of file -> function that writes it, of what was found."""
+    writers: dict[str, Callable[[Path], None]] = {
+        SHARD: partial(write_shard, found.statistics, metadata=metadata)
+    }
+    if found.accumulated is not None:
+        writers[ACCUMULATED] = partial(write_accumulated, found.accumulated, metadata=metadata)
+    if found.top is not None:
+        writers[TOP] = partial(write_top_samples, found.top, metadata=metadata)
+    return writers
 
 
 if __name__ == "__main__":

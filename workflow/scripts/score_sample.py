@@ -13,10 +13,10 @@ def main(snakemake: Any) -> None:
     inputs, params = snakemake.input, snakemake.params
     means = []
     if inputs.get("sampled", []):
-        files = [
+        answers, sampled = (
             (read_table(path, ANSWER_COLUMNS) for path in paths) for paths in (inputs.answers, inputs.sampled)
-        ]
-        means.append(benchmark_means(*files, params.benchmarks))
+        )
+        means.append(benchmark_means(answers, sampled, params.benchmarks))
     if inputs.get("sampled_documents", []):
         means.append(
             perplexity_means(map(read_table, inputs.documents), map(read_table, inputs.sampled_documents))

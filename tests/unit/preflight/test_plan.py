@@ -43,6 +43,21 @@ def test_the_papers_study_with_its_evidence_takes_at_most_43_hours_and_5_and_a_h
 # Stages -------------------------------------------------------------------------------------------------
 
 
+def test_the_explorer_costs_its_examples_and_the_start_of_its_jobs(paper: dict[str, Any]) -> None:
+    assert "explorer" not in stages(paper)
+    paper["explorer"] = {"neurons": 20, "samples": 2, "mask_sets": ["crane", "lape"]}
+    explorer = stages(paper)["explorer"]
+    samples = 2 * 3 * 20 * 2 * 3  # mask sets, languages, neurons, samples, and again languages
+    computed = samples * 512 * 4 * LLAMA / SPEED / 3600
+    assert (explorer.jobs, explorer.gpu_jobs) == (6, 4)
+    assert explorer.gpu_hours == pytest.approx(computed + 4 * START)
+    assert explorer.disk == 2 * 3 * 12 * 32 * 11008 * 2 * 8
+    paper["explorer"]["neurons"] = 50_000
+    assert stages(paper)["explorer"].gpu_hours == pytest.approx(
+        3 * 5000 * 512 * 4 * LLAMA / SPEED / 3600 + 4 * START
+    )
+
+
 def test_relevance_is_a_forward_and_a_backward_pass_over_all_tokens(paper: dict[str, Any]) -> None:
     relevance = stages(paper)["relevance"]
     assert relevance.jobs == relevance.gpu_jobs == 3, "all shards of a language in one job"

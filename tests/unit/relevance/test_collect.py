@@ -104,6 +104,29 @@ def test_when_memory_runs_out_batches_are_halved_and_nothing_is_counted_twice(
     assert "out of memory" in told and "batches of 32" in told
 
 
+@pytest.mark.parametrize("sweeping", [False, True])
+def test_the_top_samples_are_those_of_the_relevances_one_by_one_even_when_memory_runs_out(
+    llama, samples, sweeping
+):
+    with attribution(llama) as attribute:
+        single = torch.cat([attribute(*padded([sample], "cpu")) for sample in samples])
+    order = single.abs().argsort(0, descending=True)[:3]
+    with layer_sweep(llama, device="cpu") if sweeping else nullcontext() as sweep:
+        options = {"passing": sweep} if sweeping else {}
+        with attribution(llama, **options) as attribute, Memory(llama, 32).handle:
+            fit = Fit(64, 90) if sweeping else Fit(64)
+            found = collect(attribute, samples, fit, top=3, first=100).top
+    # A batch and a single sample differ by rounding, and so may neurons whose samples are as good as equal.
+    same = found.numbers == order + 100
+    assert same.float().mean() > 0.99
+    torch.testing.assert_close(found.relevance[same], single.gather(0, order)[same], rtol=1e-3, atol=1e-6)
+
+
+def test_without_top_nothing_is_kept(llama, samples):
+    with attribution(llama) as attribute:
+        assert collect(attribute, samples, Fit(24)).top is None
+
+
 def test_a_sample_that_does_not_fit_is_told(llama, samples):
     with Memory(llama, 8).handle, pytest.raises(TooSmallError, match="one sample of 12 tokens does not fit"):
         collected(llama, samples, Fit(64))

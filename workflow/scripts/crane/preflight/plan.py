@@ -99,6 +99,7 @@ def estimate(study: Study, assumed: Assumptions | None = None) -> list[Stage]:
         _evaluation(study, assumed, sizes),
         *([_calibration(study, assumed, sizes)] if study.calibration else []),
         _judging(study, assumed),
+        *_explorer(study, assumed, sizes),
     ]
 
 
@@ -246,3 +247,16 @@ def _judging(study: Study, assumed: Assumptions) -> Stage:
     return Stage(
         "judging", jobs, folders, calls=calls, price=total, disk=float(judges * answers * TEXT_BYTES)
     )
+
+
+def _explorer(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> list[Stage]:
+    """Cost of the explorer if the study has it: relevance again on the examples, of which no two share a sample."""
+    if "explorer" not in study.config:
+        return []
+    asked, corpora, jobs = study.explorer, study.config["corpora"], len(study.languages) + 1
+    examples = len(asked["mask_sets"]) * len(study.languages) * asked["neurons"] * asked["samples"]
+    tokens = sum(sample_tokens(study, language, assumed) for language in study.languages)
+    computed = 4 * sizes[study.identification_model] * tokens * min(1.0, examples / corpora["documents"])
+    hours = (assumed.compute(computed) + 60 * jobs * assumed.start_minutes) / 3600
+    size = 2.0 * 8 * asked["samples"] * len(study.languages) * corpora["shards"] * _neurons(study)
+    return [Stage("explorer", jobs + 2, ("top_samples", "examples"), jobs, hours, size)]

@@ -62,6 +62,8 @@ def _measured(study: Study) -> set[str]:
     """Return what a study measures of neurons besides the moments of relevance."""
     masks = study.masks
     measured = {each for variant in masks.variants for each in masks.accumulators(variant)}
+    if "explorer" in study.config:
+        measured.add("relevance of each token (explorer)")
     if study.calibration:
         measured.add("effects for the calibration")
     if any("resample" in masks.intervention(name) for name in masks.every):

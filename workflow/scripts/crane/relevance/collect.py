@@ -15,6 +15,7 @@ from crane.relevance.moments import Moments
 from crane.relevance.passage import Batch
 from crane.relevance.routing import LayerMoments
 from crane.relevance.shards import Statistics
+from crane.relevance.top_samples import TopSamples
 
 
 def padded(samples: Sequence[Tensor], device: Any) -> Batch:
@@ -46,9 +47,13 @@ class Collected(NamedTuple):
     """As given, or smaller if memory ran out."""
     accumulated: Accumulated | None
     """If the attribution has accumulators."""
+    top: TopSamples | None
+    """The samples of largest relevance, if they were asked for."""
 
 
-def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Collected:
+def collect(
+    attribute: Attribution, samples: Sequence[Tensor], fit: Fit, *, top: int = 0, first: int = 0
+) -> Collected:
     """Return the statistics of all samples' relevance, `[K, I]`, in one pass.
 
     When memory runs out, the number of tokens is halved for all that remains.
@@ -57,18 +62,23 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Coll
         attribute: from `crane.relevance.attribution.attribution`, unused so far.
         samples: int64 `[T]` each, at least two tokens.
         fit: tokens of a batch, and of a sweep if the attribution's way is a layer sweep.
+        top: keep so many samples of largest relevance per neuron.
+        first: number of the first sample, for those that are kept.
 
     Raises:
         TooSmallError: a single sample does not fit into the GPU's memory.
     """
     if not samples:
         raise ValueError("no samples")
-    total: Moments | LayerMoments | None = None
+    total = _Collecting()
     waiting = batches(samples, fit.batch_tokens, fit.rows)
+    # Batches take the samples in this order, halved or not.
+    order = sorted(range(len(samples)), key=lambda place: len(samples[place]), reverse=True)
+    numbers = [first + place for place in order]
     with tqdm(total=sum(map(len, samples)), unit="token", unit_scale=True, mininterval=2) as bar:
         while waiting:
             group = _together(waiting, fit.sweep_tokens or 0)
-            added = _added(attribute, group, total)
+            added = _added(attribute, group, total, numbers, top)
             if added is None:
                 fit = _halved(fit, longest=len(waiting[0][0]))
                 waiting = batches(
@@ -76,10 +86,11 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Coll
                 )
                 continue
             total, waiting = added, waiting[len(group) :]
+            numbers = numbers[sum(map(len, group)) :]
             bar.update(sum(len(sample) for batch in group for sample in batch))
-    assert total is not None
+    assert total.moments is not None
     statistics = Statistics(
-        total.together() if isinstance(total, LayerMoments) else total,
+        total.moments.together() if isinstance(total.moments, LayerMoments) else total.moments,
         attribute.active,
         attribute.tokens,
         value_sum=attribute.value_sum,
@@ -88,7 +99,14 @@ def collect(attribute: Attribution, samples: Sequence[Tensor], fit: Fit) -> Coll
     )
     further = attribute.further
     counts = len(samples), attribute.tokens, attribute.counted
-    return Collected(statistics, fit, further.accumulated(*counts) if further else None)
+    return Collected(statistics, fit, further.accumulated(*counts) if further else None, total.top)
+
+
+class _Collecting(NamedTuple):
+    """What has been collected so far."""
+
+    moments: Moments | LayerMoments | None = None
+    top: TopSamples | None = None
 
 
 def _together(waiting: Sequence[list[Tensor]], tokens: int) -> list[list[Tensor]]:
@@ -104,14 +122,26 @@ def _together(waiting: Sequence[list[Tensor]], tokens: int) -> list[list[Tensor]
 
 
 def _added(
-    attribute: Attribution, group: Sequence[list[Tensor]], total: Moments | LayerMoments | None
-) -> Moments | LayerMoments | None:
-    """Return the moments with those of a group of batches, or None if memory runs out."""
+    attribute: Attribution,
+    group: Sequence[list[Tensor]],
+    total: _Collecting,
+    numbers: Sequence[int],
+    top: int,
+) -> _Collecting | None:
+    """Return what has been collected with a group of batches, or None if memory runs out.
+
+    `numbers` begins with those of the group's samples.
+    """
     try:
         with attribute.all_or_nothing():
             found = attribute.relevances([padded(batch, attribute.model.device) for batch in group])
-            for number, relevance in enumerate(found):
-                total = _with_batch(attribute, number, relevance, total)
+            for place, relevance in enumerate(found):
+                best = TopSamples.from_batch(relevance, numbers[: len(relevance)], top) if top else None
+                numbers = numbers[len(relevance) :]
+                total = _Collecting(
+                    _with_batch(attribute, place, relevance, total.moments),
+                    total.top.merge(best) if total.top and best else best,
+                )
             return total
     except torch.OutOfMemoryError:
         return None

@@ -102,3 +102,8 @@ def figure_files(study: Study) -> list[str]:
 def record_files(study: Study) -> list[str]:
     """Return the paths of the provenance record and of the citations."""
     return [f"{study.results}/{name}" for name in RECORDS]
+
+
+def explorer_files(study: Study) -> list[str]:
+    """Return the path of the explorer page, if the study asks for it."""
+    return [f"{study.results}/explorer.html"] if "explorer" in study.config else []

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from crane.names import OPEN_SUITE, PERPLEXITY
+from crane.names import OPEN_SUITE, PERPLEXITY, REFERENCES
 from crane.study.check import check
 from crane.study.inputs import Inputs
 from crane.study.judges import Judges
@@ -18,6 +18,8 @@ SAMPLED = "sampled-"
 """Beginning of the name of a part of a suite's questions, or of the held-out texts (`evaluation.sample`)."""
 CONTINUATION_CHANCE = 0.25
 """Of continuation questions, which have four choices."""
+EXPLORER = {"samples": 3, "neurons": 50, "tokens": 64}
+"""Defaults of the section `explorer`."""
 
 
 class Study:
@@ -115,6 +117,18 @@ class Study:
     def has_selection_null(self) -> bool:
         """Whether some rule is repeated on the dealt texts of one language: enough shards, and such a rule."""
         return bool(self.inputs.dealt and self.masks.nulled)
+
+    @cached_property
+    def explorer(self) -> dict[str, Any]:
+        """Settings of the explorer page, complete; `mask_sets` names sets with one seed."""
+        asked = {**EXPLORER, **self.config.get("explorer", {})}
+        if "mask_sets" not in asked:
+            method = {name: settings["method"] for name, settings in self.config["mask_sets"].items()}
+            asked["mask_sets"] = [name for name in method if method[name] not in REFERENCES] or [
+                name for name in method if method[name] != "all"
+            ]
+        first_seed = {settings["group"]: name for name, settings in reversed(self.masks.selections.items())}
+        return {**asked, "mask_sets": [first_seed[name] for name in asked["mask_sets"]]}
 
     @property
     def perplexity_sets(self) -> list[str]:

@@ -20,6 +20,7 @@ from crane.study.schema.calibration import Calibration, calibration_problems
 from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
 from crane.study.schema.demo import Demo
 from crane.study.schema.evaluation_sample import sample_problems
+from crane.study.schema.explorer import Explorer, explorer_problems
 from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved, UniqueList
 from crane.study.schema.judges import Judge
 from crane.study.schema.mask_set_problems import mask_set_problems
@@ -145,6 +146,10 @@ class StudyConfig(Section):
         default=None,
         description="What in this study corresponds to what in the paper; if given, both numbers are shown together.",
     )
+    explorer: Given[Explorer] = Field(
+        default=None,
+        description="The explorer page, explorer.html: neurons one by one, with the texts on which they matter most.",
+    )
     figures: Figures = Field(description="Size and resolution of the figures.")
 
     @model_validator(mode="after")
@@ -201,6 +206,7 @@ class StudyConfig(Section):
                 intermediate_size=first.intermediate_size if first else None,
                 site=self.relevance.site,
             )
+        yield from explorer_problems(self.explorer, sets)
         if self.published:
             yield from published_problems(
                 self.published,
