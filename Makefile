@@ -119,6 +119,7 @@ lint: $(INSTALLED)
 # Plan the jobs of every preset.
 dry-run: $(INSTALLED)
 	$(RUN) --dry-run --quiet rules --configfile config/demo.yaml config/demo-evidence.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/demo.yaml config/demo-methods.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/demo-models.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml config/smollm2-local.yaml

@@ -207,6 +207,7 @@ def test_the_worst_rank_tells_who_is_in_the_top_of_every_document_for_every_k():
     importance = torch.rand(20, 11, generator=torch.Generator().manual_seed(0))
     importance[3, 4] = importance[3, 7]  # a tie goes to the lower number
     importance[5] = 0
+    assert torch.equal(ranks(importance), ranks(importance.double()))  # the ordinary sort
     worst = ranks(importance).amax(0)
     for k in range(1, 12):
         tops = [set(sorted(range(11), key=lambda i: (-row[i], i))[:k]) for row in importance.tolist()]

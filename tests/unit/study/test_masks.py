@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from crane.study.check import ConfigError
+from crane.methods import BUILT_IN
+from crane.study.check import ConfigError, drop_nulls
 from crane.study.study import Study
-from support.study_config import REMOVE, changed
+from support.study_config import REMOVE, changed, preset
 
 
 def test_random_sets_are_expanded_by_seed(config: dict[str, Any]) -> None:
@@ -150,3 +151,13 @@ def test_energies_are_of_the_studys_own_run_whatever_is_matched(config: dict[str
     assert by_magnitude.drawn_from(["random-0"]) == "-logprob"
     by_energy = Study(changed(config, **sets | {"mask_sets__random__match_on": ["layer", "energy"]})).masks
     assert by_energy.drawn_from(["random-0"]) == "" and by_energy.drawn_alike(["random-0"]) == "energy"
+
+
+def test_the_overlay_of_the_methods_has_a_set_of_each() -> None:
+    config = preset("demo", "demo-methods")
+    drop_nulls(config)
+    masks = Study(config).masks
+    matched = {"lape_matched"}  # the demo itself has it
+    assert {settings["method"] for settings in masks.shown.values()} >= set(BUILT_IN) - matched
+    assert masks.accumulators("") == ["energy", "up", "values"]
+    assert masks.accumulators("-logprob") == ["gradients"]

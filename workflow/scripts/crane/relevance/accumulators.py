@@ -17,6 +17,7 @@ activations are.
 from collections.abc import Collection
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -99,10 +100,26 @@ def output_change(values: Tensor, norms: Tensor) -> Tensor:
 
 
 def ranks(importance: Tensor) -> Tensor:
-    """Return int64 `[B, I]`: each neuron's place by descending importance in its sample, from 0; ties by number."""
-    order = importance.argsort(dim=1, descending=True, stable=True)
+    """Return int64 `[B, I]`: each neuron's place by descending importance in its sample, from 0; ties by number.
+
+    Args:
+        importance: `[B, I]`, not negative.
+    """
+    order = _order(importance)
     places = torch.arange(order.shape[1], device=order.device).expand_as(order)
     return torch.empty_like(order).scatter_(1, order, places)
+
+
+def _order(importance: Tensor) -> Tensor:
+    """Return int64 `[B, I]`: the numbers of the neurons by descending importance, equal ones by number."""
+    if importance.device.type != "cpu" or importance.dtype != torch.float32:
+        return importance.argsort(dim=1, descending=True, stable=True)
+    # Numbers that are not negative are ordered as their bits. With the neuron's number below them no two keys are
+    # equal, and NumPy sorts these three times as fast as torch sorts stably.
+    last = importance.shape[1] - 1
+    keys = (importance.contiguous().view(torch.int32).long() << 32) | torch.arange(last, -1, -1)
+    placed = torch.from_numpy(np.sort(keys.numpy(), axis=1)).flip(1)
+    return last - (placed & 0xFFFFFFFF)
 
 
 def top_sizes(width: int) -> list[int]:
