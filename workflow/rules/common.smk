@@ -72,8 +72,6 @@ LABELS = study.labels()
 MASK_LABELS = study.mask_labels()
 STORE = f"{RESULTS}/parts"
 """Store of finished parts of long jobs, from which an interrupted job resumes; a cache."""
-CALIBRATED = [f"{RESULTS}/effects/{FIRST}.parquet", f"{RESULTS}/calibration.parquet"]
-"""The measured effects of single neurons and groups, and the correlations of the criteria with them."""
 EVALUATION = "vllm" if config["engine"] == "vllm" else "evaluation"
 """The conda environment of the rules that evaluate models."""
 OF_EVALUATION = code_version("evaluate_masks.py")
@@ -157,13 +155,6 @@ def mean_values(mask_sets):
     """Return the tables with the mean values of neurons if an intervention needs them."""
     settings = [study.masks.intervention(name) for name in mask_sets]
     return statistics(FIRST) if any("mean" in each for each in settings) else []
-
-
-def donor_values(mask_sets):
-    """Return the values of neurons in other documents if an intervention needs them, by their seeds."""
-    settings = [study.masks.intervention(name) for name in mask_sets]
-    seeds = dict.fromkeys(each["resample"] for each in settings if "resample" in each)
-    return [f"{RESULTS}/donors/{FIRST}/{seed}.safetensors" for seed in seeds]
 
 
 def matched_set(wildcards):

@@ -6,7 +6,10 @@ SWEPT = [
     *expand(f"{RESULTS}/sweeps/{{sweep}}.parquet", sweep=study.masks.sweeps.points),
     *(path for sweep in study.masks.sweeps.points for path in swept_answers(sweep)),
     *mask_files(study.masks.with_neurons()),
-    *donor_values(study.masks.every),
+    *expand(
+        f"{RESULTS}/donors/{FIRST}/{{seed}}.safetensors",
+        seed=study.masks.resampled(study.masks.every),
+    ),
     *(path for name in study.masks.used_variants for path in statistics(FIRST, name)),
 ]
 READ = [
@@ -55,7 +58,11 @@ rule record_provenance:
         sweeps=SWEPT,
         perplexity=READ,
         sampled=list(SAMPLED_NULL.values()),
-        calibration=CALIBRATED if study.calibration else [],
+        calibration=(
+            [f"{RESULTS}/effects/{FIRST}.parquet", f"{RESULTS}/calibration.parquet"]
+            if study.calibration
+            else []
+        ),
         tables=outputs.table_files(study),
         figures=outputs.figure_files(study),
         explorer=outputs.explorer_files(study),

@@ -151,6 +151,11 @@ class MaskSets:
         settings = self.every[mask_set].get("intervention", {})
         return {key: value for key, value in settings.items() if value}
 
+    def resampled(self, mask_sets: Iterable[str]) -> list[int]:
+        """Return the seeds of the resample ablations among some mask sets, each once."""
+        settings = [self.intervention(name) for name in mask_sets]
+        return list(dict.fromkeys(each["resample"] for each in settings if "resample" in each))
+
     # Relevance runs from which sets are selected --------------------------------------------------------
 
     def relevance(self, variant: str) -> dict[str, Any]:
