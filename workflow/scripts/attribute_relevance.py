@@ -65,8 +65,8 @@ def main(snakemake: Any) -> None:
                 # A key of its own: the shard stays the same whatever is accumulated beside it.
                 beside = part_key({**deciding, "accumulators": accumulators})
                 targets[beside] = path.removesuffix(".safetensors") + ENDING
-            kept = {key: store.find(key) for key in targets}
-            if None in kept.values():
+            kept = {key: found for key in targets if (found := store.find(key))}
+            if len(kept) < len(targets):
                 options = {**settings, "passing": passing, "accumulators": accumulators}
                 with attribution(model, **options) as attribute:
                     statistics, fit, accumulated = collect(attribute, samples[rows.start : rows.stop], fit)
@@ -74,7 +74,8 @@ def main(snakemake: Any) -> None:
                 if accumulated is not None:
                     writers.append(partial(write_accumulated, accumulated, metadata=metadata))
                 for key, write in zip(targets, writers, strict=True):
-                    kept[key] = kept[key] or store.keep(key, ".safetensors", write)
+                    if key not in kept:
+                        kept[key] = store.keep(key, ".safetensors", write)
             else:
                 print(f"shard {shard}: from the store", flush=True)
             for key, target in targets.items():
