@@ -81,8 +81,8 @@ def main(snakemake: Any) -> None:
                 ACCUMULATED: part_key({**of_shard, "accumulators": accumulators}),
                 TOP: part_key({**of_shard, "top_samples": top}),
             }
-            kept = {kind: store.find(keys[kind]) for kind in targets}
-            if None in kept.values():
+            kept = {kind: part for kind in targets if (part := store.find(keys[kind])) is not None}
+            if kept.keys() < targets.keys():
                 options = {**settings, "passing": passing, "accumulators": accumulators}
                 with attribution(model, **options) as attribute:
                     found = collect(
@@ -90,15 +90,13 @@ def main(snakemake: Any) -> None:
                     )
                 fit = found.fit
                 for kind, write in _writers(found, metadata).items():
-                    if kept.get(kind) is None and (kind in targets or kind == TOP):
+                    if kind not in kept and (kind in targets or kind == TOP):
                         kept[kind] = store.keep(keys[kind], ".safetensors", write)
             else:
                 print(f"shard {shard}: from the store", flush=True)
             for kind, target in targets.items():
-                found_part = kept[kind]
-                assert found_part is not None
                 with atomic_file(target) as copy:
-                    shutil.copyfile(found_part, copy)
+                    shutil.copyfile(kept[kind], copy)
 
 
 def _by_shard(paths: Iterable[str], finding: bool) -> dict[int, dict[str, str]]:
