@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from crane.errors import CraneError
-from crane.models.architectures import MLP, SITES, Site, blocks, width
+from crane.models.architectures import SITES, Site, blocks, width
 from crane.models.experts import open_gates
 from crane.models.families import UnsupportedModelError, groups_of, positions
 from crane.relevance.accumulators import Accumulators
@@ -17,6 +16,7 @@ from crane.relevance.aggregates import AGGREGATES, Aggregate
 from crane.relevance.expert_hooks import expert_hooks
 from crane.relevance.expert_rules import Router
 from crane.relevance.lrp import Rules, lrp_rules
+from crane.relevance.mlp_hooks import mlp_hooks
 from crane.relevance.objectives import OBJECTIVES, Head, Objective
 from crane.relevance.passage import Batch, Passage, lengths_of
 from crane.relevance.routing import Routed
@@ -61,7 +61,6 @@ class Attribution:
         self.site = site
         self._objective = OBJECTIVES[objective]
         self.aggregate = aggregate
-        self._reduce = AGGREGATES[aggregate]
         self._skip_first = skip_first
         self._passing = passing
         self.blocks = blocks(model)
@@ -186,70 +185,14 @@ class Attribution:
         finally:
             self.passage = None
 
-    def _watch(self, layer: int, values: Tensor) -> None:
-        """Reduce relevance at `values` `[B, T, I]` or `[B * T, I]` over the tokens as soon as its gradient exists."""
-        # A hook that holds `values` itself would form a reference cycle that is never freed.
-        activation = values.detach()
-
-        def reduce(gradient: Tensor) -> None:
-            passage = self.passage
-            assert passage is not None
-            # OPT's layers flatten samples and tokens.
-            gradient = gradient.reshape(*passage.real.shape, -1)
-            kept = activation.reshape(gradient.shape).float()
-            if not passage.all_counted:
-                kept = kept * passage.counted.unsqueeze(2)
-            part = self.blocks[layer].mlp_neurons
-            total = kept.sum((0, 1))
-            self.value_sum[layer, part] += total
-            gradient = gradient.float()
-            product = kept * gradient
-            if self.further:
-                self.further.on_values(layer, kept, total, passage)
-                self.further.on_gradient(layer, gradient, product, passage)
-            passage.keep(layer, part, self._reduce(product, passage.counted))
-
-        if values.requires_grad:
-            values.register_hook(reduce)
-
-    def _on_input(self, layer: int, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._watch(layer, inputs[0])
-
-    def _on_output(self, layer: int, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        self._watch(layer, output)
-
-    def _on_activation(self, layer: int, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        if self.passage is not None:
-            gate = output.detach().reshape(*self.passage.real.shape, -1)
-            if self.further:
-                self.further.on_gate(layer, gate, self.passage)
-            positive = gate > 0
-            if not self.passage.all_real:
-                positive &= self.passage.real.unsqueeze(2)
-            self.active[layer, self.blocks[layer].mlp_neurons] += positive.sum((0, 1))
-
-    def _on_up(self, layer: int, fused: bool, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        if self.passage is not None and self.further:
-            up = output.detach().reshape(*self.passage.real.shape, -1)
-            self.further.on_up(layer, up.chunk(2, -1)[1] if fused else up, self.passage)
-
     def install(self, handles: list[Any]) -> None:
         """Install the hooks and append their handles."""
         handles.append(self.blocks[0].module.register_forward_pre_hook(_require_gradient))
         for layer, block in enumerate(self.blocks):
             if block.mlp is not None:
-                mlp = block.mlp
-                handles.append(mlp.activation.register_forward_hook(partial(self._on_activation, layer)))
-                handles.append(self._site_hook(layer, mlp))
-                if self.further and "up" in self.further.names:
-                    handles.append(mlp.up.register_forward_hook(partial(self._on_up, layer, mlp.fused)))
+                handles += mlp_hooks(self, layer, block.mlp, block.mlp_neurons)
             if block.experts is not None:
                 handles += expert_hooks(self, layer, block.experts)
-
-    def _site_hook(self, layer: int, mlp: MLP) -> Any:
-        if self.site == "intermediate":
-            return mlp.down.register_forward_pre_hook(partial(self._on_input, layer))
-        return mlp.down.register_forward_hook(partial(self._on_output, layer))
 
 
 def _require_gradient(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
