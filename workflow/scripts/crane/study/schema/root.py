@@ -27,7 +27,7 @@ from crane.study.schema.mask_set_problems import mask_set_problems
 from crane.study.schema.models import DemoModel, Engine, Evaluation, Model, engine_problems, model_problems
 from crane.study.schema.open_questions import GeneratedOpenQuestions, LocalOpenQuestions, OpenQuestions
 from crane.study.schema.published import Published, published_problems
-from crane.study.schema.relevance import Relevance, RelevanceVariant
+from crane.study.schema.relevance import Relevance, RelevanceVariant, variant_problems
 from crane.study.schema.reporting import Figures, Plan, Scores
 from crane.study.schema.section import Problem, Section, unless_known
 from crane.study.schema.sweeps import Perplexity, Sweeps, resample_problems, sweep_problems
@@ -180,12 +180,7 @@ class StudyConfig(Section):
             variants=variants,
             languages=self.languages,
         )
-        for name, variant in variants.items():
-            rules = variant.rules or self.relevance.rules
-            if variant.router is not None and rules != "attnlrp":
-                yield Problem(
-                    f"relevance_variants.{name}.router", f"a rule of attnlrp, but rules is {rules}; remove it"
-                )
+        yield from variant_problems(variants, self.relevance)
         if self.benchmarks is not None:
             yield from benchmark_problems(self.benchmarks, self.datasets or {}, self.languages)
             if self.suites is not None:
