@@ -157,6 +157,14 @@ def mean_values(mask_sets):
     return statistics(FIRST) if any("mean" in each for each in settings) else []
 
 
+def donor_values(mask_sets):
+    """Return the values of neurons in other documents if an intervention needs them, by their seeds."""
+    return expand(
+        f"{RESULTS}/donors/{FIRST}/{{seed}}.safetensors",
+        seed=study.masks.resampled(mask_sets),
+    )
+
+
 def matched_set(wildcards):
     """Return the file of the mask set whose counts this one takes over."""
     match = study.masks.matched_by(wildcards.mask_set)

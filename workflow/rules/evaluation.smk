@@ -6,14 +6,6 @@
 SPEED = config["evaluation"]
 
 
-def donor_values(mask_sets):
-    """Return the values of neurons in other documents if an intervention needs them, by their seeds."""
-    return expand(
-        f"{RESULTS}/donors/{FIRST}/{{seed}}.safetensors",
-        seed=study.masks.resampled(mask_sets),
-    )
-
-
 rule render_prompts:
     """Render the questions of a benchmark as lm-evaluation-harness sends them, tokenised once for all masks."""
     input:
