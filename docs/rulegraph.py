@@ -22,6 +22,8 @@ LEFT_OUT = ("all", "record_provenance", "write_citation")
 KEPT = {
     ("attribute_relevance", "measure_selection_null"),
     ("collect_answers", "score_masks"),
+    ("render_prompts", "evaluate_masks"),
+    ("sample_held_out", "evaluate_masks"),
     ("select_neurons", "evaluate_masks"),
     ("select_neurons", "measure_stability"),
 }
