@@ -83,9 +83,15 @@ def _panel(
         axes.axhline(place * step - (1 + gap) / 2, color="#DDDDDD", lw=0.6)
 
 
+def _short(name: str) -> str:
+    """Return the names of mask sets with one order; of many only the first and their number."""
+    first, *more = name.split("; ")
+    return name if len(name) <= LONGEST or not more else f"{first} and {len(more)} more"
+
+
 def _name_rows(axes: Axes, names: list[str], languages: int, gap: float, style: Style) -> None:
     step, middle = languages + gap, (languages - 1) / 2
-    shown = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1].rstrip('; ')}…" for name in names]
+    shown = [_short(name) for name in names]
     axes.set_yticks(
         [place * step + middle for place in range(len(names))], [""] * len(names) if style.narrow else shown
     )
