@@ -52,7 +52,7 @@ def ran(inputs, results, folder, accumulators=()):
     relevance = {f"relevance.{key}": value for key, value in SETTINGS.items()}
     if accumulators:
         relevance["relevance.accumulators"] = list(accumulators)
-    speed = {"batch_tokens": 30, "sweep_tokens": 100, "batch_size": 0, "memory_gb": 0}
+    speed = {"batch_tokens": 30, "sweep_tokens": 100, "batch_size": 0, "memory_gb": 0, "top_samples": 0}
     job = SimpleNamespace(
         threads=1, rule="attribute_relevance_0", wildcards={}, input=inputs, output=output,
         resources=SimpleNamespace(**speed),

@@ -141,7 +141,9 @@ def test_energies_and_values_are_those_of_the_inner_neurons(
     config: dict[str, Any], given: dict[str, Any], key: str
 ) -> None:
     sets = {"crane": config["mask_sets"]["crane"], "a": given}
-    alone = changed(config, mask_sets=sets, sweeps=REMOVE, published=REMOVE, perplexity=REMOVE)
+    alone = changed(
+        config, mask_sets=sets, sweeps=REMOVE, published=REMOVE, perplexity=REMOVE, calibration=REMOVE
+    )
     check(alone)
     (line,) = messages(changed(alone, relevance__site="residual_write"))
     assert f"mask_sets.a.{key}: needs values of the MLP's inner neurons" in line
