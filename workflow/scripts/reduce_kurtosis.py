@@ -12,7 +12,8 @@ def main(snakemake: Any) -> None:
     languages = snakemake.params.languages
     for layer, path in enumerate(snakemake.output.tables):
         files = {language: snakemake.input[language] for language in languages}
-        table = merged_table(files, layer, snakemake.params.site, snakemake.params.routed_samples)
+        least = snakemake.params.routed_samples
+        table = merged_table(files, layer, snakemake.params.site, least)
         for language, rows in table.groupby("language", sort=False):
             undefined = int(rows["kurtosis"].isna().sum())
             outliers = int((rows["outlier_share"] > 0.5).sum())
