@@ -146,9 +146,11 @@ def test_a_study_of_one_kind_runs_to_its_end(
     for path in workspace.results.rglob("*.parquet"):
         assert len(read_table(path)), path
     null = read_table(workspace.results / "sampled_null.parquet")
-    assert set(null["null_seeds"]) == {5} and set(null["label"]) == {"crane"}
+    assert set(null["null_seeds"]) == {5} and set(null["label"]) == {"crane", "resampled"}
     assert set(null["questions"]) == ({4} if "benchmarks" in removed else {6})
     assert set(null["of"]) == ({8} if "benchmarks" in removed else {12})
     shown = {path.parent.name for path in workspace.results.glob("evaluations/base/*/*.parquet")}
-    assert shown == {"original", "crane", "random", "many"}
+    assert shown == {"original", "crane", "resampled", "many"} | (
+        {"random"} if "perplexity" in removed else set()
+    )
     assert workspace.planned() == {}

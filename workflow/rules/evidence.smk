@@ -165,6 +165,7 @@ use rule tabulate_drop_tests as tabulate_stability with:
 
 use rule tabulate_drop_tests as tabulate_calibration with:
     input:
+        **OF_UNEQUAL_LENGTH,
         calibration=f"{RESULTS}/calibration.parquet",
     output:
         **table(
