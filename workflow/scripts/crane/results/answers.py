@@ -88,7 +88,8 @@ def answer_rows(
         labels: of the study.
         stability: of `crane.selection.stability`, if it was measured.
         sampled_null: of `crane.scores.sampled_null`, if there are random sets on a part of the questions; where a mask
-            has a `FAIR` one of more seeds there, it stands in place of the random sets on all questions.
+            has a `FAIR` one there that is more similar than the random sets on all questions, or as similar and of more
+            seeds, it stands in their place.
 
     Returns:
         The columns of `crane.results.selectivity.every_mask`; neurons; random (label of the most similar random set,
@@ -108,7 +109,7 @@ def answer_rows(
     for row in rows.to_dict("records"):
         found = (*_beside_random(row, random, layers, interventions), np.nan)
         part = on_part.get((row["model"], row["suite"], row["mask_set"], row["mask_language"]), found)
-        beside.append(part if part[2] > found[2] else found)
+        beside.append(max(found, part, key=_evidence))
     columns = [
         "random", "random_likeness", "random_seeds", "random_reaching", "random_p", "random_questions",
     ]  # fmt: skip
@@ -148,6 +149,12 @@ def _beside_random(
     draws = here.loc[here["label"] == null, "d"]
     reaching = int((draws >= mask["d"] - EQUAL).sum())
     return null, likeness, len(draws), reaching, as_high(reaching, len(draws))
+
+
+def _evidence(beside: tuple[Any, ...]) -> tuple[int, int]:
+    """Return how much a comparison with random sets says: a more similar null first, then more seeds."""
+    likeness, seeds = beside[1:3]
+    return (LIKENESS.index(likeness) if likeness else -1, seeds)
 
 
 def _on_part(sampled_null: pd.DataFrame) -> dict[tuple[str, str, str, str], tuple[Any, ...]]:
