@@ -72,8 +72,9 @@ STAGES = {
     "relevance": ["attribute_relevance"],
     "kurtosis and masks": ["reduce_kurtosis", "reduce_half", "measure_stability", "measure_selection_null",
                            "select_neurons", "draw_random_neurons"],
-    "prompts": ["render_prompts", "render_open_questions"],
-    "evaluation": ["evaluate_masks", "collect_answers"],
+    "prompts": ["render_prompts", "render_open_questions", "draw_questions", "draw_held_out"],
+    "evaluation": ["evaluate_masks", "collect_answers", "record_donor_values"],
+    "calibration": ["measure_effects", "score_calibration"],
     "judging": ["ask_judge", "parse_judgements"],
 }  # fmt: skip
 

@@ -186,7 +186,7 @@ MODULES: dict[str, Mapping[str, int]] = {
     f"{CRANE}/selection/rules.py": {**SELECT, **AFTER_MASKS},
     # One method's module reruns its own sets.
     f"{CRANE}/selection/methods/lape.py": {
-        "select_neurons": 1, **OF_MASKS, **evaluating(SECOND, groups=1), **JUDGE, **SCORES,
+        "select_neurons": 1, **OF_MASKS, **evaluating(SECOND), **JUDGE, **SCORES,
     },
     f"{CRANE}/selection/methods/plnd.py": {},
     f"{CRANE}/selection/stability.py": {"measure_stability": 1, "write_answers": 1, **SHOW_STABILITY},

@@ -192,8 +192,13 @@ def _prompts(study: Study) -> Stage:
 
 
 def _evaluation(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
-    """Cost of every condition (each mask on each file of prompts once) and of the start of every job."""
-    gpus, gpu_jobs, seconds, disk, collected = study.config["evaluation"]["gpus"], 0, 0.0, 0.0, 0
+    """Cost of every condition (each mask on each file of prompts once) and of the start of every job.
+
+    Values of other documents, for resample ablation, are recorded in a job of their own that mostly starts.
+    """
+    gpus, disk, collected = study.config["evaluation"]["gpus"], 0.0, 0
+    gpu_jobs = len(study.masks.resampled(study.masks.every))
+    seconds = gpu_jobs * 60 * assumed.start_minutes
     for model in study.evaluated_models:
         every = [*study.asked, PERPLEXITY, *study.sampled_parts(model)]
         once = {part: part_cost(study, model, part, assumed, sizes[model]) for part in every}
