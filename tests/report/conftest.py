@@ -12,7 +12,7 @@ import pytest
 from crane.artefacts import write_json, write_jsonl, write_table
 from crane.selection.summary import write_mask_set
 from safetensors.numpy import save_file
-from support.drawn_measurements import DrawnMeasurements
+from support.drawn_measurements import DrawnMeasurements, drawn_facts
 from support.drawn_study import small_demo
 from support.workspace import Workspace
 
@@ -66,7 +66,8 @@ def report(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Path:
             path.mkdir(exist_ok=True)
             write_json({"sha256": "0" * 64}, path / "manifest.json")
         elif path.suffix == ".parquet":
-            write_table(pd.DataFrame({"drawn": [0]}), path, {"rule": "drawn"})
+            of_texts = drawn_facts(0) if {"corpora", "held_out"} & {*path.parts} else {}
+            write_table(pd.DataFrame({"drawn": [0]}), path, {"rule": "drawn", **of_texts})
         elif path.suffix == ".safetensors":
             save_file({"drawn": np.zeros(1)}, path)
         else:
