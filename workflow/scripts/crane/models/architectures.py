@@ -6,7 +6,8 @@ gated MLP that is act(gate) * up. At site `residual_write` it is one coordinate 
 In a layer with experts, neuron i of expert e has the number e * I + i; those of a shared expert follow.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
@@ -45,6 +46,24 @@ class MLP(NamedTuple):
     def gated(self) -> bool:
         """Whether neurons are products of an activated gate and another factor."""
         return self.gate is not None or self.fused
+
+    def at_site(self, site: Site, see: Callable[[Tensor], Tensor | None]) -> Any:
+        """Call a function with the neurons' values in every pass; return the hook's handle.
+
+        Args:
+            site: where the neurons are.
+            see: gets `[B, T, I]`, or `[B * T, I]` of OPT; what it returns, if anything, takes their place.
+        """
+        if site == "intermediate":
+            return self.down.register_forward_pre_hook(partial(_on_input, see))
+        return self.down.register_forward_hook(lambda module, inputs, output: see(output))
+
+
+def _on_input(
+    see: Callable[[Tensor], Tensor | None], module: nn.Module, inputs: tuple[Tensor, ...]
+) -> tuple[Tensor, ...] | None:
+    values = see(inputs[0])
+    return None if values is None else (values, *inputs[1:])
 
 
 class Experts(NamedTuple):

@@ -6,11 +6,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from crane.errors import CraneError
 from crane.models.architectures import MLP, Site
+from crane.models.copies import without
 
 KINDS = ("neuron", "group")
 
@@ -86,30 +85,9 @@ def side_by_side(mlps: Sequence[MLP], site: Site, ablations: Sequence[Ablation])
     handles: list[Any] = []
     try:
         for layer in sorted({ablation.layer for ablation in ablations}):
-            down = mlps[layer].down
-            here = [(copy, list(one.neurons)) for copy, one in enumerate(ablations) if one.layer == layer]
-            if site == "intermediate":
-                handles.append(down.register_forward_pre_hook(partial(_on_input, here, len(ablations))))
-            else:
-                handles.append(down.register_forward_hook(partial(_on_output, here, len(ablations))))
+            here = [(copy, one.neurons) for copy, one in enumerate(ablations) if one.layer == layer]
+            handles.append(mlps[layer].at_site(site, partial(without, here, len(ablations))))
         yield
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _on_input(here: Any, copies: int, module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return (_without(here, copies, inputs[0]), *inputs[1:])
-
-
-def _on_output(here: Any, copies: int, module: Any, inputs: Any, output: Tensor) -> Tensor:
-    return _without(here, copies, output)
-
-
-def _without(here: list[tuple[int, list[int]]], copies: int, values: Tensor) -> Tensor:
-    """Return `[C * B, T, I]`, or `[C * B * T, I]` of OPT, with the neurons of some copies zeroed."""
-    values = values.clone()
-    by_copy = values.view(copies, -1, values.shape[-1])
-    for copy, neurons in here:
-        by_copy[copy, :, torch.as_tensor(neurons, device=values.device)] = 0
-    return values

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from crane.artefacts import atomic_file
-from crane.models.architectures import MLP, Site, mlps
+from crane.models.architectures import Site, mlps
 
 DONORS = 8
 """Donors of each language."""
@@ -58,7 +58,7 @@ def record_values(model: Any, site: Site, donors: Sequence[Sequence[int]], seed:
     blocks = mlps(model)
     taken = donors_of_positions([len(ids) for ids in donors], seed)
     found: list[Tensor | None] = [None] * len(blocks)
-    handles = [_recorded(mlp, site, partial(_keep, found, layer)) for layer, mlp in enumerate(blocks)]
+    handles = [mlp.at_site(site, partial(_keep, found, layer)) for layer, mlp in enumerate(blocks)]
     values: Tensor | None = None
     try:
         for number, ids in enumerate(donors):
@@ -73,12 +73,6 @@ def record_values(model: Any, site: Site, donors: Sequence[Sequence[int]], seed:
             handle.remove()
     assert values is not None
     return values
-
-
-def _recorded(mlp: MLP, site: Site, keep: Any) -> Any:
-    if site == "intermediate":
-        return mlp.down.register_forward_pre_hook(lambda _, inputs: keep(inputs[0]))
-    return mlp.down.register_forward_hook(lambda _, inputs, output: keep(output))
 
 
 def _keep(found: list[Tensor | None], layer: int, values: Tensor) -> None:

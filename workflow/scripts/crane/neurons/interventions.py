@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from crane.models.architectures import MLP, Block, Experts, Site, blocks
+from crane.models.architectures import Block, Experts, Site, blocks
 from crane.models.experts import Gate, gate_of, open_gates
 from crane.neurons.neuron_set import NeuronSet
 from crane.neurons.positions import Positions, positions_of
@@ -106,14 +106,6 @@ class _Values:
         return tensor.index_copy(-1, self._index, values.expand(*tensor.shape[:-1], len(self._index)))
 
 
-def _on_input(values: _Values, module: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    return (values.put(inputs[0]), *inputs[1:])
-
-
-def _on_output(values: _Values, module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-    return values.put(output)
-
-
 def _replaced(
     block: Block, site: Site, indices: np.ndarray, values: np.ndarray, positions: Positions | None
 ) -> list[Any]:
@@ -126,14 +118,8 @@ def _replaced(
     if block.mlp is not None:
         own = indices >= first
         replacing = _Values(indices[own] - first, values[..., own], positions)
-        handles.append(_replaced_in_mlp(block.mlp, site, replacing))
+        handles.append(block.mlp.at_site(site, replacing.put))
     return handles
-
-
-def _replaced_in_mlp(mlp: MLP, site: Site, values: _Values) -> Any:
-    if site == "intermediate":
-        return mlp.down.register_forward_pre_hook(partial(_on_input, values))
-    return mlp.down.register_forward_hook(partial(_on_output, values))
 
 
 def _replaced_in_experts(experts: Experts, indices: np.ndarray, fixed: np.ndarray) -> Any:

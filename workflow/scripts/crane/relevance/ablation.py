@@ -7,6 +7,7 @@ import torch
 from scipy.stats import pearsonr, spearmanr
 from torch import Tensor, nn
 
+from crane.models.copies import without
 from crane.models.experts import Gate, gate_of
 from crane.relevance.attribution import Attribution
 
@@ -73,38 +74,20 @@ def _objective_without(
         own = [(copy, neuron) for copy, (k, neuron) in enumerate(pairs) if k == layer]
         first = block.mlp_neurons.start
         routed = [(copy, neuron) for copy, neuron in own if neuron < first]
-        of_mlp = [(copy, neuron - first) for copy, neuron in own if neuron >= first]
+        of_mlp = [(copy, [neuron - first]) for copy, neuron in own if neuron >= first]
         if routed and block.experts is not None:
             gate, width = gate_of(block.experts), block.experts.groups.width
             handles.append(
                 gate.register_forward_hook(partial(_without_routed, routed, width, input_ids.numel()))
             )
-        if not of_mlp or block.mlp is None:
-            continue
-        down, without = block.mlp.down, partial(_without, of_mlp, copies)
-        if attribute.site == "intermediate":
-            handles.append(
-                down.register_forward_pre_hook(lambda _, inputs, without=without: without(inputs[0]))
-            )
-        else:
-            handles.append(
-                down.register_forward_hook(lambda _, inputs, output, without=without: without(output))
-            )
+        if of_mlp and block.mlp is not None:
+            handles.append(block.mlp.at_site(attribute.site, partial(without, of_mlp, copies)))
     try:
         objective = attribute.objective(input_ids.repeat(copies, 1), attention_mask.repeat(copies, 1))
     finally:
         for handle in handles:
             handle.remove()
     return objective.view(copies, rows)
-
-
-def _without(own: list[tuple[int, int]], copies: int, values: Tensor) -> Tensor:
-    """Return `[C * B, T, n]` or `[C * B * T, n]` with a neuron of its own zeroed in some copies."""
-    values = values.clone()
-    by_copy = values.view(copies, -1, values.shape[-1])
-    for copy, neuron in own:
-        by_copy[copy, :, neuron] = 0
-    return values
 
 
 def _without_routed(

@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from crane.models.architectures import MLP
 from crane.models.families import UnsupportedModelError
 from crane.relevance.attribution import Attribution
 from crane.relevance.collect import batches, padded
@@ -46,12 +45,7 @@ class _Tap:
             mlp = self._attribute.blocks[layer].mlp
             if mlp is None or self._attribute.routed is not None:
                 raise UnsupportedModelError("the explorer does not show tokens of models with experts")
-            handles.append(self._hook(mlp, partial(self._watch, layer, index)))
-
-    def _hook(self, mlp: MLP, watch: Any) -> Any:
-        if self._attribute.site == "intermediate":
-            return mlp.down.register_forward_pre_hook(lambda module, inputs: watch(inputs[0]))
-        return mlp.down.register_forward_hook(lambda module, inputs, output: watch(output))
+            handles.append(mlp.at_site(self._attribute.site, partial(self._watch, layer, index)))
 
     def _watch(self, layer: int, index: Tensor, values: Tensor) -> None:
         if not values.requires_grad:

@@ -31,12 +31,10 @@ def mlp_hooks(attribute: Counters, layer: int, mlp: MLP, part: slice) -> list[An
         mlp: the MLP.
         part: the place of its neurons among the layer's.
     """
-    watch = partial(_watch, attribute, layer, part)
-    if attribute.site == "intermediate":
-        at_site = mlp.down.register_forward_pre_hook(lambda module, inputs: watch(inputs[0]))
-    else:
-        at_site = mlp.down.register_forward_hook(lambda module, inputs, output: watch(output))
-    handles = [mlp.activation.register_forward_hook(partial(_count, attribute, layer, part)), at_site]
+    handles = [
+        mlp.activation.register_forward_hook(partial(_count, attribute, layer, part)),
+        mlp.at_site(attribute.site, partial(_watch, attribute, layer, part)),
+    ]
     if attribute.further and "up" in attribute.further.names:
         handles.append(mlp.up.register_forward_hook(partial(_add_up, attribute, layer, mlp.fused)))
     return handles
