@@ -1,25 +1,20 @@
 """Shards of relevance statistics on disk: moments and activation counters of one language's samples."""
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from crane.artefacts import ArtefactError, atomic_file
 from crane.models.families import Groups
+from crane.relevance.layer_files import LayerFiles
 from crane.relevance.moments import Moments
 from crane.relevance.routing import Routed
 
 _GRIDS = ("mean", "m2", "m3", "m4", "mean_abs", "minimum", "maximum")
 _OWN = ("active", "value_sum")
-_COUNTS = ("n", "tokens", "counted")
+_FILES = LayerFiles("relevance shard", ("n", "tokens", "counted"))
 _ROUTED = ("samples", "tokens", "counted")
 
 
@@ -50,40 +45,17 @@ class Statistics(NamedTuple):
         )
 
 
-def _digest(tensors: Mapping[str, Tensor], layer: int, counts: Mapping[str, int]) -> str:
-    digest = hashlib.sha256(" ".join(str(counts[name]) for name in _COUNTS).encode())
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name][layer].contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def write_shard(statistics: Statistics, path: str | Path, metadata: Mapping[str, Any]) -> None:
     """Write `[K, I]` statistics atomically, with a checksum per layer."""
-    tensors = {name: getattr(statistics.moments, name).cpu().contiguous() for name in _GRIDS}
-    tensors |= {name: getattr(statistics, name).cpu().contiguous() for name in _OWN}
+    tensors = {name: getattr(statistics.moments, name) for name in _GRIDS}
+    tensors |= {name: getattr(statistics, name) for name in _OWN}
     n, routed = statistics.moments.n, statistics.routed
     if routed is not None:
-        tensors |= {f"routed_{name}": getattr(routed, name).cpu().contiguous() for name in _ROUTED}
+        tensors |= {f"routed_{name}": getattr(routed, name) for name in _ROUTED}
         n, metadata = routed.total, {**metadata, "groups": list(routed.groups)}
     assert isinstance(n, int)
     counts = {"n": n, "tokens": statistics.tokens, "counted": statistics.counted}
-    checksums = [_digest(tensors, k, counts) for k in range(len(tensors["mean"]))]
-    header = {**metadata, **counts, "sha256": checksums}
-    with atomic_file(path) as partial:
-        save_file(tensors, partial, metadata={"crane": json.dumps(header, sort_keys=True)})
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[Any]:
-    """Open a shard; errors while reading it mean that the file is damaged."""
-    try:
-        with safe_open(path, framework="pt") as shard:
-            yield shard
-    except (SafetensorError, OSError, IndexError, json.JSONDecodeError) as error:
-        raise ArtefactError(
-            f"{path}: not a readable relevance shard ({error}); delete it and run again"
-        ) from error
+    _FILES.write(tensors, path, {**metadata, **counts})
 
 
 def read_layer(path: str | Path, layer: int) -> Statistics:
@@ -92,22 +64,14 @@ def read_layer(path: str | Path, layer: int) -> Statistics:
     Raises:
         ArtefactError: the shard is truncated, altered, or has no such layer.
     """
-    with _opened(path) as shard:
-        header = json.loads((shard.metadata() or {}).get("crane", "{}"))
-        names = [*_GRIDS, *_OWN, *(f"routed_{name}" for name in _ROUTED if "groups" in header)]
-        tensors = {name: shard.get_slice(name)[layer : layer + 1] for name in names}
-    digests = header.get("sha256", [])
-    if layer >= len(digests):
-        raise ArtefactError(f"{path}: holds {len(digests)} layers, layer {layer} was asked for")
-    if _digest(tensors, 0, header) != digests[layer]:
-        raise ArtefactError(f"{path}: layer {layer} does not match its checksum; delete it and run again")
+    tensors, header = _FILES.read(path, layer)
     routed, n = None, header["n"]
     if "groups" in header:
-        counts = {name: tensors[f"routed_{name}"][0] for name in _ROUTED}
+        counts = {name: tensors[f"routed_{name}"] for name in _ROUTED}
         routed = Routed(Groups(*header["groups"]), total=header["n"], **counts)
         n = routed.groups.spread(routed.samples).double()
-    moments = Moments(n=n, **{name: tensors[name][0] for name in _GRIDS})
-    counters = {name: tensors[name][0] for name in _OWN}
+    moments = Moments(n=n, **{name: tensors[name] for name in _GRIDS})
+    counters = {name: tensors[name] for name in _OWN}
     return Statistics(moments, tokens=header["tokens"], counted=header["counted"], routed=routed, **counters)
 
 
@@ -117,8 +81,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     Raises:
         ArtefactError: the shard is truncated or altered.
     """
-    with _opened(path) as shard:
-        return json.loads((shard.metadata() or {}).get("crane", "{}"))
+    return _FILES.header(path)
 
 
 def merge_layer(paths: list[str] | list[Path], layer: int) -> Statistics:

@@ -4,8 +4,6 @@ Relevance of either sign counts, by its absolute value; of equal ones the sample
 result depends neither on batches nor on shards, and merging is a monoid, as with `crane.relevance.moments`.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
@@ -14,15 +12,14 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from crane.artefacts import ArtefactError, atomic_file
+from crane.relevance.layer_files import LayerFiles
 
 NO_SAMPLE = -1
 """Number in the places that are left where there are fewer samples than places; the relevance there is 0."""
 _LAST = 2**31 - 1
+_FILES = LayerFiles("file of top samples")
 
 
 class TopSamples(NamedTuple):
@@ -66,20 +63,9 @@ class TopSamples(NamedTuple):
         )
 
 
-def _digest(numbers: Tensor, relevance: Tensor) -> str:
-    digest = hashlib.sha256(str(tuple(numbers.shape)).encode())
-    for tensor in (numbers, relevance):
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def write_top_samples(top: TopSamples, path: str | Path, metadata: Mapping[str, Any]) -> None:
     """Write samples of `[K, I]` neurons atomically, with a checksum per layer: 8 k bytes per neuron."""
-    by_layer = {name: tensor.cpu().transpose(0, 1).contiguous() for name, tensor in top._asdict().items()}
-    checksums = [_digest(*layer) for layer in zip(*by_layer.values(), strict=True)]
-    header = json.dumps({**metadata, "sha256": checksums}, sort_keys=True)
-    with atomic_file(path) as partial:
-        save_file(by_layer, partial, metadata={"crane": header})
+    _FILES.write({name: tensor.transpose(0, 1) for name, tensor in top._asdict().items()}, path, metadata)
 
 
 def read_top_samples(path: str | Path, layer: int) -> TopSamples:
@@ -88,19 +74,7 @@ def read_top_samples(path: str | Path, layer: int) -> TopSamples:
     Raises:
         ArtefactError: the file is truncated, altered, or has no such layer.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            digests = json.loads((file.metadata() or {}).get("crane", "{}")).get("sha256", [])
-            if layer >= len(digests):
-                raise ArtefactError(f"{path}: holds {len(digests)} layers, layer {layer} was asked for")
-            found = TopSamples(*(file.get_slice(name)[layer : layer + 1][0] for name in TopSamples._fields))
-    except (SafetensorError, OSError, IndexError, json.JSONDecodeError) as error:
-        raise ArtefactError(
-            f"{path}: not a readable file of top samples ({error}); delete it and run again"
-        ) from error
-    if _digest(*found) != digests[layer]:
-        raise ArtefactError(f"{path}: layer {layer} does not match its checksum; delete it and run again")
-    return found
+    return TopSamples(**_FILES.read(path, layer)[0])
 
 
 def merge_top_samples(paths: Sequence[str | Path], layer: int) -> TopSamples:
