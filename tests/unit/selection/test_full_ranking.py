@@ -19,6 +19,10 @@ METHODS: dict[str, dict[str, Any]] = {
         "method": "dispersion", "statistic": "std", "normalise": "none", "rule": "margin", "budget": {"count": 8}
     },
     "entropy": {"method": "lape_matched", "match": "crane"},
+    "ternary": {
+        "method": "ternary", "kind": "any", "top_rate": 0.1, "activation_bar_ratio": 0.95, "budget": {"count": 8}
+    },
+    "a method without a rule": {"method": "attribution", "effect": "zero", "budget": {"count": 8}},
 }  # fmt: skip
 
 
@@ -29,6 +33,7 @@ def table() -> pd.DataFrame:
     frame = rows.to_frame(index=False)
     frame["kurtosis"] = generator.gamma(2, 3, len(frame))
     frame["std"] = generator.gamma(2, 1, len(frame))
+    frame["mean"] = generator.normal(5, 1, len(frame))
     frame["tokens"] = 1000
     frame["active"] = generator.integers(0, 1000, len(frame))
     frame.loc[(frame["layer"] == 1) & (frame["neuron"] == 4) & (frame["language"] == "vi"), "kurtosis"] = (
