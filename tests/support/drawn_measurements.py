@@ -15,14 +15,15 @@ from crane.results.labels import Labels
 from crane.scores import perplexity as perplexities
 from crane.scores.calibration import MEASURES
 from crane.scores.mask_sets import with_groups, with_null, with_tests
-from crane.scores.sampled_null import sampled_null
 from crane.scores.summary import summarise
 from crane.scores.sweeps import score_sweep
 from crane.selection.criteria import STATISTICS, by_order
 from crane.selection.random_like import random_like
 from crane.selection.selection_null import COLUMNS
 from crane.selection.stability import overlap
-from crane.study.study import SAMPLED, Study
+from crane.study.study import Study
+
+from support.drawn_null import drawn_null
 
 QUESTIONS = 40
 RESAMPLES = 100
@@ -88,28 +89,7 @@ class DrawnMeasurements:
     @property
     def sampled_null(self) -> pd.DataFrame:
         """Every mask among random ones on a part of the questions."""
-        study, sets = self.study, self.study.masks
-        groups = sets.groups([*sets.hypotheses, *sets.sampled])
-        masks = {name: self.masks[name] for name in sets.hypotheses}
-        for name, settings in sets.sampled.items():
-            masks[name] = random_like(masks[settings["match"]], self.width, settings["seed"])
-        layers = {
-            name: {code: {"layers": mask.counts().loc[code].tolist()} for code in mask}
-            for name, mask in masks.items()
-        }
-        rng = np.random.default_rng(7)
-        means = [
-            {
-                "model": model, "suite": part.removeprefix(SAMPLED), "mask_set": name, "mask_language": code,
-                "language": language, "questions": 30, "of": 40, "score": rng.uniform(0.3, 0.9),
-            }
-            for model in study.evaluated_models
-            for part in study.sampled_parts(model)
-            for name, mask in [(ORIGINAL, [NO_MASK]), *masks.items()]
-            for code in mask
-            for language in study.languages
-        ]  # fmt: skip
-        return sampled_null(pd.DataFrame(means), groups, layers)
+        return drawn_null(self.study, self.masks, self.width)
 
     def _answers(self, model: str, mask_sets: list[str], benchmarks: dict[str, Any]) -> pd.DataFrame:
         rng = np.random.default_rng([*model.encode()])

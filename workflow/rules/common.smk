@@ -19,10 +19,9 @@ from crane.provenance.rerun_records import tidy_records
 from crane.relevance.memory import BATCH_TOKENS, SWEEP_TOKENS
 
 try:
-    from crane.study import evaluations, outputs
+    from crane.study import evaluations, outputs, profiles
     from crane.study.check import ConfigError, check_files, drop_nulls
     from crane.study.masks import BY_STATISTICS
-    from crane.study.profiles import profile_files
     from crane.study.study import SAMPLED, Study
 except MethodError as error:  # another package's
     raise WorkflowError(str(error))
@@ -58,7 +57,10 @@ drop_nulls(config)
 try:
     if workflow.is_main_process:  # jobs get the configuration as it was read
         check_files(
-            [*workflow.configfiles, *profile_files(sys.argv[1:], workflow.basedir)]
+            [
+                *workflow.configfiles,
+                *profiles.profile_files(sys.argv[1:], workflow.basedir),
+            ]
         )
     study = Study(config)
 except ConfigError as error:
@@ -263,41 +265,6 @@ def drawn_by(function):
     """Return the function that draws a figure and the hash of its code, for `params`."""
     name = f"crane.figures.{function}"
     return {"function": name, "code": code_version("plot.py", named=name)}
-
-
-def share_resources(of, name):
-    """Give a rule made in a loop the resources that a profile sets for `of`; return the rule's name.
-
-    What the profile sets for the rule itself counts more.
-    """
-    # Snakemake has parsed the settings before the first rule and looks into these tables.
-    resources = workflow.resource_settings._parsed_overwrite_resources
-    if of in resources:
-        shared = resources[of].copy()
-        shared.update(resources.get(name, {}))
-        resources[name] = shared
-    threads = workflow.resource_settings._parsed_overwrite_threads
-    if of in threads:
-        threads.setdefault(name, threads[of])
-    return name
-
-
-def partitions(_):
-    """Return rule -> partition, as set by this run's profile, for the rules that are submitted."""
-    named = {
-        name: str(partition).strip("'\"")
-        for name, partition in resources_of_submitted("slurm_partition").items()
-    }
-    return {name: partition for name, partition in named.items() if partition}
-
-
-def resources_of_submitted(resource):
-    """Return rule -> a resource, as written, for the rules that are submitted and have it."""
-    return {
-        each.name: each.resources[resource].raw
-        for each in workflow.rules
-        if not workflow.is_local(each) and resource in each.resources
-    }
 
 
 def require_engine():

@@ -125,8 +125,8 @@ for evaluated in study.evaluated_models:
 
         rule:
             name:
-                share_resources(
-                    "evaluate_masks", f"evaluate_masks_{evaluated}_{number}"
+                profiles.share_resources(
+                    workflow, "evaluate_masks", f"evaluate_masks_{evaluated}_{number}"
                 )
             input:
                 model=f"{RESULTS}/models/{evaluated}",

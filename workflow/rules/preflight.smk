@@ -71,9 +71,9 @@ rule check_study:
     params:
         asked=NOW,
         config=config,
-        partitions=partitions,
+        partitions=lambda _: profiles.partitions(workflow),
         # In minutes, or as expressions of their attempts.
-        runtimes=lambda _: resources_of_submitted("runtime"),
+        runtimes=lambda _: profiles.resources_of_submitted(workflow, "runtime"),
     script:
         "../scripts/check_study.py"
 

@@ -23,7 +23,9 @@ for (kind, variants), (number, first) in product(
             # AttnLRP relevance of every neuron on some shards, reduced to moments and LAPE's counters in one pass; and
             # to accumulators of other methods, if the study has such.
             name:
-                share_resources("attribute_relevance", f"{kind}_{number}")
+                profiles.share_resources(
+                    workflow, "attribute_relevance", f"{kind}_{number}"
+                )
             input:
                 model=f"{RESULTS}/models/{{model}}",
                 corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from crane.artefacts import read_table
 from crane.models.loading import load_model
+from crane.models.manifests import identity
 from crane.neurons.donor_values import draw_donors, record_values, write_values
-from joblog import job_log
+from joblog import job_log, provenance
 
 
 def main(snakemake: Any) -> None:
@@ -21,7 +22,8 @@ def main(snakemake: Any) -> None:
     model = load_model(snakemake.input.model, snakemake.params.dtype)
     values = record_values(model, snakemake.params.site, donors, seed)
     print(f"{len(donors)} documents; positions, layers, neurons: {tuple(values.shape)}, {values.dtype}")
-    write_values(values, snakemake.output.values)
+    about = provenance(snakemake, model=identity(snakemake.input.model), documents=len(donors))
+    write_values(values, snakemake.output.values, about)
 
 
 if __name__ == "__main__":

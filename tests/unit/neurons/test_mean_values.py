@@ -53,7 +53,7 @@ def test_settings_become_arguments(values, tmp_path):
     assert intervention({}, []) == {}
     assert intervention({"scale": 0.5}, []) == {"scale": 0.5}
     for seed in (3, 13):
-        write_values(torch.full((2, K, I), float(seed)), tmp_path / f"{seed}.safetensors")
+        write_values(torch.full((2, K, I), float(seed)), tmp_path / f"{seed}.safetensors", {})
     donors = [tmp_path / f"{seed}.safetensors" for seed in (13, 3)]
     resampled = intervention({"resample": 3}, [], donors)
     assert list(resampled) == ["values"] and (resampled["values"] == 3).all()

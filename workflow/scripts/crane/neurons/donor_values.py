@@ -9,6 +9,7 @@ together, and the first position, where some neurons are larger than everywhere 
 position. Texts longer than the donors go round: behind their last position follows their second one.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -79,7 +80,8 @@ def _keep(found: list[Tensor | None], layer: int, values: Tensor) -> None:
     found[layer] = values.detach().reshape(-1, values.shape[-1])
 
 
-def write_values(values: Tensor, path: str | Path) -> None:
+def write_values(values: Tensor, path: str | Path, metadata: Mapping[str, Any]) -> None:
     """Write `[P, K, I]` atomically, for `crane.neurons.mean_values.read_values`."""
     with atomic_file(path) as partial_file:
-        save_file({"values": values.contiguous()}, partial_file)
+        header = {"crane": json.dumps(metadata, sort_keys=True)}
+        save_file({"values": values.contiguous()}, partial_file, metadata=header)

@@ -1,0 +1,60 @@
+"""What a study asks of a model that its family does not have is named before anything runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from crane.preflight.sources import sources
+from support.failed_checks import failures
+
+
+def test_a_family_that_vllm_does_not_mask_fails_where_it_is_evaluated(
+    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "olmo2"
+    make_model("olmo2", vocabulary=len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    local["models"]["chat"]["path"] = str(folder)
+    assert failures(sources, local) == {}
+    local["engine"] = "vllm"
+    failed = failures(sources, local)
+    assert set(failed) == {"models.chat"}
+    assert failed["models.chat"] == "masks in vLLM are not tested with model type 'olmo2'; set engine: hf"
+
+
+def test_what_experts_do_not_have_fails_before_anything_runs(
+    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+) -> None:
+    """vLLM, the width of one expert; and a router's rule without experts."""
+    folder = tmp_path / "mixtral"
+    make_model("mixtral", vocabulary=len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+    def failed(**relevance: str) -> dict[str, str]:
+        return failures(sources, {**local, "relevance": {**local["relevance"], **relevance}})
+
+    assert failed(router="constant") == {
+        "models.base": "relevance.router: model 'base' has no experts; remove it"
+    }
+    for model in local["models"].values():
+        model.update(path=str(folder), intermediate_size=96)
+    assert failed() == failed(router="uniform") == {}
+    local["engine"] = "vllm"
+    message = failed()["models.chat"]
+    assert message.startswith("vLLM computes the experts of a 'mixtral' in fused kernels")
+    assert message.endswith("; set engine: hf")
+    local["engine"] = "hf"
+    local["models"]["base"]["intermediate_size"] = local["models"]["chat"]["intermediate_size"] = 16
+    assert "has 3 layers of 96 neurons" in failed()["models.base"]
+
+
+def test_a_model_with_experts_in_some_layers_only_fails(
+    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+) -> None:
+    make_model("qwen3_moe", vocabulary=len(tokenizer), mlp_only_layers=[0]).save_pretrained(
+        tmp_path / "mixed"
+    )
+    tokenizer.save_pretrained(tmp_path / "mixed")
+    local["models"]["base"]["path"] = str(tmp_path / "mixed")
+    message = failures(sources, local)["models.base"]
+    assert "layers with experts and layers without (mlp_only_layers [0]" in message
