@@ -8,7 +8,7 @@ from crane.evaluation.continuation import render_continuations
 from crane.evaluation.open_questions import render_questions
 from crane.evaluation.prompts import render_benchmark
 from crane.evaluation.question_files import read_open_questions
-from crane.models.configuration import positions_of
+from crane.models.configuration import stated_positions
 from crane.models.tokenizers import load_tokenizer
 from joblog import job_log, provenance
 
@@ -16,7 +16,7 @@ from joblog import job_log, provenance
 def main(snakemake: Any) -> None:
     """Run the rule `render_prompts` or `render_open_questions`."""
     model = snakemake.input.model
-    tokenizer, limit = load_tokenizer(model), positions_of(model)
+    tokenizer, limit = load_tokenizer(model), stated_positions(model)
     if snakemake.rule == "render_prompts":
         name, settings = snakemake.wildcards.benchmark, dict(snakemake.params.benchmark)
         if settings.pop("source", "") == "continuation":

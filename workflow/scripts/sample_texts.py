@@ -7,7 +7,7 @@ from crane.artefacts import read_metadata, read_table, write_table
 from crane.corpora.chunks import draw_chunks
 from crane.corpora.documents import read_documents
 from crane.corpora.lengths import length_quantiles
-from crane.models.configuration import check_positions, positions_of
+from crane.models.configuration import check_positions, stated_positions
 from crane.models.tokenizers import load_tokenizer
 from joblog import job_log, provenance
 
@@ -16,7 +16,7 @@ def main(snakemake: Any) -> None:
     """Run the rule `sample_corpus`, `sample_held_out` or `sample_passages`."""
     wanted, files = snakemake.params.wanted, snakemake.params.files
     model = snakemake.input.model
-    check_positions(positions_of(model), snakemake.wildcards.model, wanted["tokens"], wanted["key"])
+    check_positions(stated_positions(model), snakemake.wildcards.model, wanted["tokens"], wanted["key"])
     used: set[str] = set()
     for path in snakemake.input.get("used", []):
         used |= {digest for row in read_table(path, ["documents"])["documents"] for digest in row}

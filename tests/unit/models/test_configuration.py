@@ -12,7 +12,7 @@ import pytest
 from crane.errors import CraneError
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.vllm import VllmEngine
-from crane.models.configuration import check_experts, check_positions, positions_of, read_config
+from crane.models.configuration import check_experts, check_positions, read_config, stated_positions
 from crane.models.errors import ModelError
 from crane.models.families import UnsupportedModelError, positions
 from crane.models.folders import check_folder, check_settings, check_whole, link_folder
@@ -198,7 +198,7 @@ def test_an_unreadable_configuration_is_told(copied_model: Path, content: bytes)
 def test_samples_that_the_model_has_no_positions_for_are_refused(model_folder: Path) -> None:
     config = read_config(model_folder)
     limit = positions(config)
-    assert limit and positions_of(model_folder) == limit
+    assert limit and stated_positions(model_folder) == limit
     check_positions(limit, "base", limit, "corpora.max_tokens")
     with pytest.raises(
         ModelError, match=rf"{limit + 1} tokens \(corpora\.max_tokens\): model 'base' has positions"
@@ -209,7 +209,7 @@ def test_samples_that_the_model_has_no_positions_for_are_refused(model_folder: P
 @pytest.mark.parametrize("family", FAMILIES)
 def test_positions_are_those_of_the_configuration(tmp_path: Path, family: str) -> None:
     build_model(family).config.save_pretrained(tmp_path)
-    assert positions_of(tmp_path) == positions(read_config(tmp_path))
+    assert stated_positions(tmp_path) == positions(read_config(tmp_path))
 
 
 def test_experts_have_no_neurons_in_the_residual_stream_and_other_models_no_router(make_model: Any) -> None:

@@ -291,9 +291,9 @@ def test_rendering_and_sampling_import_no_pytorch(model_folder: Path) -> None:
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
 import render_prompts, sample_texts
-from crane.models.configuration import positions_of
+from crane.models.configuration import stated_positions
 from crane.models.tokenizers import load_tokenizer
-load_tokenizer({str(model_folder)!r}), positions_of({str(model_folder)!r})
+load_tokenizer({str(model_folder)!r}), stated_positions({str(model_folder)!r})
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

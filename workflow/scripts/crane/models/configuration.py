@@ -58,7 +58,7 @@ def _stated(folder: Path) -> dict[str, Any]:
     return stated
 
 
-def positions_of(folder: str | Path) -> int | None:
+def stated_positions(folder: str | Path) -> int | None:
     """Return the number of positions of a model, or None if it has no limit; the folder has been checked.
 
     Raises:
