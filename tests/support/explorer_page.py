@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from crane.explorer.charts import bin_width, charts
-from crane.explorer.data import STATISTICS, Chosen, choices, members, plain, ranks, statistics_of
-from crane.explorer.examples import example_data
+from crane.explorer.data import STATISTICS, Chosen
 from crane.explorer.page import render
+from crane.explorer.page_data import page_data as assembled
 from crane.explorer.shown import distinct, shown_neurons
 from crane.neurons.neuron_set import NeuronSet
 
@@ -70,36 +69,30 @@ def examples(pairs: list[tuple[int, int]], seed: int = 0) -> tuple[pd.DataFrame,
 
 
 def page_data(*, layers: int = 3, width: int = 40, per_layer: int = 8, most: int = 12) -> dict[str, Any]:
-    """Return the data of a page with two mask sets."""
-    tables = statistics(layers, width)
+    """Return the data of a page with two mask sets, and a measured effect of its first neuron."""
     sets = [
         Chosen("crane", "CRANE", masks(layers, width, per_layer, 0), SETTINGS, True),
         Chosen("other", "<i>Other</i> & co", masks(layers, width, per_layer, 1), {"method": "import"}, False),
     ]
-    shown = shown_neurons({one.name: one.neurons for one in sets}, most)
-    pairs = distinct(shown)
-    numbers = {pair: number for number, pair in enumerate(pairs)}
-    of_neurons = statistics_of(tables, pairs, list(LANGUAGES))
-    halves = {half: pd.concat(statistics(layers, width, seed)) for seed, half in enumerate(("even", "odd"))}
-    found, texts = example_data(*examples(pairs[:200]), numbers, 64)
-    return {
-        "study": "drawn", "model": "Model", "site": "intermediate", "layers": layers, "width": width,
-        "bin": bin_width(width), "most": most,
-        "languages": [{"code": code, "name": name} for code, name in LANGUAGES.items()],
-        "sets": [
-            {"label": one.label, "method": one.settings["method"], "members": members(one.neurons, width)}
-            for one in sets
-        ],
-        "neurons": {"layer": [k for k, _ in pairs], "number": [i for _, i in pairs]},
-        "statistics": {
-            code: {name: plain(values) for name, values in own.items()} for code, own in of_neurons.items()
+    pairs = distinct(shown_neurons({one.name: one.neurons for one in sets}, most))
+    found, texts = examples(pairs[:200])
+    layer, neuron = pairs[0]
+    effect = {"layer": layer, "neuron": neuron, "language": "en", "change": 0.125, "change_odd": -0.25}
+    return assembled(
+        {"study": "drawn", "model": "Model"},
+        LANGUAGES,
+        sets,
+        statistics(layers, width),
+        halves={
+            half: pd.concat(statistics(layers, width, seed)) for seed, half in enumerate(("even", "odd"))
         },
-        "rows": choices(shown, sets, of_neurons, numbers, halves, "intermediate"),
-        "ranks": ranks(sets, tables, pairs, list(LANGUAGES), "intermediate"),
-        "effects": [{"neuron": 0, "language": "en", "change": 0.125, "change_odd": -0.25}],
-        "examples": found, "texts": texts,
-        "charts": charts(list(LANGUAGES.values()), layers, width),
-    }  # fmt: skip
+        examples=found,
+        texts=texts,
+        effects=pd.DataFrame([effect]),
+        site="intermediate",
+        most=most,
+        tokens=64,
+    )
 
 
 def write_page(path: Path, data: dict[str, Any]) -> Path:

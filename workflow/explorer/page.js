@@ -77,7 +77,7 @@
     const set = sets[$("set").value];
     const owners = new Map();
     for (const code of codesIn(set)) {
-      for (const one of set.index[code]) owners.set(one, owners.has(one) ? "several languages" : nameOf[code]);
+      for (const one of set.index[code]) owners.set(one, owners.has(one) ? data.several : nameOf[code]);
     }
     const cells = new Map();
     for (const [one, group] of owners) {
@@ -91,7 +91,7 @@
       cell.share = cell.count / (cell.end - cell.first);
       cell.neurons = data.bin === 1 ? `${cell.first}` : `${cell.first} to ${cell.end - 1}`;
     }
-    const several = [...owners.values()].filter((group) => group === "several languages").length;
+    const several = [...owners.values()].filter((group) => group === data.several).length;
     const counts = codesIn(set).map((code) => `${nameOf[code]} ${set.index[code].size}`);
     $("map-told").textContent =
       `${set.label}: ${counts.join(", ")} of ${data.layers * width} neurons; ${several} for several languages. ` +
