@@ -6,6 +6,7 @@ from typing import Any
 
 from crane.figures import (
     calibration,
+    comparison,
     double_dissociation,
     drops,
     equal_damage,
@@ -23,6 +24,7 @@ from crane.results.labels import Labels
 from crane.study import outputs
 from crane.tables import answers, corpora, evidence, judges, mask_counts, matrices, paper, sampled_null
 from crane.tables import calibration as calibration_tables
+from crane.tables import comparison as comparison_tables
 from crane.tables import published as published_tables
 from crane.tables import selectivity as selectivity_tables
 from crane.tables import stability as stability_tables
@@ -39,6 +41,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "overlap": stability.overlap_figure,
     "mask_layers": stability.mask_layers,
     "calibration": calibration.calibration_figure,
+    "methods": comparison.methods_figure,
     "double_dissociation": double_dissociation.double_dissociation,
     "kurtosis_contrast": kurtosis_contrast.kurtosis_contrast,
     "drop_heatmap": drops.drop_heatmap,
@@ -59,6 +62,7 @@ TABLES: dict[str, Callable[..., Table]] = {
     "sampled_null": sampled_null.sampled_null_table,
     "calibration": calibration_tables.calibration_table,
     "answers": answers.answers_table,
+    "methods": comparison_tables.methods_table,
     "selectivity": selectivity_tables.selectivity_table,
     "double_dissociation": selectivity_tables.dissociation_table,
     "matrix": matrices.drop_matrix,
@@ -95,6 +99,7 @@ def small_demo() -> dict[str, Any]:
     config["sweeps"]["threshold"]["thresholds"] = [2]
     config["sweeps"]["ablation"] |= {"mask_sets": ["crane"], "statistics": ["std"], "rules": ["contrast"]}
     config["perplexity"]["mask_sets"] = ["crane", "random"]
+    config["comparison"]["methods"] = {"CRANE": ["crane", "crane_threshold"], "Random": ["random"]}
     return config
 
 
@@ -150,14 +155,21 @@ class DrawnStudy(DrawnMeasurements):
         if name in (scored := outputs.score_tables(self.study)):
             results = {"scores": self.scores, "langspec_f1": self.langspec_f1, "labels": self.labels}
             return paper.score_table(**results, **scored[name])
-        arguments = self._arguments(name, kind, model, suite)
+        arguments = self._arguments(name, kind, model, suite, tables=True)
         function = TABLES[kind]
         accepted = inspect.signature(function).parameters
         more = {"resamples": RESAMPLES, "reference": self.study.masks.reference}
         known = {**arguments, **{key: value for key, value in more.items() if key in accepted}}
         return function(**{key: value for key, value in known.items() if key in accepted})
 
-    def _arguments(self, name: str, kind: str, model: str, suite: str) -> dict[str, Any]:
+    def _measured(self) -> dict[str, Any]:
+        """Return the results of the masks, and what they are."""
+        groups = self.study.masks.groups(list(self.study.masks.shown))
+        return {"contrasts": self.contrasts, "summaries": self.summaries, "groups": groups}
+
+    def _arguments(
+        self, name: str, kind: str, model: str, suite: str, *, tables: bool = False
+    ) -> dict[str, Any]:
         """Return the arguments of what makes a figure or a table, but for the style."""
         study, config = self.study, self.study.config
         results = {"labels": self.labels}
@@ -179,13 +191,14 @@ class DrawnStudy(DrawnMeasurements):
                 asked_suite = config["sweeps"]["budget"]["suite"]
                 return {"points": self.sweep("budget"), **results, "suite": asked_suite}
             case "answers":
-                groups = study.masks.groups(list(study.masks.shown))
-                measured = {
-                    "contrasts": self.contrasts,
-                    "summaries": self.summaries,
-                    "stability": self.stability,
-                }
-                return {**measured, "groups": groups, **results}
+                return {**self._measured(), "stability": self.stability, **results}
+            case "methods":
+                drawn = {**self._measured(), **results, **study.comparison}
+                if not tables:
+                    return drawn
+                adds = {name: study.masks.adds(name) for name in config["mask_sets"]}
+                more = {"stability": self.stability, "selection_null": self.selection_null, "adds": adds}
+                return {**drawn, **more, **({"calibration": self.calibration} if study.calibration else {})}
             case "sampled_null":
                 return {
                     "sampled_null": self.sampled_null,

@@ -145,6 +145,34 @@ rule write_answers:
         "../scripts/write_answers.py"
 
 
+use rule tabulate_drop_tests as tabulate_methods with:
+    input:
+        **OF_UNEQUAL_LENGTH,
+        **SELECTION_NULL,
+        **(
+            {"calibration": f"{RESULTS}/calibration.parquet"}
+            if study.calibration
+            else {}
+        ),
+        contrasts=contrasts(),
+        summaries=mask_files(study.masks.shown, "json"),
+        stability=f"{RESULTS}/stability.parquet",
+    output:
+        **table(
+            "methods",
+            caption="../report/methods.rst",
+            **among_evidence("all methods (table)", "Methods", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_methods.log",
+    params:
+        **tabulated_by("comparison.methods_table"),
+        **study.comparison,
+        adds={name: study.masks.adds(name) for name in config["mask_sets"]},
+        groups=study.masks.groups(list(study.masks.shown)),
+        resamples=pick("scores.resamples"),
+
+
 use rule tabulate_drop_tests as tabulate_stability with:
     input:
         **OF_UNEQUAL_LENGTH,

@@ -196,6 +196,25 @@ use rule plot_transfer as plot_calibration with:
         measured=study.calibration,
 
 
+# D of every method along its budgets.
+use rule plot_transfer as plot_methods with:
+    input:
+        contrasts=contrasts(),
+        summaries=mask_files(study.masks.shown, "json"),
+    output:
+        **figure(
+            "methods",
+            caption="../report/methods.rst",
+            **among_evidence("all methods", "Methods", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_methods.log",
+    params:
+        **drawn_by("comparison.methods_figure"),
+        **study.comparison,
+        groups=study.masks.groups(list(study.masks.shown)),
+
+
 # Jaccard index of every pair of masks, as a matrix.
 use rule plot_transfer as plot_overlap with:
     input:

@@ -67,3 +67,6 @@ def test_rows_take_the_column_of_their_neuron(llama, samples):
     assert [row["neuron"] for row in rows] == [7, 4]
     assert rows[0]["token_relevance"].tolist() == found[0].relevance[:, 1].tolist()
     assert rows[1]["token_values"].tolist() == found[2].values[:, 0].tolist()
+    assert all(row[name].base is None for row in rows for name in ("token_relevance", "token_values")), (
+        "a row that is a view keeps a batch of all neurons in memory"
+    )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from crane.models.families import UnsupportedModelError
 from crane.relevance.attribution import Attribution
@@ -90,13 +91,18 @@ def token_relevance(
         RelevanceError: a value is NaN or infinite.
     """
     numbers = sorted(samples, key=lambda number: len(samples[number]), reverse=True)
-    with _tapped(attribute, neurons) as tap:
+    tokens = sum(map(len, samples.values()))
+    with (
+        _tapped(attribute, neurons) as tap,
+        tqdm(total=tokens, unit="token", unit_scale=True, mininterval=2) as bar,
+    ):
         for batch in batches([samples[number] for number in numbers], fit.batch_tokens, fit.rows):
             taken, numbers = numbers[: len(batch)], numbers[len(batch) :]
             found = {
                 layer: TokenRelevance(*(tensor.cpu() for tensor in both))
                 for layer, both in tap(padded(batch, attribute.model.device)).items()
             }
+            bar.update(sum(map(len, batch)))
             for row, number in enumerate(taken):
                 length = len(samples[number])
                 yield (
@@ -135,6 +141,7 @@ def example_rows(
         both = found[row["layer"]]
         yield {
             **row,
-            "token_relevance": both.relevance[:, column].numpy(),
-            "token_values": both.values[:, column].numpy(),
+            # Copies: a view would keep the values of all neurons in memory.
+            "token_relevance": both.relevance[:, column].numpy().copy(),
+            "token_values": both.values[:, column].numpy().copy(),
         }

@@ -23,12 +23,12 @@ def number(value: float, sd: float = math.nan) -> str:
     return f"{value:.4f}" if pd.isna(sd) else f"{value:.4f} ±{sd:.3f}".replace("±0.", "±.")
 
 
-def bounds(low: float, high: float, interval: str) -> str:
+def bounds(low: float, high: float, interval: str, decimals: int = 3) -> str:
     """Return `[low, high]`, marked where it is the range of the seeds."""
     if pd.isna(low) or pd.isna(high):
         return NOTHING
-    low, high = round(low, 3) + 0.0, round(high, 3) + 0.0  # no sign on zero
-    return f"[{low:.3f}, {high:.3f}]" + ("‡" if interval == "seeds" else "")
+    low, high = round(low, decimals) + 0.0, round(high, decimals) + 0.0  # no sign on zero
+    return f"[{low:.{decimals}f}, {high:.{decimals}f}]" + ("‡" if interval == "seeds" else "")
 
 
 def percent(share: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from crane.methods import every
 from crane.names import ORIGINAL, REFERENCES
+from crane.relevance.accumulated_columns import BYTES
 from crane.study.ordering import key_sorted
 from crane.study.schema.mask_sets import MaskSetSettings
 from crane.study.sweeps import SELECTION_FREE, Sweeps
@@ -172,6 +173,13 @@ class MaskSets:
         """Return what the mask sets need of a relevance run besides its moments, in alphabetical order."""
         needed = [model.accumulators() for name, model in self._models.items() if self._run(name) == variant]
         return sorted(frozenset().union(*needed))
+
+    def adds(self, configured: str) -> str:
+        """Return what a configured set needs besides moments and counts of the study's own relevance."""
+        run = self._config["mask_sets"][configured].get("relevance")
+        accumulators = sorted(self._models[configured].accumulators())
+        passes = [f"relevance {run}"] if run else []
+        return "; ".join([*passes, *(f"{name}: {BYTES[name]} B" for name in accumulators)])
 
     def _run(self, configured: str) -> str:
         name = self._config["mask_sets"][configured].get("relevance")

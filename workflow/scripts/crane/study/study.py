@@ -102,6 +102,12 @@ class Study:
         """The settings of the measured effects, for `params`; empty without the section."""
         return key_sorted(self.config.get("calibration", {}))
 
+    @property
+    def comparison(self) -> dict[str, Any]:
+        """The settings of the comparison of methods, for `params`; empty without the section."""
+        asked = self.config.get("comparison")
+        return {"model": self.identification_model, **asked} if asked else {}
+
     def samples(self, model: str) -> list[dict[str, Any]]:
         """Return how the samples of texts that a model reads are drawn."""
         drawn = []

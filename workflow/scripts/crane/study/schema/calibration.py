@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from crane.study.schema.fields import Seed
+from crane.study.schema.perplexity import Perplexity
 from crane.study.schema.section import Problem, Section
-from crane.study.schema.sweeps import Perplexity
 
 
 class Calibration(Section):

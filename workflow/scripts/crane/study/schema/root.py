@@ -17,7 +17,8 @@ from crane.study.schema.benchmarks import (
     suite_problems,
 )
 from crane.study.schema.calibration import Calibration, calibration_problems
-from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
+from crane.study.schema.comparison import Comparison, comparison_problems
+from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems
 from crane.study.schema.demo import Demo
 from crane.study.schema.evaluation_sample import sample_problems
 from crane.study.schema.explorer import Explorer, explorer_problems
@@ -25,12 +26,17 @@ from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved,
 from crane.study.schema.judges import Judge
 from crane.study.schema.mask_set_problems import mask_set_problems
 from crane.study.schema.models import DemoModel, Engine, Evaluation, Model, engine_problems, model_problems
-from crane.study.schema.open_questions import GeneratedOpenQuestions, LocalOpenQuestions, OpenQuestions
+from crane.study.schema.open_questions import (
+    GeneratedOpenQuestions,
+    OpenQuestions,
+    open_question_problems,
+)
+from crane.study.schema.perplexity import Perplexity, perplexity_problems
 from crane.study.schema.published import Published, published_problems
 from crane.study.schema.relevance import Relevance, RelevanceVariant, variant_problems
 from crane.study.schema.reporting import Figures, Plan, Scores
-from crane.study.schema.section import Problem, Section, unless_known
-from crane.study.schema.sweeps import Perplexity, Sweeps, resample_problems, sweep_problems
+from crane.study.schema.section import Problem, Section
+from crane.study.schema.sweeps import Sweeps, resample_problems, sweep_problems
 
 LanguageCode = Annotated[
     str,
@@ -137,6 +143,10 @@ class StudyConfig(Section):
         default=None,
         description="Measured effects of random neurons and groups, with which every criterion is correlated.",
     )
+    comparison: Given[Comparison] = Field(
+        default=None,
+        description="All methods at their budgets on one table and figure, `methods`; measures nothing new.",
+    )
     scores: Scores = Field(description="Scores and their intervals (method, section 9).")
     plan: Given[Plan] = Field(
         default=None,
@@ -186,12 +196,14 @@ class StudyConfig(Section):
             if self.suites is not None:
                 yield from suite_problems(self.suites, self.benchmarks, self.languages)
                 yield from parallel_problems(self.scores.parallel or [], self.suites, self.benchmarks)
-        yield from self._open_question_problems()
+        if self.open_questions is not None:
+            yield from open_question_problems(self.open_questions, self.languages)
         if self.engine == "vllm":
             yield from resample_problems(sets, self.sweeps)
         if self.sweeps and self.suites is not None:
             yield from sweep_problems(self.sweeps, sets=sets, suites=self.suites, variants=variants)
-        yield from self._perplexity_problems()
+        if self.perplexity:
+            yield from perplexity_problems(self.perplexity, sets, self.corpora, self.demo)
         yield from self._sample_problems()
         if self.calibration:
             yield from calibration_problems(
@@ -200,6 +212,14 @@ class StudyConfig(Section):
                 neurons=first.neurons if first else None,
                 intermediate_size=first.intermediate_size if first else None,
                 site=self.relevance.site,
+            )
+        if self.comparison:
+            yield from comparison_problems(
+                self.comparison,
+                sets,
+                parts=self._parts(),
+                perplexity_sets=self.perplexity.mask_sets if self.perplexity else [],
+                sampled=self.evaluation.sample.mask_sets if self.evaluation.sample else [],
             )
         yield from explorer_problems(self.explorer, sets)
         if self.published:
@@ -244,34 +264,6 @@ class StudyConfig(Section):
                 "demo", "missing; a model, a corpus, a benchmark or the open questions are generated"
             )
 
-    def _open_question_problems(self) -> Iterator[Problem]:
-        """Yield languages that the tables of the open questions lack."""
-        if self.open_questions is None:
-            return
-        yield from language_table_problems(
-            "open_questions.suffix", self.open_questions.suffix, self.languages
-        )
-        if isinstance(self.open_questions, LocalOpenQuestions):
-            yield from language_table_problems(
-                "open_questions.files", self.open_questions.files, self.languages
-            )
-
-    def _perplexity_problems(self) -> Iterator[Problem]:
-        """Yield mask sets that do not exist, and more documents than the demo generates."""
-        if self.perplexity is None:
-            return
-        for name in self.perplexity.mask_sets:
-            yield from unless_known("perplexity.mask_sets", name, self.mask_sets, "mask set")
-        if self.demo is not None and isinstance(self.corpora, GeneratedCorpora):
-            needed = self.corpora.documents + self.perplexity.documents
-            generated = self.demo.data.identification
-            if needed > generated:
-                yield Problem(
-                    "perplexity.documents",
-                    f"{self.perplexity.documents} plus corpora.documents {self.corpora.documents} makes {needed}, but "
-                    f"demo.data.identification generates only {generated}",
-                )
-
     def _sample_problems(self) -> Iterator[Problem]:
         """Yield what the part of the questions for random mask sets contradicts."""
         if self.evaluation.sample is None:
@@ -290,6 +282,11 @@ class StudyConfig(Section):
             documents=self.perplexity.documents if self.perplexity else 0,
             shown=shown,
         )
+
+    def _parts(self) -> list[str]:
+        """Return what results there are: suites, open questions, perplexity."""
+        opened = [OPEN_SUITE] if self.open_questions is not None else []
+        return [*(self.suites or {}), *opened, *([PERPLEXITY] if self.perplexity else [])]
 
     def _language_of(self) -> dict[str, str]:
         """Return the language of each benchmark, including the open questions."""

@@ -1,4 +1,4 @@
-"""Sweeps, which vary one setting of a mask set, and the perplexity of held-out texts."""
+"""Sweeps, which vary one setting of a mask set."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
@@ -102,18 +102,6 @@ class Sweeps(Section):
         """Yield a section without a sweep."""
         if not self.model_fields_set:
             yield Problem("", f"no sweep; give at least one of: {', '.join(type(self).model_fields)}")
-
-
-class Perplexity(Section):
-    """Perplexity of held-out texts of every language under every language's mask."""
-
-    mask_sets: NonEmptyUniqueList[str] = Field(description="Mask sets to measure.")
-    transfer: bool = Field(description="Also measure the transfer models.")
-    documents: int = Field(
-        ge=2,
-        description="Documents per language: those that follow the relevance sample in the same random order.",
-    )
-    max_tokens: int = Field(ge=2, description="A document is cut to this number of tokens.")
 
 
 def sweep_problems(
