@@ -58,3 +58,19 @@ def test_a_model_with_experts_in_some_layers_only_fails(
     local["models"]["base"]["path"] = str(tmp_path / "mixed")
     message = failures(sources, local)["models.base"]
     assert "layers with experts and layers without (mlp_only_layers [0]" in message
+
+
+def test_a_ranking_by_the_up_projection_needs_a_gate(
+    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+) -> None:
+    make_model("gpt2", vocabulary=len(tokenizer)).save_pretrained(tmp_path / "gpt2")
+    tokenizer.save_pretrained(tmp_path / "gpt2")
+    local["models"]["base"]["path"] = str(tmp_path / "gpt2")
+    plnd = {
+        "label": "PLND", "method": "plnd", "top": 0.1, "consistency": 1, "remove": "any", "budget": {"fraction": 0.1},
+    }  # fmt: skip
+    local["mask_sets"]["plnd"] = {**plnd, "importance": "output"}
+    assert failures(sources, local) == {}
+    local["mask_sets"]["plnd"]["importance"] = "up_abs"
+    message = failures(sources, local)["models.base"]
+    assert message.startswith("importance: up_abs ranks by the output of the up projection beside a gate")

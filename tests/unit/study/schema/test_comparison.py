@@ -21,7 +21,7 @@ def test_it_is_absent_by_default_and_adds_one_table_and_one_figure(config: dict[
 @pytest.mark.parametrize(
     ("edits", "expected"),
     [
-        ({"comparison__suite": "absent"}, "comparison.suite: 'absent' is not a suite of this study; there are: quiz, open"),
+        ({"comparison__suite": "absent"}, "comparison.suite: 'absent' is not a suite of this study; there are: quiz"),
         ({"comparison__methods": {"A": ["absent"]}}, "comparison.methods: 'absent' is not a mask set of this study"),
         ({"comparison__methods": {}}, "comparison.methods: "),
         (

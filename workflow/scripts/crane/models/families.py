@@ -4,6 +4,7 @@ A neuron (method: site `intermediate`) is one coordinate of the input of the MLP
 that is act(gate) * up.
 """
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from crane.errors import CraneError
@@ -121,6 +122,20 @@ _ATTENTIONS = {"full_attention", "sliding_attention"}
 
 class UnsupportedModelError(CraneError, ValueError):
     """The model family is unknown or its weights cannot be masked."""
+
+
+def check_gate(config: Any, accumulators: Collection[str]) -> None:
+    """Check that a model's MLPs have what accumulators (`crane.relevance.accumulated_columns`) read.
+
+    Raises:
+        UnsupportedModelError: `up` is asked for, which neurons that are no products do not have.
+    """
+    family = family_of(config)
+    if "up" in accumulators and family.gate is None and not family.fused:
+        raise UnsupportedModelError(
+            "importance: up_abs ranks by the output of the up projection beside a gate, which this model's MLPs "
+            "do not have; set importance: output"
+        )
 
 
 def family_of(config: Any) -> Family:

@@ -48,20 +48,26 @@ def _local_model(study: Study, name: str) -> str:
 def _check_config(study: Study, name: str, config: Any) -> None:
     """Check that a model can read the samples, and that the study's engine can mask it."""
     from crane.models.configuration import check_experts, check_positions
-    from crane.models.families import check_vllm, positions
+    from crane.models.families import check_gate, check_vllm, positions
 
     if study.config["engine"] == "vllm" and name in study.evaluated_models:
         check_vllm(config)
     if name == study.identification_model:
         check_experts(config, name, study.config["relevance"], _measured(study))
+        check_gate(config, _accumulated(study))
     for sample in study.samples(name):
         check_positions(positions(config), name, sample["tokens"], sample["key"])
 
 
+def _accumulated(study: Study) -> set[str]:
+    """Return the accumulators of all relevance runs."""
+    masks = study.masks
+    return {each for variant in masks.variants for each in masks.accumulators(variant)}
+
+
 def _measured(study: Study) -> set[str]:
     """Return what a study measures of neurons besides the moments of relevance."""
-    masks = study.masks
-    measured = {each for variant in masks.variants for each in masks.accumulators(variant)}
+    masks, measured = study.masks, _accumulated(study)
     if "explorer" in study.config:
         measured.add("relevance of each token (explorer)")
     if study.calibration:

@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 
 from crane.models.architectures import MLP, write_weights
-from crane.models.families import UnsupportedModelError
 from crane.relevance.accumulated_columns import TOPS
 from crane.relevance.passage import Passage
 
@@ -131,24 +130,18 @@ class Accumulators:
     """Fills accumulators from within the hooks of an attribution.
 
     Args:
-        names: keys of `SUMS`.
+        names: keys of `SUMS` for which the model has what they read (`crane.models.families.check_gate`).
         mlps: the MLPs of the model, in layer order.
         width: neurons per layer.
         device: of the grids.
 
     Raises:
         ValueError: an unknown accumulator.
-        UnsupportedModelError: `up` of an MLP without a gate, whose neurons are no products.
     """
 
     def __init__(self, names: Collection[str], mlps: list[MLP], width: int, device: Any) -> None:
         if unknown := set(names) - SUMS.keys():
             raise ValueError(f"unknown accumulators {sorted(unknown)}; known: {', '.join(SUMS)}")
-        if "up" in names and not all(mlp.gated for mlp in mlps):
-            raise UnsupportedModelError(
-                "importance: up_abs ranks by the output of the up projection beside a gate, which this model's MLPs "
-                "do not have; set importance: output"
-            )
         self.names = frozenset(names)
         self._mlps = mlps
         self._sizes = torch.tensor(top_sizes(width), dtype=torch.int32, device=device)

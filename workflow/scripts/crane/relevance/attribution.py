@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from crane.errors import CraneError
 from crane.models.architectures import SITES, Site, blocks, width
 from crane.models.experts import open_gates
-from crane.models.families import UnsupportedModelError, groups_of, positions
+from crane.models.families import UnsupportedModelError, check_gate, groups_of, positions
 from crane.relevance.accumulators import Accumulators
 from crane.relevance.aggregates import AGGREGATES, Aggregate
 from crane.relevance.expert_hooks import expert_hooks
@@ -89,6 +89,7 @@ class Attribution:
                 f"a model with experts has no accumulators ({', '.join(sorted(accumulators))}); remove the mask sets "
                 "whose method needs them"
             )
+        check_gate(model.config, accumulators)
         mlps = [block.mlp for block in self.blocks if block.mlp is not None]
         self.further = (
             Accumulators(accumulators, mlps, width(model, site), model.device) if accumulators else None
