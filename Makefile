@@ -171,11 +171,13 @@ docs-explorer: demo
 
 REAL := results/smollm2-local
 SMOLLM2_TABLES := answers perplexity-base table1 drop_tests-base-go_on f1_differences-go_on selectivity double_dissociation \
-  stability overlap
-SMOLLM2_FIGURES := perplexity-base drop_heatmap-base-go_on double_dissociation stability mask_layers kurtosis_contrast-base
-docs-smollm2: real
+  stability overlap mask_counts null_distribution-go_on sweep_budget
+SMOLLM2_FIGURES := perplexity-base drop_heatmap-base-go_on double_dissociation stability mask_layers kurtosis_contrast-base \
+  sweep_budget equal_damage
+docs-smollm2: real  # the explorer's pictures need what `make test-report` installs
 	rm -rf docs/smollm2 && mkdir docs/smollm2
 	cp $(SMOLLM2_TABLES:%=$(REAL)/tables/%.md) $(SMOLLM2_FIGURES:%=$(REAL)/figures/%.png) docs/smollm2/
+	$(BIN)/python docs/screenshots.py $(REAL)/explorer.html docs/smollm2/explorer 25/1120 4
 
 clean-demo:
 	rm -rf $(DEMO)
