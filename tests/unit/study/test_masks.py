@@ -145,7 +145,13 @@ def test_each_relevance_run_accumulates_what_its_mask_sets_need(config: dict[str
     assert Study(seeded).masks.accumulators("") == ["energy"]
 
 
-AUROC = {"label": "A", "method": "average_precision", "estimator": "auroc", "side": "both", "budget": {"count": 2}}
+AUROC = {
+    "label": "A",
+    "method": "average_precision",
+    "estimator": "auroc",
+    "side": "both",
+    "budget": {"count": 2},
+}
 OVERLAP = {"label": "O", "method": "overlap", "budget": {"count": 2}}
 
 

@@ -114,7 +114,10 @@ def test_attribution_needs_the_true_gradient_of_the_log_probability(config: dict
         ({**AVERAGE, "budget": {"count": 3}, "side": "left"}, "mask_sets.a.side"),
         ({**OVERLAP, "pair_rate": 0}, "mask_sets.a.pair_rate"),
         (OVERLAP, "mask_sets.a.pair_rate: missing; the published rule needs it"),
-        ({**OVERLAP, "pair_rate": 0.01, "budget": {"count": 3}}, "mask_sets.a.pair_rate: has no meaning with a budget"),
+        (
+            {**OVERLAP, "pair_rate": 0.01, "budget": {"count": 3}},
+            "mask_sets.a.pair_rate: has no meaning with a budget",
+        ),
         ({**PLND, "consistency": 0}, "mask_sets.a.consistency"),
         ({**ACTIVATION, "statistic": "effect_size"}, "mask_sets.a.normalise: layer moves the 0"),
         (

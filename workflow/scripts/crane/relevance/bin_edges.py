@@ -85,7 +85,7 @@ def measure_edges(model: Any, samples: Sequence[Sequence[int]], *, skip_first: b
     """
     layers = mlps(model)
     found = {name: [_Distribution() for _ in layers] for name in HISTOGRAMS}
-    handles = []
+    handles: list[Any] = []
     for layer, mlp in enumerate(layers):
         handles += _hooks(
             mlp, found["sample_histogram"][layer], found["token_histogram"][layer], int(skip_first)
