@@ -64,10 +64,11 @@ def add_values(histogram: Tensor, values: Tensor, edges: Tensor) -> None:
         values: `[n, I]`.
         edges: float32 `[2, I]`.
     """
-    one = torch.ones((), dtype=histogram.dtype, device=histogram.device)
-    for part in values.split(max(1, _AT_ONCE // values.shape[1])):
-        numbers = bin_numbers(part.float(), edges).T
-        histogram.scatter_add_(1, numbers, one.expand_as(numbers))
+    width, bins = histogram.shape
+    first = torch.arange(0, width * bins, bins, device=histogram.device)
+    for part in values.split(max(1, _AT_ONCE // width)):
+        places = bin_numbers(part.float(), edges) + first
+        histogram.view(-1).add_(torch.bincount(places.flatten(), minlength=width * bins))
 
 
 class Histograms:
