@@ -69,7 +69,7 @@ STAGES = {
     "models": ["generate_demo_data", "train_demo_model", "finetune_demo_model", "link_local_model"],
     "data sets": [],
     "corpora": ["sample_corpus", "sample_held_out"],
-    "relevance": ["attribute_relevance"],
+    "relevance": ["attribute_relevance", "freeze_bin_edges"],
     "kurtosis and masks": ["reduce_kurtosis", "reduce_half", "measure_stability", "measure_selection_null",
                            "select_neurons", "draw_random_neurons"],
     "prompts": ["render_prompts", "render_open_questions", "draw_questions", "draw_held_out"],

@@ -72,6 +72,7 @@ def finished(finished_study: Any, demo_config: dict[str, Any]) -> Workspace:
 
 KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     "nothing": (lambda c: None, {}),
+    "histograms that no mask set needs": (lambda c: c["relevance"].update(pilot=7, token_cap=700), {}),
     "batch sizes": (
         lambda c: (
             c["relevance"].update(batch_size=7, batch_tokens=70, sweep_tokens=700, memory_gb=7),
@@ -97,6 +98,14 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
         }),
         {f"attribute_relevance_accumulating_{shard}": 2 for shard in range(SHARDS)}
         | {**AFTER_RELEVANCE, "select_neurons": 4, **evaluating(FIRST, SECOND, THIRD, 3)},
+    ),
+    "mask set that needs histograms": (
+        lambda c: c["mask_sets"].update(overlap={
+            "label": "O", "method": "overlap", "budget": {"fraction": 0.1},
+        }),
+        {f"attribute_relevance_accumulating_{shard}": 2 for shard in range(SHARDS)}
+        | {**AFTER_RELEVANCE, "freeze_bin_edges": 1, "select_neurons": 4,
+           **evaluating(FIRST, SECOND, THIRD, 3)},
     ),
     "new language": (
         new_language,

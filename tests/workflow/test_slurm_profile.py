@@ -20,7 +20,7 @@ print("submitted:", *(each.name for each in workflow.rules if each.name not in w
 """
 GPU_RULES = {
     "attribute_relevance", "record_donor_values", "evaluate_masks", "measure_effects", "check_gpu", "find_top_samples",
-    "attribute_examples",
+    "attribute_examples", "freeze_bin_edges",
 }  # fmt: skip
 
 
@@ -48,7 +48,9 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, s
     workspace = Workspace(tmp_path_factory.mktemp("profile"), config)
     with (workspace.folder / "Snakefile").open("a", encoding="utf-8") as snakefile:
         snakefile.write(NAME_SUBMITTED)
-    targets = ["all", "explorer", "preflight_gpu", f"results/{config['study']}/exports/base/crane/en"]
+    results = f"results/{config['study']}"
+    targets = ["all", "explorer", "preflight_gpu", f"{results}/exports/base/crane/en"]
+    targets.append(f"{results}/bin_edges/base.safetensors")  # for mask sets that the demo does not have
     arguments = ["--dry-run", "--profile", "profiles/slurm", "--configfile", "study.yaml", "--"]
     done = plan([*arguments, *targets], workspace.folder, workspace.environment())
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,6 +16,7 @@ from crane.methods import MethodError
 from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY, ROUTED_SAMPLES, TABLE_FORMS
 from crane.provenance.code_version import code_version
 from crane.provenance.rerun_records import tidy_records
+from crane.relevance.accumulated_columns import PILOT_SAMPLES
 from crane.relevance.memory import BATCH_TOKENS, SWEEP_TOKENS
 
 try:

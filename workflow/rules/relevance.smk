@@ -2,7 +2,8 @@
 # results/<study>/relevance/<model>/<lang>/<shard>.safetensors, results/<study>/kurtosis/<model>/layer-<k>.parquet;
 # for a variant of the relevance (relevance_variants): relevance-<name>/ and kurtosis-<name>/;
 # for each half of the shards: results/<study>/stability/<model>/<half>.parquet;
-# where a mask set needs more than the moments: <shard>.accumulators.safetensors beside each shard
+# where a mask set needs more than the moments: <shard>.accumulators.safetensors beside each shard, and before them, if
+# it needs histograms: results/<study>/bin_edges/<model>.safetensors
 # The number of shards per job affects speed only; each finished shard is stored in results/<study>/parts/ immediately.
 SHARDS_PER_JOB = config["relevance"].get("shards_per_job", len(SHARDS))
 
@@ -13,6 +14,35 @@ RUNS = {
     for kind, more in (("attribute_relevance", False), (ACCUMULATING, True))
 }
 """The relevance runs without and with accumulators: name of their rules -> variants."""
+
+
+rule freeze_bin_edges:
+    """Fix the edges of every neuron's histograms: mean +- 4 standard deviations over some samples of all languages."""
+    input:
+        model=f"{RESULTS}/models/{FIRST}",
+        corpora=expand(
+            f"{RESULTS}/corpora/{FIRST}/{{lang}}.parquet", lang=study.languages
+        ),
+    output:
+        edges=f"{RESULTS}/bin_edges/{FIRST}.safetensors",
+    log:
+        f"{RESULTS}/logs/freeze_bin_edges.log",
+    benchmark:
+        f"{RESULTS}/resources/freeze_bin_edges.tsv"
+    conda:
+        "../../envs/relevance.yaml"
+    resources:
+        memory_gb=config["relevance"].get("memory_gb", 0),
+        gpu=1,
+        models_in_memory=1,
+    params:
+        relevance=pick("relevance.dtype", "relevance.skip_first"),
+        samples=config["relevance"].get("pilot", PILOT_SAMPLES),
+        seed=pick("corpora.seed"),
+        code=code_version("freeze_bin_edges.py"),
+    script:
+        "../scripts/freeze_bin_edges.py"
+
 
 for (kind, variants), (number, first) in product(
     RUNS.items(), enumerate(SHARDS[::SHARDS_PER_JOB])
@@ -29,6 +59,11 @@ for (kind, variants), (number, first) in product(
             input:
                 model=f"{RESULTS}/models/{{model}}",
                 corpus=f"{RESULTS}/corpora/{{model}}/{{lang}}.parquet",
+                edges=lambda wildcards: (
+                    f"{RESULTS}/bin_edges/{wildcards.model}.safetensors"
+                    if study.masks.has_histograms(wildcards.variant)
+                    else []
+                ),
             output:
                 expand(
                     f"{RESULTS}/relevance{{{{variant}}}}/{{{{model}}}}/{{{{lang}}}}/{{shard}}{{ending}}.safetensors",

@@ -23,7 +23,8 @@ def main(snakemake: Any) -> None:
     torch.set_num_threads(snakemake.threads)
     params, speed = snakemake.params, snakemake.resources
     settings = {key.removeprefix("relevance."): value for key, value in params.relevance.items()}
-    settings.pop("accumulators", None)  # what other methods sum over all texts
+    for of_other_methods in ("accumulators", "token_cap"):
+        settings.pop(of_other_methods, None)
     masks = {Path(path).stem: NeuronSet.read_parquet(path) for path in snakemake.input.masks}
     neurons = by_layer(distinct(shown_neurons(masks, params.neurons)))
     top = pd.concat(

@@ -4,6 +4,7 @@ With `top_samples` among its resources, the pass also finds each neuron's sample
 The rule `find_top_samples` runs this script, too, and takes them from there; only what is not stored is measured again.
 """
 
+import math
 import os
 import shutil
 from typing import Any
@@ -18,10 +19,13 @@ from crane.corpora.shards import shard_rows
 from crane.models.families import groups_of
 from crane.models.manifests import identity, weights_identity
 from crane.parts import PartStore
+from crane.relevance.accumulated_columns import BYTES, HISTOGRAMS
 from crane.relevance.attribution import attribution
+from crane.relevance.bin_edges import read_edges
 from crane.relevance.collect import collect, padded
 from crane.relevance.expert_rules import ROUTERS
 from crane.relevance.found_files import by_shard, keys, writers
+from crane.relevance.histograms import token_limits
 from crane.relevance.placement import placed
 from crane.relevance.selftest import self_test
 from joblog import job_log, provenance
@@ -38,7 +42,10 @@ def main(snakemake: Any) -> None:
     settings = {key.removeprefix("relevance."): value for key, value in params.relevance.items()}
     finding = snakemake.rule == "find_top_samples"
     accumulators = [] if finding else settings.get("accumulators", [])
+    cap = settings.pop("token_cap", None)
     settings.pop("accumulators", None)
+    binned = set(accumulators) & set(HISTOGRAMS)
+    edges = read_edges(snakemake.input.edges) if binned else None
     corpus = read_table(snakemake.input.corpus, ["input_ids"])["input_ids"]
     samples = [torch.tensor(ids, dtype=torch.int64) for ids in corpus]
     with placed(
@@ -49,6 +56,7 @@ def main(snakemake: Any) -> None:
         sweep_tokens=speed.sweep_tokens,
         rows=speed.batch_size or None,
         memory=speed.memory_gb * 1e9 or None,
+        accumulated=sum(BYTES[name] for name in accumulators),
     ) as (model, fit, passing):
         if groups_of(model.config) is not None and settings["rules"] == "attnlrp":
             settings.setdefault("router", ROUTERS[0])
@@ -67,14 +75,20 @@ def main(snakemake: Any) -> None:
         store, top = PartStore(params.store), speed.top_samples
         for shard, targets in by_shard(snakemake.output, finding=finding).items():
             rows = shard_rows(len(samples), shard, params.shards)
-            key_of = keys({**deciding, "rows": [rows.start, rows.stop]}, accumulators, top)
+            binning = {"edges": edges.digest, "token_cap": cap} if edges else None
+            key_of = keys({**deciding, "rows": [rows.start, rows.stop]}, accumulators, top, binning)
             kept = {kind: part for kind in targets if (part := store.find(key_of[kind])) is not None}
             if kept.keys() < targets.keys():
-                options = {**settings, "passing": passing, "accumulators": accumulators}
+                options = {**settings, "passing": passing, "accumulators": accumulators, "edges": edges}
+                own = samples[rows.start : rows.stop]
+                # Every shard has its part of the cap, so that halves of the shards have histograms, too.
+                limits = (
+                    token_limits(list(map(len, own)), math.ceil(cap / params.shards))
+                    if edges and cap
+                    else None
+                )
                 with attribution(model, **options) as attribute:
-                    found = collect(
-                        attribute, samples[rows.start : rows.stop], fit, top=top, first=rows.start
-                    )
+                    found = collect(attribute, own, fit, top=top, first=rows.start, limits=limits)
                 fit = found.fit
                 for kind, write in writers(found, metadata).items():
                     if kind not in kept and (kind in targets or kind == "top samples"):

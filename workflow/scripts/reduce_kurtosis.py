@@ -20,6 +20,10 @@ def main(snakemake: Any) -> None:
             print(f"layer {layer}, {language}: {rows['count'].iloc[0]} samples; {undefined} of {len(rows)} neurons "
                   f"without variance; for {outliers} one sample may make up more than half of the fourth moment",
                   flush=True)  # fmt: skip
+            for kind, what in (("sample", "samples' mean values"), ("token", "activated gates")):
+                if f"{kind}_overflow" in rows:
+                    print(f"layer {layer}, {language}: {rows[f'{kind}_overflow'].mean():.3%} of the {what} lie beyond "
+                          "the edges of their histograms", flush=True)  # fmt: skip
             if "routed" in rows:
                 few = int((rows["routed"] < least).sum())
                 print(f"layer {layer}, {language}: {few} of {len(rows)} neurons are in experts that were used in fewer "

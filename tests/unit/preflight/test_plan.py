@@ -257,6 +257,18 @@ def test_accumulators_of_other_methods_take_room_beside_the_shards(paper: dict[s
     assert after.gpu_hours == before.gpu_hours
 
 
+def test_histograms_take_room_and_a_pilot(paper: dict[str, Any]) -> None:
+    before = stages(paper)["relevance"]
+    paper["mask_sets"]["overlap"] = {"label": "O", "method": "overlap", "pair_rate": 0.01}
+    after = stages(paper)["relevance"]
+    assert after.disk - before.disk == 2 * 3 * 12 * 32 * 11008 * (66 * 4 + 8)
+    assert (after.jobs, after.gpu_jobs) == (before.jobs + 1, before.gpu_jobs + 1)
+    paper["relevance"]["pilot"] = 5000  # all samples, forward only
+    passed = (stages(paper)["relevance"].gpu_hours - after.gpu_hours) / (1 - 64 / 5000)
+    starts = before.jobs * Assumptions().start_minutes / 60
+    assert passed == pytest.approx((before.gpu_hours - starts) / 2)
+
+
 def test_only_relevance_runs_that_a_mask_set_asks_for_are_counted(paper: dict[str, Any]) -> None:
     before = stages(paper)
     paper["relevance_variants"] = {

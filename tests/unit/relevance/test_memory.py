@@ -53,6 +53,13 @@ def test_what_is_planned_fits(gigabytes):
     assert one.batch_tokens >= 2048 and one.sweep_tokens >= one.batch_tokens
 
 
+def test_accumulators_take_their_room_three_times():
+    """While a group of batches passes, what was accumulated before it is kept for it and for each of its calls."""
+    more = LLAMA_7B._replace(accumulated=560)
+    assert more.bytes_whole(2048, 1) - LLAMA_7B.bytes_whole(2048, 1) == 3 * 560 * 32 * 11008
+    assert fitted(more, 23.1).sweep_tokens and fitted(LLAMA_7B, 23.1) == Fit(2048)
+
+
 def test_70b_passes_through_one_card():
     assert fitted(LLAMA_70B, 80) == Fit(8192, 32768, 10)
     assert fitted(LLAMA_70B, 24) == Fit(2048, 8192, 1)

@@ -145,6 +145,29 @@ def test_each_relevance_run_accumulates_what_its_mask_sets_need(config: dict[str
     assert Study(seeded).masks.accumulators("") == ["energy"]
 
 
+AUROC = {
+    "label": "A",
+    "method": "average_precision",
+    "estimator": "auroc",
+    "side": "both",
+    "budget": {"count": 2},
+}
+OVERLAP = {"label": "O", "method": "overlap", "budget": {"count": 2}}
+
+
+def test_histograms_have_a_pilot_and_those_of_tokens_a_cap(config: dict[str, Any]) -> None:
+    plain = Study(config).masks
+    assert not plain.has_histograms("")
+    samples = Study(changed(config, mask_sets__auroc=AUROC)).masks
+    assert samples.has_histograms("") and "relevance.token_cap" not in samples.relevance("")
+    both = changed(config, mask_sets__auroc=AUROC, mask_sets__overlap=OVERLAP)
+    assert Study(both).masks.relevance("")["relevance.token_cap"] == 100_000
+    capped = changed(both, relevance__token_cap=7, relevance__pilot=3)
+    assert Study(capped).masks.relevance("")["relevance.token_cap"] == 7
+    assert {"auroc", "overlap"} <= set(Study(both).masks.halved)
+    assert not {"auroc", "overlap"} & set(Study(both).masks.nulled)
+
+
 def test_energies_are_of_the_studys_own_run_whatever_is_matched(config: dict[str, Any]) -> None:
     sets = {"mask_sets__crane__relevance": "logprob", "mask_sets__random__match_on": ["layer", "magnitude"]}
     by_magnitude = Study(changed(config, **sets)).masks
@@ -159,5 +182,6 @@ def test_the_overlay_of_the_methods_has_a_set_of_each() -> None:
     masks = Study(config).masks
     matched = {"lape_matched"}  # the demo itself has it
     assert {settings["method"] for settings in masks.shown.values()} >= set(BUILT_IN) - matched
-    assert masks.accumulators("") == ["energy", "up", "values"]
+    assert masks.accumulators("") == ["energy", "sample_histogram", "token_histogram", "up", "values"]
     assert masks.accumulators("-logprob") == ["gradients"]
+    assert masks.has_histograms("") and not masks.has_histograms("-logprob")

@@ -61,6 +61,8 @@ BUILT_IN = {
     "lape": _own("lape", "mask_sets:LapeMaskSet"),
     "lape_matched": _own("lape", "mask_sets:LapeMatchedMaskSet"),
     "grad_lape": _own("grad_lape", "method_sets:GradLapeMaskSet"),
+    "average_precision": _own("average_precision", "method_sets:AveragePrecisionMaskSet"),
+    "overlap": _own("overlap", "method_sets:OverlapMaskSet"),
 }
 """The library's own methods by name."""
 

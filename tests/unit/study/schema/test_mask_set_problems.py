@@ -85,6 +85,8 @@ ATTRIBUTION = {
     "label": "E", "method": "attribution", "effect": "zero", "normalise": "none", "rule": "margin",
     "budget": {"count": 3},
 }  # fmt: skip
+AVERAGE = {"label": "A", "method": "average_precision", "estimator": "average_precision", "side": "both"}
+OVERLAP = {"label": "O", "method": "overlap"}
 PLND = {
     "label": "P", "method": "plnd", "importance": "output", "top": 0.1, "consistency": 1, "remove": "any",
 }  # fmt: skip
@@ -108,6 +110,14 @@ def test_attribution_needs_the_true_gradient_of_the_log_probability(config: dict
         ({**PLND, "top": 0.15, "budget": {"count": 3}}, "mask_sets.a.top: 0.15 is not counted"),
         ({**PLND, "top": 0.15, "consistency": 0.9}, "mask_sets.a.top: 0.15 is not counted"),
         ({**PLND, "remove": "none"}, "mask_sets.a.remove"),
+        (AVERAGE, "mask_sets.a.budget: missing; the method ranks all neurons"),
+        ({**AVERAGE, "budget": {"count": 3}, "side": "left"}, "mask_sets.a.side"),
+        ({**OVERLAP, "pair_rate": 0}, "mask_sets.a.pair_rate"),
+        (OVERLAP, "mask_sets.a.pair_rate: missing; the published rule needs it"),
+        (
+            {**OVERLAP, "pair_rate": 0.01, "budget": {"count": 3}},
+            "mask_sets.a.pair_rate: has no meaning with a budget",
+        ),
         ({**PLND, "consistency": 0}, "mask_sets.a.consistency"),
         ({**ACTIVATION, "statistic": "effect_size"}, "mask_sets.a.normalise: layer moves the 0"),
         (

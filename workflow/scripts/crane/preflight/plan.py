@@ -13,7 +13,7 @@ from crane.preflight.effects_cost import effects_cost
 from crane.preflight.part_costs import TEXT_BYTES, part_cost, shared_seconds
 from crane.preflight.relevance_memory import relevance_fit
 from crane.preflight.token_counts import held_out_tokens, open_question_counts, sample_tokens
-from crane.relevance.accumulated_columns import BYTES
+from crane.relevance.accumulated_columns import BYTES, PILOT_SAMPLES
 from crane.relevance.memory import Fit, TooSmallError
 from crane.study import evaluations
 from crane.study.masks import BY_STATISTICS
@@ -132,23 +132,30 @@ def _corpora(study: Study, assumed: Assumptions) -> Stage:
 
 
 def _relevance(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
-    """Cost of a forward and a backward pass, 2P each per token because parameters are frozen; a sweep repeats one."""
+    """Cost of a forward and a backward pass, 2P each per token because parameters are frozen; a sweep repeats one.
+
+    And, if there are histograms, of their pilot: a forward pass of some samples of every language.
+    """
     runs, shards = 1 + len(study.masks.used_variants), study.config["corpora"]["shards"]
     each = study.config["relevance"].get("shards_per_job", shards)
     jobs = len(study.languages) * runs * -(-shards // each)
-    tokens = runs * sum(sample_tokens(study, language, assumed) for language in study.languages)
+    tokens = sum(sample_tokens(study, language, assumed) for language in study.languages)
     way = relevance_way(study, assumed)
     passes = 6 if way is not None and way.sweep_tokens else 4
-    seconds = (
-        assumed.compute(passes * sizes[study.identification_model] * tokens)
-        + 60 * jobs * assumed.start_minutes
-    )
+    computed = passes * sizes[study.identification_model] * runs * tokens
+    if study.masks.has_histograms(""):
+        pilot = study.config["relevance"].get("pilot", PILOT_SAMPLES)
+        share = min(1.0, pilot / study.config["corpora"]["documents"])
+        computed += 2 * sizes[study.identification_model] * share * tokens
+        jobs += 1
+    seconds = assumed.compute(computed) + 60 * jobs * assumed.start_minutes
     further = [
         BYTES[name] for run in ["", *study.masks.used_variants] for name in study.masks.accumulators(run)
     ]
     size = len(study.languages) * shards * _neurons(study) * (runs * STATISTICS_BYTES + sum(further))
     # Every shard is also in the store of parts.
-    return Stage("relevance", jobs, ("relevance*",), gpu_jobs=jobs, gpu_hours=seconds / 3600, disk=2 * size)
+    folders = ("relevance*", "bin_edges")
+    return Stage("relevance", jobs, folders, gpu_jobs=jobs, gpu_hours=seconds / 3600, disk=2 * size)
 
 
 def relevance_way(study: Study, assumed: Assumptions) -> Fit | None:

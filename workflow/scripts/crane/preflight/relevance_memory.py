@@ -1,6 +1,7 @@
 """How the relevance of a study's model will pass through the memory of a GPU."""
 
 from crane.preflight.assumptions import hidden_width
+from crane.relevance.accumulated_columns import BYTES
 from crane.relevance.memory import BATCH_TOKENS, SWEEP_TOKENS, Fit, Shape, fit
 from crane.study.study import Study
 
@@ -20,7 +21,10 @@ def relevance_shape(study: Study, parameters: float) -> Shape:
     hidden = round(hidden_width(parameters, layers, intermediate))
     value = 4 if study.config["relevance"]["dtype"] == "float32" else 2
     other = min(2.0 * _VOCABULARY * hidden, parameters / 2)
-    return Shape(layers, hidden, intermediate, value * (parameters - other) / layers, value * other, value)
+    masks = study.masks
+    most = max(sum(BYTES[name] for name in masks.accumulators(run)) for run in ["", *masks.used_variants])
+    per_layer = value * (parameters - other) / layers
+    return Shape(layers, hidden, intermediate, per_layer, value * other, value, accumulated=most)
 
 
 def relevance_fit(study: Study, parameters: float, memory: float) -> Fit:

@@ -19,7 +19,8 @@ _FILES = LayerFiles("file of accumulators", _COUNTS)
 def write_accumulated(accumulated: Accumulated, path: str | Path, metadata: Mapping[str, Any]) -> None:
     """Write the accumulators of all layers atomically, with a checksum per layer."""
     counts = {name: getattr(accumulated, name) for name in _COUNTS}
-    _FILES.write(accumulated.grids, path, {**metadata, **counts})
+    edges = {} if accumulated.edges is None else {"edges": accumulated.edges}
+    _FILES.write(accumulated.grids, path, {**metadata, **counts, **edges})
 
 
 def read_accumulated(path: str | Path, layer: int) -> Accumulated:
@@ -29,4 +30,4 @@ def read_accumulated(path: str | Path, layer: int) -> Accumulated:
         ArtefactError: the file is truncated, altered, or has no such layer.
     """
     grids, header = _FILES.read(path, layer)
-    return Accumulated(grids, **{name: header[name] for name in _COUNTS})
+    return Accumulated(grids, **{name: header[name] for name in _COUNTS}, edges=header.get("edges"))

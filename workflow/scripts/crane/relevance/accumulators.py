@@ -9,6 +9,7 @@ An accumulator is made only if it is asked for, in the same pass as the relevanc
   measures by deactivating neurons one at a time.
 * `up`: the ranks by sum_t |u|, with the up projection's output u: what PLND's released code ranks by.
 * `gradients`: the sums of |relevance| and of the gradient over the tokens.
+* `sample_histogram`, `token_histogram`: `crane.relevance.histograms`.
 
 Padding never counts. `skip_first` leaves the first position out of all but the gate, which is counted as LAPE's
 activations are.
@@ -22,7 +23,8 @@ import torch
 from torch import Tensor
 
 from crane.models.architectures import MLP, write_weights
-from crane.relevance.accumulated_columns import TOPS
+from crane.relevance.accumulated_columns import HISTOGRAMS, TOPS
+from crane.relevance.histograms import BinEdges, Histograms
 from crane.relevance.passage import Passage
 
 SUMS = {
@@ -40,31 +42,36 @@ class Accumulated(NamedTuple):
     """Accumulators of one language's samples; a monoid, like `crane.relevance.moments.Moments`."""
 
     grids: dict[str, Tensor]
-    """By name, `[K, I]` or `[K, J, I]`; of one layer `[I]` or `[J, I]`."""
+    """By name, `[K, I]`, `[K, J, I]` or of histograms `[K, I, BINS + 2]`; of one layer without the first axis."""
     samples: int
     tokens: int
     """Without padding."""
     counted: int
     """Tokens without padding and, under `skip_first`, without the first ones."""
+    edges: str | None = None
+    """Hash of the edges of the histograms, if there are any."""
 
     def merge(self, other: Self) -> Self:
         """Return the accumulators of both sets of samples together; counts and ranks exactly, sums to rounding.
 
         Raises:
-            ValueError: they are not the same accumulators.
+            ValueError: they are not the same accumulators, or histograms with other edges.
         """
         if self.grids.keys() != other.grids.keys():
             raise ValueError(f"cannot merge accumulators {sorted(self.grids)} and {sorted(other.grids)}")
+        if self.edges != other.edges:
+            raise ValueError(f"cannot merge histograms with edges {self.edges} and {other.edges}")
         merged = {name: _merged(name, grid, other.grids[name]) for name, grid in self.grids.items()}
         if "value_m2" in merged:
             mine, others = _of_values(self.grids), _of_values(other.grids)
             merged["value_mean"], merged["value_m2"] = chan(mine, self.counted, others, other.counted)
-        return type(self)(
-            merged, self.samples + other.samples, self.tokens + other.tokens, self.counted + other.counted
-        )
+        counts = self.samples + other.samples, self.tokens + other.tokens, self.counted + other.counted
+        return type(self)(merged, *counts, self.edges)
 
 
 def _merged(name: str, one: Tensor, other: Tensor) -> Tensor:
+    if name.endswith("_edges"):
+        return one
     return torch.maximum(one, other) if name.endswith("_worst_rank") else one + other
 
 
@@ -130,18 +137,28 @@ class Accumulators:
     """Fills accumulators from within the hooks of an attribution.
 
     Args:
-        names: keys of `SUMS` for which the model has what they read (`crane.models.families.check_gate`).
+        names: keys of `SUMS` or of `HISTOGRAMS`, for which the model has what they read
+            (`crane.models.families.check_gate`).
         mlps: the MLPs of the model, in layer order.
         width: neurons per layer.
         device: of the grids.
+        edges: of the histograms among the names.
 
     Raises:
-        ValueError: an unknown accumulator.
+        ValueError: an unknown accumulator, or a histogram without edges.
     """
 
-    def __init__(self, names: Collection[str], mlps: list[MLP], width: int, device: Any) -> None:
-        if unknown := set(names) - SUMS.keys():
-            raise ValueError(f"unknown accumulators {sorted(unknown)}; known: {', '.join(SUMS)}")
+    def __init__(
+        self,
+        names: Collection[str],
+        mlps: list[MLP],
+        width: int,
+        device: Any,
+        edges: BinEdges | None = None,
+    ) -> None:
+        known = (*SUMS, *HISTOGRAMS)
+        if unknown := set(names) - set(known):
+            raise ValueError(f"unknown accumulators {sorted(unknown)}; known: {', '.join(known)}")
         self.names = frozenset(names)
         self._mlps = mlps
         self._sizes = torch.tensor(top_sizes(width), dtype=torch.int32, device=device)
@@ -149,7 +166,9 @@ class Accumulators:
         self._merged = [0] * len(mlps)
         shape = (len(mlps), width)
         self.grids: dict[str, Tensor] = {}
-        for name in sorted(self.names):
+        self._histograms = Histograms(self.names & set(HISTOGRAMS), edges, device)
+        self.grids |= self._histograms.empty()
+        for name in sorted(self.names - set(HISTOGRAMS)):
             for grid in SUMS[name]:
                 self.grids[grid] = torch.zeros(shape, dtype=torch.float64, device=device)
             if name in RANKED:
@@ -173,6 +192,7 @@ class Accumulators:
             else:
                 total = _weighted(gate.float(), passage.real)
             self.grids["gate_sum"][layer] += total
+        self._histograms.on_gate(self.grids, layer, gate, passage)
 
     def on_up(self, layer: int, up: Tensor, passage: Passage) -> None:
         """Add the up projection's output `[B, T, I]` of a layer."""
@@ -190,6 +210,7 @@ class Accumulators:
             total: float32 `[I]`, their sum.
             passage: the batch.
         """
+        self._histograms.on_values(self.grids, layer, values, passage)
         if "energy" in self.names:
             self._rank("energy", layer, output_change(values, self._column_norms(layer)))
         if "values" in self.names:
@@ -213,7 +234,8 @@ class Accumulators:
 
     def accumulated(self, samples: int, tokens: int, counted: int) -> Accumulated:
         """Return what has been accumulated, with the counts of all samples seen."""
-        return Accumulated(self.grids, samples, tokens, counted)
+        grids = self.grids | self._histograms.edges()
+        return Accumulated(grids, samples, tokens, counted, self._histograms.digest)
 
     def _rank(self, name: str, layer: int, importance: Tensor) -> None:
         self.grids[f"{name}_sum"][layer] += importance.sum(0, dtype=torch.float64)

@@ -15,6 +15,7 @@ from crane.relevance.accumulators import Accumulators
 from crane.relevance.aggregates import AGGREGATES, Aggregate
 from crane.relevance.expert_hooks import expert_hooks
 from crane.relevance.expert_rules import Router
+from crane.relevance.histograms import BinEdges
 from crane.relevance.lrp import Rules, lrp_rules
 from crane.relevance.mlp_hooks import mlp_hooks
 from crane.relevance.objectives import OBJECTIVES, Head, Objective
@@ -56,6 +57,7 @@ class Attribution:
         skip_first: bool,
         passing: Pass = whole_model,
         accumulators: Collection[str] = (),
+        edges: BinEdges | None = None,
     ) -> None:
         self.model = model
         self.site = site
@@ -92,7 +94,9 @@ class Attribution:
         check_gate(model.config, accumulators)
         mlps = [block.mlp for block in self.blocks if block.mlp is not None]
         self.further = (
-            Accumulators(accumulators, mlps, width(model, site), model.device) if accumulators else None
+            Accumulators(accumulators, mlps, width(model, site), model.device, edges)
+            if accumulators
+            else None
         )
         """What is accumulated besides, if anything is."""
 
@@ -111,15 +115,24 @@ class Attribution:
         """
         return self.relevances([Batch(input_ids, attention_mask)])[0]
 
-    def relevances(self, batches: Sequence[Batch]) -> list[Tensor]:
+    def relevances(self, batches: Sequence[Batch], limits: Sequence[Tensor] | None = None) -> list[Tensor]:
         """Return the relevance of several batches, which a layer sweep takes through each layer together.
 
         Arguments, results and errors of each as of a call. After an error the counters are as before.
+
+        Args:
+            batches: the batches.
+            limits: of each batch int64 `[B]`: how many first tokens of its samples histograms of tokens count; None:
+                all.
         """
         layers = len(self.blocks)
         # With experts, a layer's relevance arrives in parts.
         width = self.value_sum.shape[1] if self.routed is not None else None
-        passages = [Passage(b.input_ids, self._lengths(*b), layers, self._skip_first, width) for b in batches]
+        counts: Sequence[Tensor | None] = [None] * len(batches) if limits is None else limits
+        passages = [
+            Passage(batch.input_ids, self._lengths(*batch), layers, self._skip_first, width, count)
+            for batch, count in zip(batches, counts, strict=True)
+        ]
         with self.all_or_nothing():
             self._passing(self, passages)
             found = [self._found(passage) for passage in passages]
@@ -214,6 +227,7 @@ def attribution(
     router: Router = "constant",
     passing: Pass = whole_model,
     accumulators: Collection[str] = (),
+    edges: BinEdges | None = None,
 ) -> Iterator[Attribution]:
     """Make relevance available: `with attribution(model) as attribute: attribute(input_ids, attention_mask)`.
 
@@ -231,10 +245,12 @@ def attribution(
         router: with experts: the rule for their weights, "constant" or "uniform" (`crane.relevance.lrp.lrp_rules`).
         passing: how batches pass through the model: `whole_model`, or a `crane.relevance.sweep.LayerSweep` of it, which
             changes memory and speed only.
-        accumulators: keys of `crane.relevance.accumulators.SUMS` to fill besides, into `further`.
+        accumulators: keys of `crane.relevance.accumulated_columns.COLUMNS` to fill besides, into `further`.
+        edges: of the histograms among them.
 
     Raises:
-        ValueError: an unknown option, or accumulators of neurons' values at site "residual_write".
+        ValueError: an unknown option, accumulators of neurons' values at site "residual_write", or histograms without
+            edges.
         UnsupportedModelError: an unknown model family, a site that its experts do not have, or experts with
             accumulators.
     """
@@ -257,6 +273,7 @@ def attribution(
         skip_first=skip_first,
         passing=passing,
         accumulators=accumulators,
+        edges=edges,
     )
     training = model.training
     trainable = [p for p in model.parameters() if p.requires_grad]

@@ -1,6 +1,6 @@
 """From a list of tokenised samples to their statistics: batching, progress, accumulation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -52,7 +52,13 @@ class Collected(NamedTuple):
 
 
 def collect(
-    attribute: Attribution, samples: Sequence[Tensor], fit: Fit, *, top: int = 0, first: int = 0
+    attribute: Attribution,
+    samples: Sequence[Tensor],
+    fit: Fit,
+    *,
+    top: int = 0,
+    first: int = 0,
+    limits: Sequence[int] | None = None,
 ) -> Collected:
     """Return the statistics of all samples' relevance, `[K, I]`, in one pass.
 
@@ -64,6 +70,7 @@ def collect(
         fit: tokens of a batch, and of a sweep if the attribution's way is a layer sweep.
         top: keep so many samples of largest relevance per neuron.
         first: number of the first sample, for those that are kept.
+        limits: how many first tokens of each sample histograms of tokens count; None: all.
 
     Raises:
         TooSmallError: a single sample does not fit into the GPU's memory.
@@ -75,10 +82,11 @@ def collect(
     # Batches take the samples in this order, halved or not.
     order = sorted(range(len(samples)), key=lambda place: len(samples[place]), reverse=True)
     numbers = [first + place for place in order]
+    counted = None if limits is None else {first + place: limit for place, limit in enumerate(limits)}
     with tqdm(total=sum(map(len, samples)), unit="token", unit_scale=True, mininterval=2) as bar:
         while waiting:
             group = _together(waiting, fit.sweep_tokens or 0)
-            added = _added(attribute, group, total, numbers, top)
+            added = _added(attribute, group, total, numbers, top, counted)
             if added is None:
                 fit = _halved(fit, longest=len(waiting[0][0]))
                 waiting = batches(
@@ -127,14 +135,19 @@ def _added(
     total: _Collecting,
     numbers: Sequence[int],
     top: int,
+    limits: Mapping[int, int] | None,
 ) -> _Collecting | None:
     """Return what has been collected with a group of batches, or None if memory runs out.
 
-    `numbers` begins with those of the group's samples.
+    `numbers` begins with those of the group's samples; `limits` are by number.
     """
     try:
         with attribute.all_or_nothing():
-            found = attribute.relevances([padded(batch, attribute.model.device) for batch in group])
+            counted = None
+            if limits is not None:
+                remaining = iter(numbers)
+                counted = [torch.tensor([limits[next(remaining)] for _ in batch]) for batch in group]
+            found = attribute.relevances([padded(batch, attribute.model.device) for batch in group], counted)
             for place, relevance in enumerate(found):
                 best = TopSamples.from_batch(relevance, numbers[: len(relevance)], top) if top else None
                 numbers = numbers[len(relevance) :]

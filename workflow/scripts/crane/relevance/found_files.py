@@ -23,17 +23,20 @@ def by_shard(paths: Iterable[str], *, finding: bool) -> dict[int, dict[Kind, str
     return targets
 
 
-def keys(deciding: Mapping[str, Any], accumulators: list[str], top: int) -> dict[Kind, str]:
+def keys(
+    deciding: Mapping[str, Any], accumulators: list[str], top: int, binning: Mapping[str, Any] | None = None
+) -> dict[Kind, str]:
     """Return the key of each kind of file in the store of parts: a shard's is the same whatever is kept beside it.
 
     Args:
         deciding: everything that determines a shard.
         accumulators: what is accumulated.
         top: samples that are kept per neuron.
+        binning: what determines histograms besides, if there are any.
     """
     return {
         "shard": part_key(deciding),
-        "accumulators": part_key({**deciding, "accumulators": accumulators}),
+        "accumulators": part_key({**deciding, "accumulators": accumulators, **(binning or {})}),
         "top samples": part_key({**deciding, "top_samples": top}),
     }
 

@@ -19,6 +19,8 @@ _USABLE = 0.95
 """Share of the memory that is planned with; the rest is lost between the allocator's blocks."""
 _MOMENTS = 27 * 8
 """Bytes per neuron: seven moments of what came before, of a batch, and of both; counters and their copies."""
+_COPIES = 3
+"""Of accumulators: while a group of batches passes, what was accumulated before it is kept twice."""
 _WORTHWHILE = 1024
 """Tokens of a batch below which passes through the whole model leave a GPU idle."""
 _SAMPLE = 4 + 4 * 8
@@ -43,6 +45,8 @@ class Shape(NamedTuple):
     """2 in bfloat16, 4 in float32."""
     neurons: int = 0
     """Neurons per layer, if a token passes through `intermediate` of them only: of a few experts. 0: all."""
+    accumulated: int = 0
+    """Bytes per neuron of the accumulators."""
 
     def _kept(self, tokens: int) -> float:
         """Return the bytes that one layer keeps for the backward pass of a batch."""
@@ -54,7 +58,8 @@ class Shape(NamedTuple):
             4 * (3 * self.intermediate + 3 * self.hidden) + 2 * self.intermediate * self.value_bytes
         )
         neurons = self.neurons or self.intermediate
-        return reduced + self.layers * neurons * (_MOMENTS + samples * _SAMPLE) + _RESERVED
+        of_neuron = _MOMENTS + samples * _SAMPLE + _COPIES * self.accumulated
+        return reduced + self.layers * neurons * of_neuron + _RESERVED
 
     def bytes_whole(self, tokens: int, samples: int) -> float:
         """Return the bytes of a pass through the whole model.

@@ -39,11 +39,18 @@ def lengths_of(batch: Batch, limit: int | None) -> Tensor:
 class Passage:
     """One batch on its way through the model, and the relevance that the hooks have found so far.
 
-    `width`, the neurons per layer, is given if the relevance of a layer arrives in parts.
+    `width`, the neurons per layer, is given if the relevance of a layer arrives in parts; `limits`, int64 `[B]`, if
+    only so many first tokens of each sample are counted in histograms of tokens.
     """
 
     def __init__(
-        self, input_ids: Tensor, lengths: Tensor, layers: int, skip_first: bool, width: int | None = None
+        self,
+        input_ids: Tensor,
+        lengths: Tensor,
+        layers: int,
+        skip_first: bool,
+        width: int | None = None,
+        limits: Tensor | None = None,
     ) -> None:
         self.input_ids = input_ids
         self.lengths = lengths
@@ -56,6 +63,10 @@ class Passage:
         """bool `[B, T]`: no padding; and what the aggregate counts."""
         self.all_real, self.all_counted = bool(real.all()), bool(counted.all())
         """Samples of equal length need no masks, each of which is a pass over `[B, T, I]`."""
+        binned = real if limits is None else real & (torch.arange(input_ids.shape[1]) < limits[:, None])
+        self.binned_tokens = int(binned.sum())
+        self.binned = self.real if limits is None else binned.to(input_ids.device)
+        """bool `[B, T]`: the tokens that histograms count."""
         self.relevance: list[Tensor | None] = [None] * layers
         """float32 `[B, I]` of each layer."""
         self.routed: dict[int, Tensor] = {}

@@ -52,6 +52,7 @@ def placed(
     sweep_tokens: int,
     rows: int | None = None,
     memory: float | None,
+    accumulated: int = 0,
 ) -> Iterator[Placed]:
     """Load a model and place its weights; the context ends the layer sweep, if there is one.
 
@@ -63,6 +64,7 @@ def placed(
         rows: samples of a batch at most, if given.
         memory: bytes of the device that relevance may take, weights included; by default what is free of a GPU, and
             without limit on a CPU.
+        accumulated: bytes per neuron of what is accumulated besides.
 
     Raises:
         ModelError, UnsupportedModelError: as of `load_model`.
@@ -70,7 +72,7 @@ def placed(
     """
     device = preferred_device()
     model = load_model(folder, dtype, device, weights="cpu")
-    size = shape_of(model)
+    size = shape_of(model)._replace(accumulated=accumulated)
     free = torch.cuda.mem_get_info()[0] if device == "cuda" else math.inf
     found = fit(
         size,

@@ -7,6 +7,7 @@ languages themselves, and above 0 is what is the language's. A module may have b
 * `contrasted(settings)`: whether the scores compare languages themselves although there is a rule;
 * `published(table, languages, settings)`: bool `[L, K, I]`, the neurons of a set without a budget;
 * `facts(table, languages, settings)`: what to tell of the selection, by name and language;
+* `facts_of_chosen(table, languages, settings, neurons)`: the same, of the neurons that were chosen;
 * `select(...)`: the whole selection, for rules that are no cut of one order (LAPE, ternary).
 """
 
@@ -77,7 +78,7 @@ def choose(
         neurons = NeuronSet.from_flags(flags, languages, site, scores=scores)
         if not may_be_empty:
             _refuse_empty(neurons, settings)
-        return neurons, facts
+        return neurons, facts | _of_chosen(method, table, languages, settings, neurons)
     contrasts = "rule" not in settings or (hasattr(method, "contrasted") and method.contrasted(settings))
     neurons = by_rule(
         scores,
@@ -92,7 +93,18 @@ def choose(
     )
     if asked is not None:
         facts["asked"] = asked
-    return neurons, facts
+    return neurons, facts | _of_chosen(method, table, languages, settings, neurons)
+
+
+def _of_chosen(
+    method: Any,
+    table: pd.DataFrame,
+    languages: Sequence[str],
+    settings: Mapping[str, Any],
+    neurons: NeuronSet,
+) -> dict[str, dict[str, Any]]:
+    told = getattr(method, "facts_of_chosen", None)
+    return told(table, languages, settings, neurons) if told else {}
 
 
 def _scores(scores: np.ndarray, settings: Mapping[str, Any]) -> np.ndarray:

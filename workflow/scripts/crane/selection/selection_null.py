@@ -56,7 +56,8 @@ def group_table(
     frames = []
     for layer in range(layers):
         for group, languages in shards.items():
-            frames.append(merged_table(languages, layer, site, least)[wanted].assign(group=group))
+            merged = merged_table(languages, layer, site, least, histograms=False)
+            frames.append(merged[wanted].assign(group=group))
     return pd.concat(frames, ignore_index=True)
 
 

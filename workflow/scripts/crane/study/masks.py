@@ -9,7 +9,7 @@ from typing import Any
 
 from crane.methods import every
 from crane.names import ORIGINAL, REFERENCES
-from crane.relevance.accumulated_columns import BYTES
+from crane.relevance.accumulated_columns import BYTES, HISTOGRAMS, TOKEN_CAP
 from crane.study.ordering import key_sorted
 from crane.study.schema.mask_sets import MaskSetSettings
 from crane.study.sweeps import SELECTION_FREE, Sweeps
@@ -18,6 +18,8 @@ BY_STATISTICS = tuple(every())
 """Methods that choose neurons by what was measured on the texts."""
 ALIKE = {"magnitude": "mean_abs", "energy": "energy"}
 """What random neurons may share with those of their match -> its column in the tables of statistics."""
+OF_ALL_LANGUAGES = ("average_precision", "overlap")
+"""Methods whose columns in the tables of statistics compare a language with all others of the table."""
 RELEVANCE = ("rules", "objective", "aggregate", "site", "skip_first", "dtype", "router")
 """Settings of a relevance run that determine its result; `router` is given for models with experts only."""
 
@@ -167,6 +169,8 @@ class MaskSets:
             settings.pop("router", None)
         found = {f"relevance.{key}": settings[key] for key in sorted(RELEVANCE) if key in settings}
         accumulators = self.accumulators(variant)
+        if "token_histogram" in accumulators:
+            found["relevance.token_cap"] = self._config["relevance"].get("token_cap", TOKEN_CAP)
         return {"relevance.accumulators": accumulators, **found} if accumulators else found
 
     def accumulators(self, variant: str) -> list[str]:
@@ -180,6 +184,10 @@ class MaskSets:
         accumulators = sorted(self._models[configured].accumulators())
         passes = [f"relevance {run}"] if run else []
         return "; ".join([*passes, *(f"{name}: {BYTES[name]} B" for name in accumulators)])
+
+    def has_histograms(self, variant: str) -> bool:
+        """Return whether a relevance run counts histograms, whose edges a pilot fixes before."""
+        return not set(HISTOGRAMS).isdisjoint(self.accumulators(variant))
 
     def _run(self, configured: str) -> str:
         name = self._config["mask_sets"][configured].get("relevance")
@@ -222,10 +230,12 @@ class MaskSets:
         """The sets whose rule is repeated on the dealt texts of one language.
 
         Left out is the ternary ranking cut to a budget: its weight differs from one selection to the next, and with it
-        the scores, of which the null would count those that are high enough.
+        the scores, of which the null would count those that are high enough. So are methods whose statistics compare
+        the real languages already, which dealt texts cannot take the place of.
         """
         cut = [name for name in self.by_method("ternary") if "budget" in self.shown[name]]
-        return [name for name in self.halved if name not in cut]
+        left_out = {*cut, *self.by_method(*OF_ALL_LANGUAGES)}
+        return [name for name in self.halved if name not in left_out]
 
     @property
     def calibrated(self) -> list[str]:

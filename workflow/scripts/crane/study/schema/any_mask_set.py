@@ -22,7 +22,9 @@ from crane.study.schema.mask_sets import (
 )
 from crane.study.schema.method_sets import (
     AttributionMaskSet,
+    AveragePrecisionMaskSet,
     GradLapeMaskSet,
+    OverlapMaskSet,
     PlndMaskSet,
     ScoredMaskSet,
 )
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
         | LapeMaskSet
         | LapeMatchedMaskSet
         | GradLapeMaskSet
+        | AveragePrecisionMaskSet
+        | OverlapMaskSet
         | RandomMaskSet
         | AllMaskSet
         | ImportMaskSet

@@ -109,3 +109,51 @@ class GradLapeMaskSet(EntropyMaskSet):
     def accumulators(self) -> frozenset[str]:
         """Return the sums of |relevance|."""
         return frozenset({"gradients"})
+
+
+class AveragePrecisionMaskSet(ScoredMaskSet):
+    """Neurons whose mean over a sample tells the language from the others (Kojima et al. 2024; arXiv 2404.02431)."""
+
+    method: Literal["average_precision"] = Field(
+        description="average_precision: neurons whose mean value over a sample tells the language from the others "
+        "(arXiv 2404.02431; of MLP neurons alone)."
+    )
+    estimator: Literal["average_precision", "auroc"] = Field(
+        description="average_precision, as published, or auroc, which does not depend on how many samples the other "
+        "languages have."
+    )
+    side: Literal["top", "bottom", "both"] = Field(
+        description="top: neurons that are high in the language; bottom: low; both: half of each (the paper)."
+    )
+
+    def accumulators(self) -> frozenset[str]:
+        """Return the histogram of samples."""
+        return frozenset({"sample_histogram"})
+
+
+class OverlapMaskSet(ScoredMaskSet):
+    """Neurons whose activations are distributed otherwise in the language than in all others."""
+
+    has_published_set: ClassVar[bool] = True
+
+    method: Literal["overlap"] = Field(
+        description="overlap: neurons whose activated gate is distributed otherwise than in all other languages."
+    )
+    pair_rate: Given[Fraction] = Field(
+        default=None,
+        description="Without a budget: share of all overlaps of two languages, the lowest, that an overlap between the "
+        "two sides of a neuron's languages must be among (0.01 in the released code).",
+    )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield a rate without use, or none where the published rule needs it."""
+        if self.budget is None and self.pair_rate is None:
+            yield Problem("pair_rate", "missing; the published rule needs it, a budget does not")
+        if self.budget is not None and self.pair_rate is not None:
+            yield Problem(
+                "pair_rate", "has no meaning with a budget, which cuts the ranking; remove one of them"
+            )
+
+    def accumulators(self) -> frozenset[str]:
+        """Return the histogram of tokens."""
+        return frozenset({"token_histogram"})

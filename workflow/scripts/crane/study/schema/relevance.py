@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from crane.relevance.accumulated_columns import PILOT_SAMPLES, TOKEN_CAP
 from crane.study.schema.fields import Dtype, Given
 from crane.study.schema.section import Problem, Section
 
@@ -71,6 +72,19 @@ class Relevance(Section):
         default=None,
         ge=1,
         description="Shards of a language that one job measures (default: all); affects speed only.",
+    )
+
+    pilot: Given[int] = Field(
+        default=None,
+        ge=2,
+        description="Samples of each language by which the edges of histograms are fixed, for the methods "
+        f"average_precision and overlap (default {PILOT_SAMPLES}).",
+    )
+    token_cap: Given[int] = Field(
+        default=None,
+        ge=1,
+        description="Tokens of each language in the histograms of the method overlap, the first ones of every shard "
+        f"(default {TOKEN_CAP}).",
     )
 
     def problems(self) -> Iterator[Problem]:
