@@ -1,12 +1,13 @@
 """Open-ended questions: which they are, and how models answer them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from crane.study.file_names import file_name
+from crane.study.schema.corpora import language_table_problems
 from crane.study.schema.fields import File, Given, Scalar, ending_problems
 from crane.study.schema.section import Problem, Section
 
@@ -77,3 +78,12 @@ class LocalOpenQuestions(_OpenQuestions):
 
 
 OpenQuestions = Annotated[GeneratedOpenQuestions | LocalOpenQuestions, Field(discriminator="source")]
+
+
+def open_question_problems(
+    asked: GeneratedOpenQuestions | LocalOpenQuestions, languages: Collection[str]
+) -> Iterator[Problem]:
+    """Yield languages that the tables of the open questions lack."""
+    yield from language_table_problems("open_questions.suffix", asked.suffix, languages)
+    if isinstance(asked, LocalOpenQuestions):
+        yield from language_table_problems("open_questions.files", asked.files, languages)

@@ -17,7 +17,7 @@ from crane.study.schema.benchmarks import (
     suite_problems,
 )
 from crane.study.schema.calibration import Calibration, calibration_problems
-from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems, language_table_problems
+from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems
 from crane.study.schema.demo import Demo
 from crane.study.schema.evaluation_sample import sample_problems
 from crane.study.schema.explorer import Explorer, explorer_problems
@@ -25,12 +25,23 @@ from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved,
 from crane.study.schema.judges import Judge
 from crane.study.schema.mask_set_problems import mask_set_problems
 from crane.study.schema.models import DemoModel, Engine, Evaluation, Model, engine_problems, model_problems
-from crane.study.schema.open_questions import GeneratedOpenQuestions, LocalOpenQuestions, OpenQuestions
+from crane.study.schema.open_questions import (
+    GeneratedOpenQuestions,
+    OpenQuestions,
+    open_question_problems,
+)
 from crane.study.schema.published import Published, published_problems
 from crane.study.schema.relevance import Relevance, RelevanceVariant, variant_problems
 from crane.study.schema.reporting import Figures, Plan, Scores
-from crane.study.schema.section import Problem, Section, unless_known
-from crane.study.schema.sweeps import Perplexity, Sweeps, resample_problems, sweep_problems
+from crane.study.schema.section import Problem, Section
+from crane.study.schema.steering import Steering, steering_problems
+from crane.study.schema.sweeps import (
+    Perplexity,
+    Sweeps,
+    perplexity_problems,
+    resample_problems,
+    sweep_problems,
+)
 
 LanguageCode = Annotated[
     str,
@@ -137,6 +148,10 @@ class StudyConfig(Section):
         default=None,
         description="Measured effects of random neurons and groups, with which every criterion is correlated.",
     )
+    steering: Given[Steering] = Field(
+        default=None,
+        description="Answers when the neurons of the language asked in are deactivated and those of another activated.",
+    )
     scores: Scores = Field(description="Scores and their intervals (method, section 9).")
     plan: Given[Plan] = Field(
         default=None,
@@ -179,6 +194,7 @@ class StudyConfig(Section):
             neurons=first.neurons if first else None,
             variants=variants,
             languages=self.languages,
+            engine=self.engine,
         )
         yield from variant_problems(variants, self.relevance)
         if self.benchmarks is not None:
@@ -186,13 +202,24 @@ class StudyConfig(Section):
             if self.suites is not None:
                 yield from suite_problems(self.suites, self.benchmarks, self.languages)
                 yield from parallel_problems(self.scores.parallel or [], self.suites, self.benchmarks)
-        yield from self._open_question_problems()
+        if self.open_questions is not None:
+            yield from open_question_problems(self.open_questions, self.languages)
         if self.engine == "vllm":
             yield from resample_problems(sets, self.sweeps)
         if self.sweeps and self.suites is not None:
             yield from sweep_problems(self.sweeps, sets=sets, suites=self.suites, variants=variants)
-        yield from self._perplexity_problems()
+        if self.perplexity is not None:
+            yield from perplexity_problems(self.perplexity, sets, self.corpora, self.demo)
         yield from self._sample_problems()
+        yield from steering_problems(
+            self.steering,
+            sets=sets,
+            languages=self.languages,
+            open_questions=self.open_questions is not None,
+            perplexity=self.perplexity,
+            engine=self.engine,
+            site=self.relevance.site,
+        )
         if self.calibration:
             yield from calibration_problems(
                 self.calibration,
@@ -244,34 +271,6 @@ class StudyConfig(Section):
                 "demo", "missing; a model, a corpus, a benchmark or the open questions are generated"
             )
 
-    def _open_question_problems(self) -> Iterator[Problem]:
-        """Yield languages that the tables of the open questions lack."""
-        if self.open_questions is None:
-            return
-        yield from language_table_problems(
-            "open_questions.suffix", self.open_questions.suffix, self.languages
-        )
-        if isinstance(self.open_questions, LocalOpenQuestions):
-            yield from language_table_problems(
-                "open_questions.files", self.open_questions.files, self.languages
-            )
-
-    def _perplexity_problems(self) -> Iterator[Problem]:
-        """Yield mask sets that do not exist, and more documents than the demo generates."""
-        if self.perplexity is None:
-            return
-        for name in self.perplexity.mask_sets:
-            yield from unless_known("perplexity.mask_sets", name, self.mask_sets, "mask set")
-        if self.demo is not None and isinstance(self.corpora, GeneratedCorpora):
-            needed = self.corpora.documents + self.perplexity.documents
-            generated = self.demo.data.identification
-            if needed > generated:
-                yield Problem(
-                    "perplexity.documents",
-                    f"{self.perplexity.documents} plus corpora.documents {self.corpora.documents} makes {needed}, but "
-                    f"demo.data.identification generates only {generated}",
-                )
-
     def _sample_problems(self) -> Iterator[Problem]:
         """Yield what the part of the questions for random mask sets contradicts."""
         if self.evaluation.sample is None:
@@ -281,6 +280,8 @@ class StudyConfig(Section):
             shown["sweeps.intervention.mask_sets"] = self.sweeps.intervention.mask_sets
         if self.perplexity:
             shown["perplexity.mask_sets"] = self.perplexity.mask_sets
+        if self.steering:
+            shown["steering.mask_sets"] = self.steering.mask_sets
         if self.published:
             shown["published.mask_sets"] = list(self.published.mask_sets)
         yield from sample_problems(

@@ -6,6 +6,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from crane.study.schema.any_mask_set import MaskSet, RankedMaskSet
+from crane.study.schema.corpora import Corpora, GeneratedCorpora
+from crane.study.schema.demo import Demo
 from crane.study.schema.fields import Fraction, Given, NonEmptyUniqueList, UniqueList
 from crane.study.schema.mask_sets import MatchedMaskSet, Normalisation, RelevanceMaskSet
 from crane.study.schema.section import Problem, Section, unless_known
@@ -114,6 +116,23 @@ class Perplexity(Section):
         description="Documents per language: those that follow the relevance sample in the same random order.",
     )
     max_tokens: int = Field(ge=2, description="A document is cut to this number of tokens.")
+
+
+def perplexity_problems(
+    asked: Perplexity, sets: Collection[str], corpora: Corpora, demo: Demo | None
+) -> Iterator[Problem]:
+    """Yield mask sets that do not exist, and more documents than the demo generates."""
+    for name in asked.mask_sets:
+        yield from unless_known("perplexity.mask_sets", name, sets, "mask set")
+    if demo is not None and isinstance(corpora, GeneratedCorpora):
+        needed = corpora.documents + asked.documents
+        generated = demo.data.identification
+        if needed > generated:
+            yield Problem(
+                "perplexity.documents",
+                f"{asked.documents} plus corpora.documents {corpora.documents} makes {needed}, but "
+                f"demo.data.identification generates only {generated}",
+            )
 
 
 def sweep_problems(
