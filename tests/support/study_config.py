@@ -35,9 +35,10 @@ def preset(*names: str) -> dict[str, Any]:
 
 
 def whole_demo() -> dict[str, Any]:
-    """Return the demo with its sweeps and models that it trains itself, without a part of the questions."""
+    """Return the demo with its sweeps and models that it trains, without a part of the questions and steering."""
     trained = preset("demo-models")
     config = without_sample(preset("demo", "demo-evidence"))
+    del config["steering"]  # which names mask sets that tests replace
     return {**config, "models": trained["models"], "demo": trained["demo"]}
 
 

@@ -1,4 +1,4 @@
-"""Masks and other changes of neurons in vLLM, put into its workers' buffers (`crane.evaluation.vllm_worker`)."""
+"""Masks and other changes of neurons in vLLM, put into the buffers that `vllm_worker` adds to its workers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

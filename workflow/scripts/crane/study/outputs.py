@@ -64,6 +64,8 @@ def tables(study: Study) -> list[str]:
     names += [f"sweep_{sweep}" for sweep in study.masks.sweeps.points]
     if study.calibration:
         names.append("calibration")
+    if study.steering:
+        names.append("steering")
     return names + [f"published-{model}-{suite}" for model, suite in published(study)]
 
 
@@ -86,6 +88,8 @@ def figures(study: Study) -> list[str]:
         names.append("equal_damage")
     if study.calibration:
         names.append("calibration")
+    if study.steering:
+        names.append("steering")
     return names + [f"published-{model}-{suite}" for model, suite in published(study)]
 
 
