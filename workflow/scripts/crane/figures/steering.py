@@ -38,7 +38,7 @@ def steering_figure(
     pairs = list(dict.fromkeys(zip(rows["asked"], rows["target"], strict=True)))
     sets = list(dict.fromkeys(zip(rows["label"], rows["seeds"], strict=True)))
     names = [labels.name(label, seeds) for label, seeds in sets]
-    columns = style.across(3, PANEL)
+    columns = min(style.across(3, PANEL), len(pairs))
     lines = math.ceil(len(pairs) / columns)
     note = style.wrapped(f"Languages of all answers, undecided ones among them; {how}")
     with style.applied():
@@ -59,6 +59,7 @@ def steering_figure(
             axes.tick_params(axis="x", labelbottom=place + columns >= len(pairs))
         panels[0, 0].set_ylim(len(names) - 0.4, -0.9 if named else -0.6)
         panels[0, 0].set_xlim(0, 1)
+        panels[0, 0].set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         patches = [Patch(facecolor=FILLS[kind], label=NAMES[kind]) for kind in KINDS]
         legend = style.legend_columns(list(NAMES.values()), len(KINDS))
         figure.legend(handles=patches, loc="outside lower center", ncols=legend, title=note)

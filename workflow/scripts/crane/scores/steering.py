@@ -42,9 +42,9 @@ def summarise(
         to 1), `target_low` and `target_high` (95% Wilson interval); `known` answers and `shift_share`, the share of
         them whose log P(answer in the target) - log P(answer in the language asked in) is larger than without
         steering, with `shift_low` and `shift_high`, and `shift`, the mean difference (nats); this is LSS (Rahmanisa et
-        al., arXiv 2507.22581; code tauimbz/lang-task-neuron, c59e5dc), of which .5 is chance; `target_loss`,
-        `asked_loss` and `other_loss`: change of the loss (nats per token) of texts in these languages, the mean over
-        the others. NaN where nothing was measured.
+        al., arXiv 2507.22581; code tauimbz/lang-task-neuron, c59e5dc); `target_loss`, `asked_loss` and `other_loss`:
+        change of the loss (nats per token) of texts in these languages, the mean over the others. NaN where nothing was
+        measured.
 
     Raises:
         ArtefactError: a question or text lacks its result without steering.

@@ -52,7 +52,8 @@ def steering_table(steering: pd.DataFrame, labels: Labels, *, how: str) -> Table
         "short to tell, or without a language. They are counted, not left out.",
         "Brackets: 95% Wilson interval; for several seeds the smallest and the largest seed.",
         "Shifted: share of known answers whose log P(answer in the target) − log P(answer in the language asked in) is "
-        f"larger than without steering; 50% if steering moves nothing. {NOTHING}: {_unknown(rows)}",
+        "larger than without steering. Damage alone moves answers, too, so that the random masks, not 50%, are what it "
+        f"is held against. {NOTHING}: {_unknown(rows)}",
         "Perplexity of texts: ratio to that of the unmasked model, of held-out texts in the target, in the language "
         f"asked in, and (geometric mean) in the others. {NOTHING}: not measured.",
         f"Answers per pair: {integer(rows['n'].max())}; known answers at most {integer(rows['known'].max())}.",
@@ -81,4 +82,4 @@ def _ratio(loss: float) -> str:
     if pd.isna(loss):
         return NOTHING
     ratio = float(np.exp(loss))
-    return f"×{ratio:.2f}" if ratio < 100 else f"×{ratio:.1e}"
+    return f"×{ratio:.2f}" if ratio < 100 else f"×{ratio:,.0f}"
