@@ -35,9 +35,9 @@ for group, members in study.steering.groups.items():
         conda:
             f"../../envs/{EVALUATION}.yaml"
         resources:
-            batch_size=SPEED.get("batch_size", 256),
-            batch_tokens=SPEED.get("batch_tokens", 8192),
-            gpu=SPEED["gpus"],
+            batch_size=config["evaluation"].get("batch_size", 256),
+            batch_tokens=config["evaluation"].get("batch_tokens", 8192),
+            gpu=config["evaluation"]["gpus"],
             models_in_memory=1,
         params:
             group=group,

@@ -58,3 +58,20 @@ def test_a_model_with_experts_in_some_layers_only_fails(
     local["models"]["base"]["path"] = str(tmp_path / "mixed")
     message = failures(sources, local)["models.base"]
     assert "layers with experts and layers without (mlp_only_layers [0]" in message
+
+
+def test_gates_that_a_model_lacks_fail_before_anything_runs(
+    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+) -> None:
+    make_model("gpt2", vocabulary=len(tokenizer)).save_pretrained(tmp_path / "gpt2")
+    tokenizer.save_pretrained(tmp_path / "gpt2")
+    local["models"]["chat"]["path"] = str(tmp_path / "gpt2")
+    assert failures(sources, local) == {}
+    how = {"op": "add", "number": 1, "site": "gate"}
+    local["mask_sets"]["crane"]["intervention"] = how
+    assert failures(sources, local) == {
+        "models.chat": "an intervention changes gates (site: gate), and model 'chat' has MLPs without a gate; set "
+        "site: value"
+    }
+    local["mask_sets"]["crane"]["intervention"] = {**how, "site": "value"}
+    assert failures(sources, local) == {}
