@@ -16,10 +16,12 @@ from crane.figures import (
     published,
     random_band,
     stability,
+    steering,
     sweeps,
     transfer,
 )
 from crane.figures.style import Style
+from crane.names import ORIGINAL
 from crane.results.labels import Labels
 from crane.study import outputs
 from crane.tables import answers, corpora, evidence, judges, mask_counts, matrices, paper, sampled_null
@@ -28,12 +30,14 @@ from crane.tables import comparison as comparison_tables
 from crane.tables import published as published_tables
 from crane.tables import selectivity as selectivity_tables
 from crane.tables import stability as stability_tables
+from crane.tables import steering as steering_tables
 from crane.tables import sweeps as sweep_tables
 from crane.tables.rendering import Table
 from matplotlib.figure import Figure
 
 from support.drawn_measurements import RESAMPLES, DrawnMeasurements, drawn_facts
 from support.published_beside import printed_files
+from support.steering_results import drawn_steering
 from support.study_config import preset, whole_demo
 
 FIGURES: dict[str, Callable[..., Figure]] = {
@@ -42,6 +46,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "mask_layers": stability.mask_layers,
     "calibration": calibration.calibration_figure,
     "methods": comparison.methods_figure,
+    "steering": steering.steering_figure,
     "double_dissociation": double_dissociation.double_dissociation,
     "kurtosis_contrast": kurtosis_contrast.kurtosis_contrast,
     "drop_heatmap": drops.drop_heatmap,
@@ -61,6 +66,7 @@ TABLES: dict[str, Callable[..., Table]] = {
     "corpora": corpora.corpus_table,
     "sampled_null": sampled_null.sampled_null_table,
     "calibration": calibration_tables.calibration_table,
+    "steering": steering_tables.steering_table,
     "answers": answers.answers_table,
     "methods": comparison_tables.methods_table,
     "selectivity": selectivity_tables.selectivity_table,
@@ -99,13 +105,16 @@ def small_demo() -> dict[str, Any]:
     config["sweeps"]["threshold"]["thresholds"] = [2]
     config["sweeps"]["ablation"] |= {"mask_sets": ["crane"], "statistics": ["std"], "rules": ["contrast"]}
     config["perplexity"]["mask_sets"] = ["crane", "random"]
-    config["comparison"]["methods"] = {"CRANE": ["crane", "crane_threshold"], "Random": ["random"]}
+    methods = {"CRANE": ["crane", "crane_threshold"], "Random": ["random"]}
+    config["comparison"] = {"suite": "quiz", "methods": methods}
+    config["steering"] = {**preset("demo-evidence")["steering"], "mask_sets": ["crane", "random"]}
     return config
 
 
 def demo() -> dict[str, Any]:
     """Return the demo with all its sections, and two seeds of each random set."""
-    return _with_two_seeds(whole_demo())
+    evidence = preset("demo-evidence")
+    return _with_two_seeds(whole_demo() | {name: evidence[name] for name in ("steering", "comparison")})
 
 
 def _with_two_seeds(config: dict[str, Any]) -> dict[str, Any]:
@@ -185,6 +194,17 @@ class DrawnStudy(DrawnMeasurements):
                 return {"masks": self.neurons, **masks, **more}
             case "calibration":
                 return {"calibration": self.calibration, **masks, "measured": study.calibration}
+            case "steering":
+                groups = {
+                    name: members for name, members in study.steering.groups.items() if name != ORIGINAL
+                }
+                sets = {
+                    one: (name, study.masks.every[one]["method"])
+                    for name, members in groups.items()
+                    for one in members
+                }
+                steered = drawn_steering(study.steering.pairs, sets)
+                return {"steering": steered, **results, "how": study.steering.described()}
             case "selectivity" | "double_dissociation":
                 return {"contrasts": self.contrasts, **results}
             case "equal_damage":

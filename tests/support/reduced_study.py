@@ -23,4 +23,11 @@ def reduced(demo: dict[str, Any]) -> dict[str, Any]:
         "intervention": {**suite, "scales": [0, 0.5], "mean": True},
     }
     config["perplexity"].update(mask_sets=["dispersion"], documents=50)
+    config["steering"] = {
+        "mask_sets": ["dispersion", "random"],
+        "pairs": [["en", "zh"], ["vi", "en"]],
+        "deactivate": {"op": "zero"},
+        "activate": {"op": "add", "source": "mean", "factor": 2},
+        "documents": 5,
+    }
     return config

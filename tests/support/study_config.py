@@ -35,9 +35,13 @@ def preset(*names: str) -> dict[str, Any]:
 
 
 def whole_demo() -> dict[str, Any]:
-    """Return the demo with its sweeps and models that it trains itself, without a part of the questions."""
+    """Return the demo with its sweeps and models that it trains.
+
+    It has no part of the questions, no steering and no comparison: these name mask sets, which tests replace.
+    """
     trained = preset("demo-models")
     config = without_sample(preset("demo", "demo-evidence"))
+    del config["steering"], config["comparison"]
     return {**config, "models": trained["models"], "demo": trained["demo"]}
 
 

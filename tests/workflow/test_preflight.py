@@ -75,6 +75,7 @@ STAGES = {
     "prompts": ["render_prompts", "render_open_questions", "draw_questions", "draw_held_out"],
     "evaluation": ["evaluate_masks", "collect_answers", "record_donor_values"],
     "calibration": ["measure_effects", "score_calibration"],
+    "steering": ["steer_masks", "score_steering"],
     "judging": ["ask_judge", "parse_judgements"],
 }  # fmt: skip
 
@@ -92,7 +93,7 @@ def test_the_plan_is_printed_and_kept_and_counts_the_jobs_of_a_dry_run(
     planned = workspace.planned()
     stages = estimate(Study(workspace.config))
     counted = {stage.name: stage.jobs for stage in stages}
-    assert counted == {
+    assert {"steering": 0, **counted} == {
         name: sum(jobs for rule, jobs in planned.items() if rule.startswith(tuple(rules)) and rules)
         for name, rules in STAGES.items()
     }

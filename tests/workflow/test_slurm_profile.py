@@ -9,7 +9,7 @@ import yaml
 import yte
 from support.places import ROOT
 from support.planner import plan
-from support.study_config import whole_demo
+from support.study_config import preset, whole_demo
 from support.workspace import Workspace
 
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
@@ -19,8 +19,8 @@ import sys
 print("submitted:", *(each.name for each in workflow.rules if each.name not in workflow._localrules), file=sys.stderr)
 """
 GPU_RULES = {
-    "attribute_relevance", "record_donor_values", "evaluate_masks", "measure_effects", "check_gpu", "find_top_samples",
-    "attribute_examples", "freeze_bin_edges",
+    "attribute_relevance", "record_donor_values", "evaluate_masks", "steer_masks", "measure_effects", "check_gpu",
+    "find_top_samples", "attribute_examples", "freeze_bin_edges",
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def rendered(**site: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def submitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """Return the resources of a job of every rule that is submitted, as a dry run with the profile has them."""
-    config = whole_demo()
+    config = {**whole_demo(), "steering": preset("demo-evidence")["steering"]}
     del config["published"]  # which says nothing of other benchmarks
     for code in config["languages"]:
         config["benchmarks"][f"goes_on_{code}"] = {
@@ -64,7 +64,7 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, s
 
 def key_of(rule: str) -> str:
     """Return the profile's name of a rule; those made in loops have a model and a number behind it."""
-    return re.sub(r"^(evaluate_masks|attribute_relevance)_.*", r"\1", rule)
+    return re.sub(r"^(evaluate_masks|attribute_relevance|steer_masks)_.*", r"\1", rule)
 
 
 def test_every_submitted_rule_has_its_memory_and_time(submitted: dict[str, dict[str, str]]) -> None:

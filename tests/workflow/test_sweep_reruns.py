@@ -17,6 +17,11 @@ SELECTIVE = {
 }  # fmt: skip
 PERPLEXITY = {"score_perplexity": 1, "tabulate_perplexity": 1, "plot_perplexity": 1, **SELECTIVE}
 
+STEERING = {
+    "mask_sets": ["crane", "random"], "deactivate": {"op": "zero"}, "activate": {"op": "add", "source": "mean"},
+    "documents": 5,
+}  # fmt: skip
+STEER = {"score_steering": 1, "tabulate_steering": 1, "plot_steering": 1}
 CALIBRATE = {"score_calibration": 1, "tabulate_calibration": 1, "plot_calibration": 1}
 
 
@@ -127,6 +132,10 @@ KEYS: dict[str, tuple[Callable[[dict[str, Any]], Any], Mapping[str, int]]] = {
     "resample ablation": (
         lambda c: c["sweeps"]["intervention"].update(resample=1),
         {"record_donor_values": 1, **evaluating(7, collected=["quiz_sweep_intervention"]), **REPORT},
+    ),
+    "steering; at the value, whose means are known": (
+        lambda c: c.update(steering=STEERING),
+        {**{f"steer_masks_{group}": 1 for group in ("original", "crane", "random")}, **STEER},
     ),
     "ablated neurons": (
         lambda c: c["calibration"].update(neurons=17), {"measure_effects": 1, **CALIBRATE},

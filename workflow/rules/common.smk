@@ -156,8 +156,7 @@ def shard_files(model, lang, shards, variant=""):
 
 def mean_values(mask_sets):
     """Return the tables with the mean values of neurons if an intervention needs them."""
-    settings = [study.masks.intervention(name) for name in mask_sets]
-    return statistics(FIRST) if any("mean" in each for each in settings) else []
+    return statistics(FIRST) if study.masks.need_means(mask_sets) else []
 
 
 def donor_values(mask_sets):

@@ -210,6 +210,23 @@ use rule tabulate_drop_tests as tabulate_calibration with:
         measured=study.calibration,
 
 
+use rule tabulate_drop_tests as tabulate_steering with:
+    input:
+        **OF_UNEQUAL_LENGTH,
+        steering=f"{RESULTS}/steering.parquet",
+    output:
+        **table(
+            "steering",
+            caption="../report/steering.rst",
+            **among_evidence("steering (table)", "Steering", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_steering.log",
+    params:
+        **tabulated_by("steering.steering_table"),
+        how=study.steering.described(),
+
+
 use rule tabulate_drop_tests as tabulate_overlap with:
     input:
         **OF_UNEQUAL_LENGTH,

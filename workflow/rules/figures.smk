@@ -215,6 +215,23 @@ use rule plot_transfer as plot_methods with:
         groups=study.masks.groups(list(study.masks.shown)),
 
 
+# Languages of the answers of the steered model, pair by pair.
+use rule plot_transfer as plot_steering with:
+    input:
+        steering=f"{RESULTS}/steering.parquet",
+    output:
+        **figure(
+            "steering",
+            caption="../report/steering.rst",
+            **among_evidence("steering", "Steering", FIRST, suite=""),
+        ),
+    log:
+        f"{RESULTS}/logs/plot_steering.log",
+    params:
+        **drawn_by("steering.steering_figure"),
+        how=study.steering.described(),
+
+
 # Jaccard index of every pair of masks, as a matrix.
 use rule plot_transfer as plot_overlap with:
     input:

@@ -63,6 +63,7 @@ rule record_provenance:
             if study.calibration
             else []
         ),
+        steering=[f"{RESULTS}/steering.parquet"] if study.steering else [],
         tables=outputs.table_files(study),
         figures=outputs.figure_files(study),
         explorer=outputs.explorer_files(study),

@@ -10,8 +10,8 @@ from crane.evaluation.conditions import MaskSet, Prompts, evaluate
 from crane.evaluation.engine import Engine
 from crane.evaluation.loading import engine_facts, open_engine
 from crane.models.manifests import weights_identity
-from crane.neurons.mean_values import intervention
 from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.steering import engine_arguments
 from crane.parts import PartStore
 from joblog import job_log
 
@@ -21,15 +21,14 @@ def main(snakemake: Any) -> None:
     torch.set_num_threads(snakemake.threads)
     params, speed = snakemake.params, snakemake.resources
     files = {Path(path).stem: path for path in snakemake.input.masks}
-    mask_sets = [
-        MaskSet(
-            name,
-            NeuronSet.read_parquet(files[settings["neurons"]]) if settings["neurons"] else None,
-            intervention(settings["intervention"], snakemake.input.means, snakemake.input.donors),
-            [asked for names in settings["parts"].values() for asked in names],
+    mask_sets = []
+    for name, settings in params.mask_sets.items():
+        neurons = NeuronSet.read_parquet(files[settings["neurons"]]) if settings["neurons"] else None
+        how = engine_arguments(
+            settings["intervention"], neurons, snakemake.input.means, snakemake.input.donors
         )
-        for name, settings in params.mask_sets.items()
-    ]
+        asked = [each for names in settings["parts"].values() for each in names]
+        mask_sets.append(MaskSet(name, neurons, how, asked))
     prompts = {
         name: Prompts(name, settings["kind"], read_table(path), settings["settings"])
         for (name, settings), path in zip(params.prompts.items(), snakemake.input.prompts, strict=True)

@@ -29,6 +29,11 @@ def main(snakemake: Any) -> None:
             f"mask set {snakemake.wildcards.mask_set!r} gives neurons values of other documents, which no weight can "
             "express; export a set that masks or scales"
         )
+    if how.keys() & {"op", "steer"}:
+        raise ModelError(
+            f"mask set {snakemake.wildcards.mask_set!r} sets neurons to values or adds to them, which the weights of "
+            "this architecture cannot express (it would take a bias); export a set that masks or scales"
+        )
     neurons = NeuronSet.read_parquet(snakemake.input.neurons)
     language = snakemake.wildcards.lang
     manifest = export_masked(

@@ -1,5 +1,6 @@
 """Conditions: what is computed, what comes from the store, and what decides that."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from crane.evaluation.conditions import MaskSet, Prompts, evaluate
 from crane.evaluation.engine import Generation
 from crane.names import NO_MASK, ORIGINAL
+from crane.neurons.changes import Step, composed
 from crane.neurons.neuron_set import NeuronSet
 from crane.parts import PartStore
 
@@ -32,6 +34,9 @@ class Recorder:
                 engine.mask = ""
 
         return Mask()
+
+    def changed(self, change, site):
+        return self.masked({site: change.deciding()["change"]}, site)
 
     def score(self, questions):
         self.asked.append((self.mask, "choices"))
@@ -166,6 +171,42 @@ def test_what_decides_a_result_misses_the_store(prompts, tmp_path, change):
     after = run(engine, store, asked, [changed], **facts)
     assert len(engine.asked) == 2
     assert not set(after["a"]["en"].values()) & set(before["a"]["en"].values())
+
+
+def test_changes_have_masks_of_their_own(prompts, tmp_path):
+    """The masks of steering are pairs of languages, each asked what belongs to it."""
+    en, vi = (neurons()[language] for language in ("en", "vi"))
+    pairs = {
+        "en>vi": composed("gate", [Step(en, 0.0, 0.0), Step(vi, 1.0, 2.0)]),
+        "vi>en": composed("gate", [Step(vi, 0.0, 0.0), Step(en, 1.0, 2.0)]),
+    }
+    asked = {"en>vi": ["quiz"], "vi>en": ["quiz", "texts"]}
+    steered = MaskSet("steered", neurons(), {"changes": pairs}, asked)
+    engine, store = Recorder(), PartStore(tmp_path)
+    receipt = run(engine, store, prompts, [steered])["steered"]
+    assert {pair: list(keys) for pair, keys in receipt.items()} == asked
+    assert [kind for _, kind in engine.asked] == ["choices", "choices", "texts"]
+    assert len({mask for mask, _ in engine.asked}) == 2
+    assert receipt["en>vi"]["quiz"] != receipt["vi>en"]["quiz"]
+    again = Recorder()
+    run(again, store, prompts, [steered._replace(name="other")])
+    assert not again.asked
+    elsewhere = {name: change._replace(site="value") for name, change in pairs.items()}
+    run(again, store, prompts, [steered._replace(intervention={"changes": elsewhere})])
+    assert len(again.asked) == 3
+
+
+def test_masks_and_older_interventions_keep_their_keys():
+    """Of earlier versions; with others, finished studies would be computed anew."""
+    one = NeuronSet({"en": {0: np.array([1, 3]), 1: np.array([0])}}, layers=2)
+    neurons_of_one = {
+        "neurons": hashlib.sha256(b"{'0': [1, 3], '1': [0]}").hexdigest(),
+        "site": "intermediate",
+    }
+    values = np.arange(8.0).reshape(2, 4)
+    fixed = {"values": hashlib.sha256(b"{'0': [1.0, 3.0], '1': [4.0]}").hexdigest()}
+    for how, told in (({}, {"scale": 0.0}), ({"scale": 0.5}, {"scale": 0.5}), ({"values": values}, fixed)):
+        assert MaskSet("a", one, how, ()).deciding("en") == neurons_of_one | told
 
 
 def test_values_of_other_neurons_decide_nothing(prompts, tmp_path):

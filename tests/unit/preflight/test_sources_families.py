@@ -74,3 +74,20 @@ def test_a_ranking_by_the_up_projection_needs_a_gate(
     local["mask_sets"]["plnd"]["importance"] = "up_abs"
     message = failures(sources, local)["models.base"]
     assert message.startswith("importance: up_abs ranks by the output of the up projection beside a gate")
+
+
+def test_gates_that_a_model_lacks_fail_before_anything_runs(
+    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+) -> None:
+    make_model("gpt2", vocabulary=len(tokenizer)).save_pretrained(tmp_path / "gpt2")
+    tokenizer.save_pretrained(tmp_path / "gpt2")
+    local["models"]["chat"]["path"] = str(tmp_path / "gpt2")
+    assert failures(sources, local) == {}
+    how = {"op": "add", "number": 1, "site": "gate"}
+    local["mask_sets"]["crane"]["intervention"] = how
+    assert failures(sources, local) == {
+        "models.chat": "an intervention changes gates (site: gate), and model 'chat' has MLPs without a gate; set "
+        "site: value"
+    }
+    local["mask_sets"]["crane"]["intervention"] = {**how, "site": "value"}
+    assert failures(sources, local) == {}

@@ -17,7 +17,7 @@ NO_BENCHMARKS = {
     "sweeps": REMOVE,
     "published": REMOVE,
 }
-NO_QUESTIONS = {"open_questions": REMOVE, "judges": REMOVE, "published": REMOVE}
+NO_QUESTIONS = {"open_questions": REMOVE, "judges": REMOVE, "published": REMOVE, "steering": REMOVE}
 STYLE = Style(dpi=72)
 ALWAYS = {"corpora", "mask_counts", "stability", "overlap", "answers", "selectivity", "double_dissociation"}
 STUDIES: dict[str, dict[str, Any]] = {
@@ -25,15 +25,17 @@ STUDIES: dict[str, dict[str, Any]] = {
     "without open questions": NO_QUESTIONS,
     "without benchmarks": NO_BENCHMARKS,
     "perplexity only": {**NO_BENCHMARKS, **NO_QUESTIONS},
-    "without perplexity": {"perplexity": REMOVE, "calibration": REMOVE},
+    "without perplexity": {"perplexity": REMOVE, "calibration": REMOVE, "steering__documents": REMOVE},
+    "without steering": {"steering": REMOVE},
     "without sweeps": {"sweeps": REMOVE},
     "without transfer": {"transfer_models": [], "models__chat": REMOVE},
     "without random sets": {
         "mask_sets__random": REMOVE, "perplexity__mask_sets": ["crane"], "sweeps__budget__mask_sets": ["crane"],
+        "steering__mask_sets": ["crane"],
     },
     "one mask set": {
         "mask_sets__random": REMOVE, "mask_sets__crane_threshold": REMOVE, "perplexity__mask_sets": ["crane"],
-        "sweeps": REMOVE,
+        "sweeps": REMOVE, "steering__mask_sets": ["crane"],
     },
     "one judge": {"judges__second": REMOVE},
     "a paid judge": {"judges__gpt": GPT},
@@ -94,6 +96,7 @@ def test_the_whole_study_has_everything() -> None:
     [
         ("without perplexity", {"perplexity", "calibration"}),
         ("without sweeps", {"sweep", "equal_damage"}),
+        ("without steering", {"steering"}),
         ("without transfer", {"table3", "table4", "transfer"}),
         ("without random sets", {"null_distribution", "random_band"}),
         (
@@ -102,7 +105,7 @@ def test_the_whole_study_has_everything() -> None:
         ),
         ("one judge", {"judge_agreement"}),
         ("without open questions",
-         {"table2", "table4", "answer_language", "judge_agreement", "judge_scores", "published"}),
+         {"table2", "table4", "answer_language", "judge_agreement", "judge_scores", "published", "steering"}),
         ("without benchmarks", {"table1", "table3", "sweep", "equal_damage", "published"}),
     ],
 )  # fmt: skip

@@ -69,18 +69,26 @@ class MaskSet(NamedTuple):
     neurons: NeuronSet | None
     """None for the unmasked model."""
     intervention: Mapping[str, Any]
-    """Arguments of `Engine.masked`: scale, or values `[K, I]` or `[P, K, I]`."""
-    asked: Sequence[str]
-    """Names of prompts."""
+    """Arguments of `Engine.masked`: scale, or values `[K, I]` or `[P, K, I]`; or `changes`, mask language -> change."""
+    asked: Sequence[str] | Mapping[str, Sequence[str]]
+    """Names of prompts, the same under every mask, or by mask language."""
 
     def languages(self) -> list[str]:
         """Return the mask languages."""
-        return [NO_MASK] if self.neurons is None else list(self.neurons)
+        if self.neurons is None:
+            return [NO_MASK]
+        return list(self.intervention.get("changes", self.neurons))
+
+    def asked_under(self, language: str) -> Sequence[str]:
+        """Return the names of the prompts of one mask."""
+        return self.asked[language] if isinstance(self.asked, Mapping) else self.asked
 
     def deciding(self, language: str) -> dict[str, Any]:
         """Return what determines the masked model, as JSON values: the neurons, not the name of their set."""
         if self.neurons is None:
             return {}
+        if "changes" in self.intervention:
+            return {"site": self.neurons.site, **self.intervention["changes"][language].deciding()}
         layers = {str(layer): index.tolist() for layer, index in sorted(self.neurons[language].items())}
         values = self.intervention.get("values")
         how: dict[str, Any] = {"scale": self.intervention.get("scale", 0.0)}
@@ -97,6 +105,8 @@ class MaskSet(NamedTuple):
         """Return the context in which the engine's model is masked."""
         if self.neurons is None:
             return nullcontext()
+        if "changes" in self.intervention:
+            return engine.changed(self.intervention["changes"][language], self.neurons.site)
         return engine.masked(self.neurons, language, **self.intervention)
 
 
@@ -120,14 +130,14 @@ def evaluate(
     """
     digests = {name: asked.digest() for name, asked in prompts.items()}
     engine: Engine | None = None
-    total = sum(len(one.languages()) * len(one.asked) for one in mask_sets)
+    total = sum(len(one.asked_under(language)) for one in mask_sets for language in one.languages())
     finished, computed, start = 0, 0, time.monotonic()
     for mask_set in mask_sets:
         receipt: Receipt = {}
         for language in mask_set.languages():
             keys: dict[str, str] = {}
             missing: dict[str, tuple[str, dict[str, Any]]] = {}
-            for name in mask_set.asked:
+            for name in mask_set.asked_under(language):
                 deciding = {
                     **facts, **mask_set.deciding(language), "prompts": digests[name],
                     "settings": dict(prompts[name].settings),

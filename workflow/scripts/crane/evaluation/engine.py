@@ -13,6 +13,8 @@ from crane.errors import CraneError
 from crane.models.configuration import stated_ends
 
 if TYPE_CHECKING:  # who only renders prompts needs no PyTorch
+    from crane.models.architectures import Site
+    from crane.neurons.changes import Change
     from crane.neurons.neuron_set import NeuronSet
 
 log = logging.getLogger(__name__)
@@ -121,6 +123,13 @@ class Engine(Protocol):
 
         With `values` `[K, I]` the neurons are set to these values instead, with `[P, K, I]` to those of their position
         (`crane.neurons.interventions.masked`).
+        """
+
+    def changed(self, change: "Change", site: "Site") -> AbstractContextManager[Any]:
+        """Change neurons within the context (`crane.neurons.changes.changed`).
+
+        Raises:
+            EngineError, UnsupportedModelError: the engine or the model cannot make the change.
         """
 
     def score(self, questions: Sequence[Question]) -> list[np.ndarray]:

@@ -22,10 +22,11 @@ from crane.evaluation.engine import (
     room,
 )
 from crane.evaluation.hf_scoring import Scorer
+from crane.models.architectures import Site
 from crane.models.families import positions
 from crane.models.loading import load_model
 from crane.models.tokenizers import load_tokenizer
-from crane.neurons import interventions
+from crane.neurons import changes, interventions
 from crane.neurons.neuron_set import NeuronSet
 
 
@@ -63,6 +64,10 @@ class HuggingFaceEngine:
         With `values` `[K, I]` the neurons are set to these instead, with `[P, K, I]` to those of their position.
         """
         return interventions.masked(self.model, neurons, language, scale=scale, values=values)
+
+    def changed(self, change: changes.Change, site: Site) -> AbstractContextManager[Any]:
+        """Change neurons while the context lasts: `crane.neurons.changes.changed`."""
+        return changes.changed(self.model, change, site)
 
     def score(self, questions: Sequence[Question]) -> list[np.ndarray]:
         """Return the log-likelihood (nats) of every choice: `Scorer.score`."""

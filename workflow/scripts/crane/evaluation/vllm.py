@@ -1,7 +1,6 @@
 """The vLLM engine: masks change in milliseconds, questions share their prefixes."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,18 @@ from crane.evaluation.engine import (
     room,
 )
 from crane.evaluation.vllm_check import check_masks
+from crane.evaluation.vllm_masks import WorkersMasks
 from crane.evaluation.vllm_start import prepare_environment, text_decoder
 from crane.models.families import check_vllm, positions
 from crane.models.folders import check_whole
 from crane.models.tokenizers import load_tokenizer
-from crane.neurons.neuron_set import NeuronSet
 
 EXTENSION = "crane.evaluation.vllm_worker.NeuronMask"
 MOST_CHOICES = 128
 """vLLM's limit of `logprob_token_ids`."""
 
 
-class VllmEngine:
+class VllmEngine(WorkersMasks):
     """A model folder loaded in vLLM, with a mask on every MLP.
 
     Args:
@@ -121,65 +120,6 @@ class VllmEngine:
             "intermediate": sum(worker["width"] for worker in workers),
             "residual_write": workers[0]["output_width"],
         }
-
-    @contextmanager
-    def masked(
-        self, neurons: NeuronSet, language: str, *, scale: float = 0.0, values: np.ndarray | None = None
-    ) -> Iterator[None]:
-        """Multiply the outputs of one language's neurons by `scale` (0 masks them) while the context lasts.
-
-        With `values` `[K, I]` the neurons are set to these instead.
-
-        Raises:
-            KeyError: the set has no mask for the language.
-            ValueError: the set was made for another number of layers, a neuron is outside the model, or `values` has
-                another shape.
-            EngineError: the workers do not own all neurons of the mask, or `values` are by position: a worker's batch
-                is the tokens of many requests in a row, and the down projection does not know their positions.
-        """
-        if values is not None and values.ndim == 3:
-            raise EngineError(
-                "vLLM cannot give neurons another value at each position (intervention resample): its layers get the "
-                "tokens of many requests in a row, without their positions; use engine: hf"
-            )
-        if neurons.layers != self.layers:
-            raise ValueError(
-                f"mask {language!r}: made for {neurons.layers} layers, the model has {self.layers}"
-            )
-        width = self.widths[neurons.site]
-        chosen = {layer: [int(i) for i in index] for layer, index in neurons[language].items()}
-        for layer, index in chosen.items():
-            if index and not 0 <= min(index) <= max(index) < width:
-                raise ValueError(
-                    f"mask {language!r}, layer {layer}: neuron {max(index)} does not exist, the model has {width} per "
-                    f"layer at site {neurons.site!r}"
-                )
-        fixed = {}
-        if values is not None:
-            if values.shape != (self.layers, width):
-                raise ValueError(
-                    f"values of shape {values.shape}; the model has {self.layers} x {width} neurons"
-                )
-            scale, fixed = 0.0, {layer: values[layer, index].tolist() for layer, index in chosen.items()}
-        try:
-            self._set(chosen, scale, neurons.site, fixed)
-            yield
-        finally:
-            self._set({}, 1.0, neurons.site, {})
-
-    def _set(
-        self, neurons: dict[int, list[int]], scale: float, site: str, values: dict[int, list[float]]
-    ) -> None:
-        owned = self.llm.collective_rpc("neuron_mask_set", args=(neurons, scale, site, values))
-        expected = sum(map(len, neurons.values()))
-        total = sum(owned) if site == "intermediate" else owned[0]
-        if total != expected:
-            raise EngineError(f"the mask has {expected} neurons, vLLM's workers own {total} of them")
-        # The cache was computed under the previous mask.
-        if not self.llm.reset_prefix_cache():
-            raise EngineError(
-                "vLLM did not empty its prefix cache; answers under the new mask would be stale"
-            )
 
     # Log-likelihoods ------------------------------------------------------------------------------------
 

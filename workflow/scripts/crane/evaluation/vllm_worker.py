@@ -88,11 +88,16 @@ class NeuronMask:
         }
 
     def neuron_mask_set(
-        self, neurons: dict[int, list[int]], scale: float, site: str, values: dict[int, list[float]]
+        self,
+        neurons: dict[int, list[int]],
+        scale: float | dict[int, list[float]],
+        site: str,
+        values: dict[int, list[float]],
     ) -> int:
         """Scale these neurons (indices over all ranks) and add `values`, by layer in the order of the neurons.
 
-        All other neurons are reset. Returns how many of the neurons this rank owns.
+        `scale` is one factor for all, or theirs in the same form. All other neurons are reset. Returns how many of the
+        neurons this rank owns.
         """
         owned = 0
         for layer, linear in self._masked_layers().items():
@@ -106,7 +111,10 @@ class NeuronMask:
             index = torch.tensor(neurons.get(layer, []), dtype=torch.int64) - start
             here = (index >= 0) & (index < len(mask))
             index = index[here].to(mask.device)
-            mask[index] = scale
+            if isinstance(scale, dict):
+                mask[index] = torch.tensor(scale.get(layer, []))[here].to(mask)
+            else:
+                mask[index] = scale
             if layer in values:
                 shift[index] = torch.tensor(values[layer])[here].to(shift)
             owned += len(index)

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 from lingua import Language, LanguageDetectorBuilder
 
+from crane.texts.unspaced import UNSPACED
+
 NEIGHBOURS = ("en", "fr", "es", "pt", "de", "it", "ru", "ja", "ko", "id", "th", "ar")
 """Languages that an answer may switch to, besides the study's."""
 FEWEST_WORDS = 3
 """Minimum length of an answer in a script with spaces; shorter ones (`Paris`) cannot be identified."""
 FEWEST_CHARACTERS = 4
 """Minimum length of an answer in a script without spaces."""
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[^\W\d_]+")
 # Codes by which a study may name a language of lingua: ISO 639-1, ISO 639-3, and aliases.
 _KNOWN = {
@@ -51,8 +52,8 @@ class LanguageIdentifier:
         """
         if asked not in self._known:
             return None
-        letters = _UNSPACED.findall(text)
-        words = [word for word in _WORD.findall(text) if not _UNSPACED.search(word)]
+        letters = UNSPACED.findall(text)
+        words = [word for word in _WORD.findall(text) if not UNSPACED.search(word)]
         if len(letters) < FEWEST_CHARACTERS and len(words) < FEWEST_WORDS:
             return None
         detected = self._detector.detect_language_of(text)

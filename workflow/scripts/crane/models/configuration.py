@@ -173,6 +173,20 @@ def check_experts(
         )
 
 
+def check_gates(config: Any, name: str) -> None:
+    """Check that an intervention can change the gates of a model's neurons.
+
+    Raises:
+        ModelError: it has MLPs without a gate, or experts, which do not show theirs.
+    """
+    family = family_of(config)
+    if groups_of(config) is not None or (family.gate is None and not family.fused):
+        what = "experts, which do not show" if groups_of(config) is not None else "MLPs without"
+        raise ModelError(
+            f"an intervention changes gates (site: gate), and model {name!r} has {what} a gate; set site: value"
+        )
+
+
 def check_positions(limit: int | None, name: str, tokens: int, key: str) -> None:
     """Compare the length of samples with the positions of a model that is to read them.
 

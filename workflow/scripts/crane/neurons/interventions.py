@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from crane.models.architectures import Block, Experts, Site, blocks
-from crane.models.experts import Gate, gate_of, open_gates
+from crane.models.architectures import blocks
+from crane.neurons.changes import Step, changed, composed
 from crane.neurons.neuron_set import NeuronSet
 from crane.neurons.positions import Positions, positions_of
 
@@ -65,16 +64,18 @@ def masked(
     undo = ExitStack()
     try:
         if values is not None:
-            positions = None
-            if values.ndim == 3:
+            targets = []
+            if values.ndim == 2:
+                fixed = composed("value", [Step(neurons[language], 0.0, values)])
+                undo.enter_context(changed(model, fixed, neurons.site))
+            else:
                 positions, handle = positions_of(model)
                 undo.callback(handle.remove)
-            undo.enter_context(open_gates(model))
-            for layer, indices in neurons[language].items():
-                own = values[..., layer, indices]
-                for handle in _replaced(layers[layer], neurons.site, indices, own, positions):
-                    undo.callback(handle.remove)
-            targets = []
+                for layer, indices in neurons[language].items():
+                    replacing = _Values(indices, values[:, layer, indices], positions)
+                    mlp = layers[layer].mlp
+                    assert mlp is not None  # without experts
+                    undo.callback(mlp.at_site(neurons.site, replacing.put).remove)
         with torch.no_grad():
             for weights, index in targets:
                 rows = weights.data
@@ -89,9 +90,9 @@ def masked(
 
 
 class _Values:
-    """The values of some neurons of one layer: `[n]` at every token, or `[P, n]` by position."""
+    """The values of some neurons of one layer by position, `[P, n]`."""
 
-    def __init__(self, indices: np.ndarray, values: np.ndarray, positions: Positions | None) -> None:
+    def __init__(self, indices: np.ndarray, values: np.ndarray, positions: Positions) -> None:
         self._index = torch.as_tensor(indices)
         self._values = torch.as_tensor(values)
         self._positions = positions
@@ -99,44 +100,5 @@ class _Values:
     def put(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return `[B, T, I]`, or `[B * T, I]` of OPT, with the neurons at these values."""
         self._index, self._values = self._index.to(tensor.device), self._values.to(tensor)
-        values = self._values
-        if self._positions is not None:
-            values = values[self._positions.rows(len(values)).to(tensor.device)].flatten(0, 1)
-            values = values.view(*tensor.shape[:-1], -1)
-        return tensor.index_copy(-1, self._index, values.expand(*tensor.shape[:-1], len(self._index)))
-
-
-def _replaced(
-    block: Block, site: Site, indices: np.ndarray, values: np.ndarray, positions: Positions | None
-) -> list[Any]:
-    """Hook one layer so that some of its neurons have other values; return the hooks' handles."""
-    handles = []
-    first = block.mlp_neurons.start
-    if block.experts is not None and (indices < first).any():
-        routed = indices < first
-        handles.append(_replaced_in_experts(block.experts, indices[routed], values[routed]))
-    if block.mlp is not None:
-        own = indices >= first
-        replacing = _Values(indices[own] - first, values[..., own], positions)
-        handles.append(block.mlp.at_site(site, replacing.put))
-    return handles
-
-
-def _replaced_in_experts(experts: Experts, indices: np.ndarray, fixed: np.ndarray) -> Any:
-    groups, weight = experts.groups, experts.written()
-    index = torch.as_tensor(indices)
-    values = torch.zeros(groups.routed, dtype=weight.dtype)
-    values[index] = torch.as_tensor(fixed).to(weight.dtype)
-    chosen = torch.zeros(groups.routed, dtype=torch.bool)
-    chosen[index] = True
-    shape = groups.experts, groups.width
-    hook = partial(_on_neurons, chosen.view(shape).to(weight.device), values.view(shape).to(weight.device))
-    return gate_of(experts).register_forward_hook(hook)
-
-
-def _on_neurons(
-    chosen: torch.Tensor, values: torch.Tensor, gate: Any, inputs: Any, neurons: torch.Tensor
-) -> torch.Tensor:
-    assert isinstance(gate, Gate)
-    expert = gate.routing.expert
-    return torch.where(chosen[expert], values[expert], neurons)
+        values = self._values[self._positions.rows(len(self._values)).to(tensor.device)].flatten(0, 1)
+        return tensor.index_copy(-1, self._index, values.view(*tensor.shape[:-1], -1))

@@ -12,6 +12,7 @@ from crane.preflight.assumptions import Assumptions
 from crane.preflight.effects_cost import effects_cost
 from crane.preflight.part_costs import TEXT_BYTES, part_cost, shared_seconds
 from crane.preflight.relevance_memory import relevance_fit
+from crane.preflight.steering_cost import steering_cost
 from crane.preflight.token_counts import held_out_tokens, open_question_counts, sample_tokens
 from crane.relevance.accumulated_columns import BYTES, PILOT_SAMPLES
 from crane.relevance.memory import Fit, TooSmallError
@@ -98,6 +99,7 @@ def estimate(study: Study, assumed: Assumptions | None = None) -> list[Stage]:
         _prompts(study),
         _evaluation(study, assumed, sizes),
         *([_calibration(study, assumed, sizes)] if study.calibration else []),
+        *([_steering(study, assumed, sizes)] if study.steering else []),
         _judging(study, assumed),
         *_explorer(study, assumed, sizes),
     ]
@@ -240,6 +242,13 @@ def _calibration(study: Study, assumed: Assumptions, sizes: Mapping[str, float])
     """Cost of the measured effects, one job, and of their correlations with the criteria."""
     seconds, size = effects_cost(study, assumed, sizes[study.identification_model])
     return Stage("calibration", 2, ("effects",), gpu_jobs=1, gpu_hours=seconds / 3600, disk=size)
+
+
+def _steering(study: Study, assumed: Assumptions, sizes: Mapping[str, float]) -> Stage:
+    """Cost of steering between the pairs of languages, a job for each group of mask sets, and of its scores."""
+    seconds, size = steering_cost(study, assumed, sizes[study.identification_model])
+    jobs = len(study.steering.groups)
+    return Stage("steering", jobs + 1, ("steering",), gpu_jobs=jobs, gpu_hours=seconds / 3600, disk=size)
 
 
 def _judging(study: Study, assumed: Assumptions) -> Stage:

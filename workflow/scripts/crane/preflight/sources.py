@@ -47,11 +47,13 @@ def _local_model(study: Study, name: str) -> str:
 
 def _check_config(study: Study, name: str, config: Any) -> None:
     """Check that a model can read the samples, and that the study's engine can mask it."""
-    from crane.models.configuration import check_experts, check_positions
+    from crane.models.configuration import check_experts, check_gates, check_positions
     from crane.models.families import check_gate, check_vllm, positions
 
     if study.config["engine"] == "vllm" and name in study.evaluated_models:
         check_vllm(config)
+    if study.masks.change_gates() and name in study.evaluated_models:
+        check_gates(config, name)
     if name == study.identification_model:
         check_experts(config, name, study.config["relevance"], _measured(study))
         check_gate(config, _accumulated(study))

@@ -3,13 +3,14 @@
 Imported by the Snakefile on every node, so nothing heavy is imported here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
 from crane.methods import every
 from crane.names import ORIGINAL, REFERENCES
 from crane.relevance.accumulated_columns import BYTES, HISTOGRAMS, TOKEN_CAP
+from crane.study.interventions import canonical, changes_gates, needs_gates, needs_means
 from crane.study.ordering import key_sorted
 from crane.study.schema.mask_sets import MaskSetSettings
 from crane.study.sweeps import SELECTION_FREE, Sweeps
@@ -148,15 +149,26 @@ class MaskSets:
         return settings.get("match") or settings.get("budget", {}).get("match")
 
     def intervention(self, mask_set: str) -> dict[str, Any]:
-        """Return what replaces masking a set: `{"scale": a}`, `{"mean": True}`, `{"resample": seed}`, or nothing."""
-        if mask_set == ORIGINAL:
-            return {}
-        settings = self.every[mask_set].get("intervention", {})
-        return {key: value for key, value in settings.items() if value}
+        """Return what replaces masking a set, as `crane.study.interventions.canonical`."""
+        return {} if mask_set == ORIGINAL else canonical(self.every[mask_set].get("intervention", {}))
+
+    def need_means(self, mask_sets: Iterable[str]) -> bool:
+        """Whether the interventions of some mask sets need mean values of the neurons."""
+        return any(needs_means(self.intervention(name)) for name in mask_sets)
+
+    def change_gates(self) -> bool:
+        """Whether an intervention, or the steering, changes gates."""
+        return any(map(changes_gates, self._interventions()))
+
+    def _interventions(self) -> Iterator[dict[str, Any]]:
+        """Yield what is done to neurons: under every mask set, and by the section `steering`."""
+        yield from map(self.intervention, self.every)
+        if "steering" in self._config:
+            yield canonical({"steer": self._config["steering"]})
 
     def resampled(self, mask_sets: Iterable[str]) -> list[int]:
         """Return the seeds of the resample ablations among some mask sets, each once."""
-        settings = [self.intervention(name) for name in mask_sets]
+        settings = map(self.intervention, mask_sets)
         return list(dict.fromkeys(each["resample"] for each in settings if "resample" in each))
 
     # Relevance runs from which sets are selected --------------------------------------------------------
@@ -176,14 +188,15 @@ class MaskSets:
     def accumulators(self, variant: str) -> list[str]:
         """Return what the mask sets need of a relevance run besides its moments, in alphabetical order."""
         needed = [model.accumulators() for name, model in self._models.items() if self._run(name) == variant]
+        if not variant and any(map(needs_gates, self._interventions())):
+            needed.append(frozenset({"values"}))
         return sorted(frozenset().union(*needed))
 
     def adds(self, configured: str) -> str:
         """Return what a configured set needs besides moments and counts of the study's own relevance."""
         run = self._config["mask_sets"][configured].get("relevance")
-        accumulators = sorted(self._models[configured].accumulators())
-        passes = [f"relevance {run}"] if run else []
-        return "; ".join([*passes, *(f"{name}: {BYTES[name]} B" for name in accumulators)])
+        stored = [f"{name}: {BYTES[name]} B" for name in sorted(self._models[configured].accumulators())]
+        return "; ".join([f"relevance {run}", *stored] if run else stored)
 
     def has_histograms(self, variant: str) -> bool:
         """Return whether a relevance run counts histograms, whose edges a pilot fixes before."""

@@ -66,6 +66,8 @@ def tables(study: Study) -> list[str]:
         names.append("calibration")
     if "comparison" in study.config:
         names.append("methods")
+    if study.steering:
+        names.append("steering")
     return names + [f"published-{model}-{suite}" for model, suite in published(study)]
 
 
@@ -90,6 +92,8 @@ def figures(study: Study) -> list[str]:
         names.append("calibration")
     if "comparison" in study.config:
         names.append("methods")
+    if study.steering:
+        names.append("steering")
     return names + [f"published-{model}-{suite}" for model, suite in published(study)]
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from crane.names import OPEN_SUITE, PERPLEXITY, REFERENCES
 from crane.study.check import check
 from crane.study.inputs import Inputs
+from crane.study.interventions import canonical, described
 from crane.study.judges import Judges
 from crane.study.masks import MaskSets
 from crane.study.ordering import key_sorted
+from crane.study.steering import Steering
 
 SAMPLED = "sampled-"
 """Beginning of the name of a part of a suite's questions, or of the held-out texts (`evaluation.sample`)."""
@@ -30,6 +32,7 @@ class Study:
         masks: the mask sets.
         inputs: the input files.
         judges: the judges of the open answers.
+        steering: pairs of languages and the mask sets that steer between them.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -44,6 +47,7 @@ class Study:
         self.inputs = Inputs(config, self.results)
         self.masks = MaskSets(config, self.inputs.file, checked.mask_sets)
         self.judges = Judges(config)
+        self.steering = Steering(config, self.masks)
 
     def models_of(self, source: str) -> list[str]:
         """Return the names of the models of one source."""
@@ -173,7 +177,7 @@ class Study:
         groups = dict.fromkeys(settings["group"] for settings in self.masks.shown.values())
         return {
             **self.mask_labels(),
-            "mask_sets": {name: self.config["mask_sets"][name]["label"] for name in groups},
+            "mask_sets": {name: self._label(name) for name in groups},
             "benchmarks": {
                 name: {key: b[key] for key in ("label", "language", "kind", "suite")}
                 for name, b in self.benchmarks.items()
@@ -184,7 +188,13 @@ class Study:
 
     def sampled_labels(self) -> dict[str, str]:
         """Return the names of the random sets that are measured on a part of the questions alone."""
-        return {name: self.config["mask_sets"][name]["label"] for name in self.sample.get("mask_sets", ())}
+        return {name: self._label(name) for name in self.sample.get("mask_sets", ())}
+
+    def _label(self, name: str) -> str:
+        """Return a mask set's name where its effects are shown: with what is done to the neurons unless it is plain."""
+        settings = self.config["mask_sets"][name]
+        done = described(canonical(settings.get("intervention", {})), settings["method"])
+        return f"{settings['label']}: {done}" if done else settings["label"]
 
     def mask_labels(self) -> dict[str, dict[str, str]]:
         """Return the names of languages and of the sets that select neurons, for what shows only masks."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crane.methods import every
+from crane.study.interventions import canonical
 
 RELEVANCE = ("crane", "dispersion")
 """Methods that rank all neurons by relevance."""
@@ -44,8 +45,7 @@ def _plain(value: Any) -> Any:
 def _identity(settings: Mapping[str, Any]) -> str:
     """Return what distinguishes two mask sets: the selection of neurons and the intervention."""
     deciding = {key: value for key, value in settings.items() if key not in SELECTION_FREE}
-    how = settings.get("intervention", {})
-    deciding["intervention"] = how if any(how.values()) else {}
+    deciding["intervention"] = canonical(settings.get("intervention", {}))
     return json.dumps(_plain(deciding), sort_keys=True)
 
 

@@ -1,7 +1,7 @@
 """The part of the questions on which many random mask sets are measured."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -10,6 +10,12 @@ from crane.study.schema.any_mask_set import MaskSet
 from crane.study.schema.fields import Given, NonEmptyUniqueList, Seed
 from crane.study.schema.mask_sets import RandomMaskSet
 from crane.study.schema.section import Problem, Section, unless_known
+
+if TYPE_CHECKING:
+    from crane.study.schema.perplexity import Perplexity
+    from crane.study.schema.published import Published
+    from crane.study.schema.steering import Steering
+    from crane.study.schema.sweeps import Sweeps
 
 
 class EvaluationSample(Section):
@@ -36,8 +42,10 @@ def sample_problems(
     *,
     sets: Mapping[str, MaskSet],
     suites: Mapping[str, object],
-    documents: int,
-    shown: Mapping[str, list[str]],
+    perplexity: "Perplexity | None",
+    sweeps: "Sweeps | None",
+    steering: "Steering | None",
+    published: "Published | None",
 ) -> Iterator[Problem]:
     """Yield what a study with this sample lacks, and other uses of its mask sets.
 
@@ -45,9 +53,21 @@ def sample_problems(
         sample: the section.
         sets: the mask sets.
         suites: the suites of benchmarks.
-        documents: of perplexity per language; 0 if it is not measured.
-        shown: key -> mask sets that are measured on all questions.
+        perplexity: the section, if it is measured.
+        sweeps: the section, if there are any.
+        steering: the section, if there is one.
+        published: the section, if there is one.
     """
+    shown: dict[str, list[str]] = {}
+    if sweeps and sweeps.intervention:
+        shown["sweeps.intervention.mask_sets"] = sweeps.intervention.mask_sets
+    if perplexity:
+        shown["perplexity.mask_sets"] = perplexity.mask_sets
+    if steering:
+        shown["steering.mask_sets"] = steering.mask_sets
+    if published:
+        shown["published.mask_sets"] = list(published.mask_sets)
+    documents = perplexity.documents if perplexity else 0
     for name in sample.mask_sets:
         yield from unless_known("evaluation.sample.mask_sets", name, sets, "mask set")
         if name in sets and not isinstance(sets[name], RandomMaskSet):

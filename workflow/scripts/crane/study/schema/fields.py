@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
 from crane.study.schema.section import Problem, Section
 from crane.texts.endings import READABLE, unreadable_ending
 
@@ -83,6 +84,17 @@ class Reserved:
         return {**handler(schema), "not": {"pattern": self.pattern}}
 
 
+LanguageCode = Annotated[
+    str,
+    Field(
+        pattern="^[a-z]{2,3}(_[A-Za-z]+)?$",
+        description="Two or three lower-case letters, optionally followed by _ and a script or region.",
+    ),
+]
+MaskSetName = Annotated[Name, Reserved(f"^{ORIGINAL}$")]
+DatasetName = Annotated[Name, Reserved("^corpus$")]
+BenchmarkName = Annotated[Name, Reserved(f"^({OPEN_SUITE}|{PERPLEXITY})(_|$)")]
+SuiteName = Annotated[Name, Reserved(f"^({OPEN_SUITE}|{PERPLEXITY})$")]
 Label = Annotated[str, Field(description="Name in tables and figures.")]
 
 # Numbers and choices ------------------------------------------------------------------------------------

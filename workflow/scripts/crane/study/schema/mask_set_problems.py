@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from crane.study.schema.any_mask_set import MaskSet, RankedMaskSet
+from crane.study.schema.interventions import intervention_problems
 from crane.study.schema.mask_sets import (
     ActivationMaskSet,
     AllMaskSet,
@@ -26,6 +27,7 @@ def mask_set_problems(
     neurons: int | None,
     variants: Mapping[str, RelevanceVariant],
     languages: Collection[str],
+    engine: str,
 ) -> Iterator[Problem]:
     """Yield what mask sets say that other mask sets or sections contradict.
 
@@ -35,6 +37,7 @@ def mask_set_problems(
         neurons: number of neurons of the identification model, None if there is no such model.
         variants: the relevance variants by name.
         languages: the study's languages.
+        engine: of the evaluations.
     """
     for name, settings in sets.items():
         key = f"mask_sets.{name}"
@@ -47,6 +50,11 @@ def mask_set_problems(
             yield from _effect_problems(
                 f"{key}.relevance", relevance, None if variant is None else variants[variant]
             )
+        if settings.intervention is not None:
+            # Imported neurons are at site intermediate, whatever the study's own are.
+            site = "intermediate" if isinstance(settings, ImportMaskSet) else relevance.site
+            how, where = settings.intervention, f"{key}.intervention"
+            yield from intervention_problems(where, how, languages=languages, engine=engine, site=site)
         if isinstance(settings, RankedMaskSet):
             yield from _budget_problems(f"{key}.budget", settings.budget or Budget(), sets, neurons)
         if isinstance(settings, MatchedMaskSet):
@@ -71,7 +79,7 @@ def _site_problems(key: str, settings: MaskSet) -> Iterator[Problem]:
             "needs values of the MLP's inner neurons, which exist at relevance.site intermediate only",
         )
     how = settings.intervention
-    if isinstance(settings, ImportMaskSet) and how and (how.mean or how.resample):
+    if isinstance(settings, ImportMaskSet) and how and how.measured:
         yield Problem(
             f"{key}.intervention",
             "values are measured at relevance.site, but imported neurons are intermediate",

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from crane.study.file_names import file_name
-from crane.study.schema.fields import File, Fraction, Given, Label, OnlyTrue
+from crane.study.schema.fields import File, Fraction, Given, Label
+from crane.study.schema.interventions import Intervention
 from crane.study.schema.section import Problem, Section
 
 Normalisation = Literal["layer", "global", "rank", "minmax", "none"]
@@ -33,32 +34,6 @@ class Budget(Section):
         if len(ways) != 1:
             given = ", ".join(sorted(ways)) or "none"
             yield Problem("", f"needs exactly one of: match, fraction, count (found: {given})")
-
-
-class Intervention(Section):
-    """What replaces zeroing the neurons' outputs, given in one of three ways."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    scale: Given[Annotated[float, Field(ge=0)]] = Field(
-        default=None, description="Factor; 0 masks, below 1 dampens, above 1 amplifies."
-    )
-    mean: Given[OnlyTrue] = Field(
-        default=None,
-        description="Set each neuron to its mean value on the identification model, all languages weighing the same.",
-    )
-
-    resample: Given[Annotated[int, Field(ge=1)]] = Field(
-        default=None,
-        description="Set each neuron to its value at the same position of another document, drawn with this seed from "
-        "the relevance samples of the identification model (engine hf only).",
-    )
-
-    def problems(self) -> Iterator[Problem]:
-        """Yield an intervention given in no way or in several."""
-        if len(self.model_fields_set) != 1:
-            given = ", ".join(sorted(self.model_fields_set)) or "none"
-            yield Problem("", f"needs exactly one of: scale, mean, resample (found: {given})")
 
 
 class MaskSetSettings(Section):

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from crane.names import OPEN_SUITE, ORIGINAL, PERPLEXITY
+from crane.names import OPEN_SUITE, PERPLEXITY
 from crane.study.schema.any_mask_set import MaskSet
 from crane.study.schema.benchmarks import (
     AnyBenchmark,
@@ -22,7 +22,17 @@ from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problem
 from crane.study.schema.demo import Demo
 from crane.study.schema.evaluation_sample import sample_problems
 from crane.study.schema.explorer import Explorer, explorer_problems
-from crane.study.schema.fields import Given, Name, NonEmptyUniqueList, Reserved, UniqueList
+from crane.study.schema.fields import (
+    BenchmarkName,
+    DatasetName,
+    Given,
+    LanguageCode,
+    MaskSetName,
+    Name,
+    NonEmptyUniqueList,
+    SuiteName,
+    UniqueList,
+)
 from crane.study.schema.judges import Judge
 from crane.study.schema.mask_set_problems import mask_set_problems
 from crane.study.schema.models import DemoModel, Engine, Evaluation, Model, engine_problems, model_problems
@@ -36,19 +46,8 @@ from crane.study.schema.published import Published, published_problems
 from crane.study.schema.relevance import Relevance, RelevanceVariant, variant_problems
 from crane.study.schema.reporting import Figures, Plan, Scores
 from crane.study.schema.section import Problem, Section
+from crane.study.schema.steering import Steering, steering_problems
 from crane.study.schema.sweeps import Sweeps, resample_problems, sweep_problems
-
-LanguageCode = Annotated[
-    str,
-    Field(
-        pattern="^[a-z]{2,3}(_[A-Za-z]+)?$",
-        description="Two or three lower-case letters, optionally followed by _ and a script or region.",
-    ),
-]
-MaskSetName = Annotated[Name, Reserved(f"^{ORIGINAL}$")]
-DatasetName = Annotated[Name, Reserved("^corpus$")]
-BenchmarkName = Annotated[Name, Reserved(f"^({OPEN_SUITE}|{PERPLEXITY})(_|$)")]
-SuiteName = Annotated[Name, Reserved(f"^({OPEN_SUITE}|{PERPLEXITY})$")]
 
 
 class Language(Section):
@@ -147,6 +146,10 @@ class StudyConfig(Section):
         default=None,
         description="All methods at their budgets on one table and figure, `methods`; measures nothing new.",
     )
+    steering: Given[Steering] = Field(
+        default=None,
+        description="Answers when the neurons of the language asked in are deactivated and those of another activated.",
+    )
     scores: Scores = Field(description="Scores and their intervals (method, section 9).")
     plan: Given[Plan] = Field(
         default=None,
@@ -189,6 +192,7 @@ class StudyConfig(Section):
             neurons=first.neurons if first else None,
             variants=variants,
             languages=self.languages,
+            engine=self.engine,
         )
         yield from variant_problems(variants, self.relevance)
         if self.benchmarks is not None:
@@ -204,7 +208,25 @@ class StudyConfig(Section):
             yield from sweep_problems(self.sweeps, sets=sets, suites=self.suites, variants=variants)
         if self.perplexity:
             yield from perplexity_problems(self.perplexity, sets, self.corpora, self.demo)
-        yield from self._sample_problems()
+        if self.evaluation.sample is not None:
+            yield from sample_problems(
+                self.evaluation.sample,
+                sets=sets,
+                suites=self.suites or {},
+                perplexity=self.perplexity,
+                sweeps=self.sweeps,
+                steering=self.steering,
+                published=self.published,
+            )
+        yield from steering_problems(
+            self.steering,
+            sets=sets,
+            languages=self.languages,
+            open_questions=self.open_questions is not None,
+            perplexity=self.perplexity,
+            engine=self.engine,
+            site=self.relevance.site,
+        )
         if self.calibration:
             yield from calibration_problems(
                 self.calibration,
@@ -263,25 +285,6 @@ class StudyConfig(Section):
             yield Problem(
                 "demo", "missing; a model, a corpus, a benchmark or the open questions are generated"
             )
-
-    def _sample_problems(self) -> Iterator[Problem]:
-        """Yield what the part of the questions for random mask sets contradicts."""
-        if self.evaluation.sample is None:
-            return
-        shown: dict[str, list[str]] = {}
-        if self.sweeps and self.sweeps.intervention:
-            shown["sweeps.intervention.mask_sets"] = self.sweeps.intervention.mask_sets
-        if self.perplexity:
-            shown["perplexity.mask_sets"] = self.perplexity.mask_sets
-        if self.published:
-            shown["published.mask_sets"] = list(self.published.mask_sets)
-        yield from sample_problems(
-            self.evaluation.sample,
-            sets=self.mask_sets,
-            suites=self.suites or {},
-            documents=self.perplexity.documents if self.perplexity else 0,
-            shown=shown,
-        )
 
     def _parts(self) -> list[str]:
         """Return what results there are: suites, open questions, perplexity."""
