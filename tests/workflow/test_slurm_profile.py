@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 import yte
+from support.forked_snakemake import snakemake
 from support.places import ROOT
-from support.planner import plan
 from support.study_config import whole_demo
 from support.workspace import Workspace
 
@@ -50,7 +50,7 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, s
         snakefile.write(NAME_SUBMITTED)
     targets = ["all", "explorer", "preflight_gpu", f"results/{config['study']}/exports/base/crane/en"]
     arguments = ["--dry-run", "--profile", "profiles/slurm", "--configfile", "study.yaml", "--"]
-    done = plan([*arguments, *targets], workspace.folder, workspace.environment())
+    done = snakemake([*arguments, *targets], workspace.folder, workspace.environment())
     assert done.returncode == 0, done.stdout + done.stderr
     output = done.stdout + done.stderr
     jobs = dict(re.findall(r"^rule (\w+):\n((?: +.*\n)+)", output, flags=re.MULTILINE))
