@@ -55,10 +55,11 @@ def _corners(text: Text, renderer: Any) -> np.ndarray:
     The box around a turned box has the same centre; the box's own width and height are those of the text unturned.
     """
     around = text.get_window_extent(renderer)
-    angle = text.get_rotation()
-    text.set_rotation(0)
-    plain = text.get_window_extent(renderer)
-    text.set_rotation(angle)
+    plain, angle = around, text.get_rotation()
+    if angle:
+        text.set_rotation(0)
+        plain = text.get_window_extent(renderer)
+        text.set_rotation(angle)
     half = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [plain.width / 2, plain.height / 2]
     turn = np.deg2rad(angle)
     turned = half @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])

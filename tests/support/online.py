@@ -10,6 +10,8 @@ from support.workspace import Workspace
 class OnlineWorkspace(Workspace):
     """A copy of the workflow whose hub is a local server."""
 
+    warm = False  # what goes online is decided when the libraries are imported
+
     def __init__(
         self, folder: Path, config: dict[str, Any], hub: HubServer, token: str | None = None
     ) -> None:

@@ -40,6 +40,8 @@ def small(demo: dict[str, Any]) -> dict[str, Any]:
 class SlurmWorkspace(Workspace):
     """A copy of the workflow that is run with `--profile slurm` on the cluster of the tests."""
 
+    warm = False
+
     def __init__(self, folder: Path, config: dict[str, Any], cluster: Cluster) -> None:
         super().__init__(folder, config)
         (folder / "slurm").symlink_to("profiles/slurm")

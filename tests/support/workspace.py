@@ -13,10 +13,12 @@ from typing import Any, Self
 
 import yaml
 
+from support.forked_snakemake import snakemake
 from support.places import ROOT
-from support.planner import plan
+from support.warm_python import warm_python
 
 PARTS = ["Snakefile", "workflow", "config", "profiles", "resources", "envs", "README.md", "CITATION.cff"]
+STARTS_NO_JOB = {"--dry-run", "--summary", "--touch", "--unlock"}
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 
 
@@ -28,6 +30,9 @@ def plain(config: dict[str, Any]) -> dict[str, Any]:
 
 class Workspace:
     """A copy of the workflow with one study's configuration; a copy that exists is taken as it is."""
+
+    warm = sys.platform == "linux"  # on others not every library survives a fork
+    """Whether Snakemake and its jobs start in forks of processes that have imported the libraries."""
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         self.folder = folder
@@ -89,8 +94,10 @@ class Workspace:
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = self.command(*arguments)
-        if "--dry-run" in arguments:
-            done = plan(command[1:], self.folder, self.environment())
+        if STARTS_NO_JOB & set(arguments):
+            done = snakemake(command[1:], self.folder, self.environment())
+        elif self.warm:
+            done = snakemake(command[1:], self.folder, self.environment(), warm_python())
         else:
             done = subprocess.run(
                 command, cwd=self.folder, env=self.environment(), text=True, capture_output=True

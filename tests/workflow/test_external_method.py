@@ -18,6 +18,8 @@ TARGET = f"results/outside/masks/base/{NAME}.parquet"
 class WithPackages(Workspace):
     """A workspace whose Python finds the packages of one more folder."""
 
+    warm = False  # the folder is known when Python starts
+
     @property
     def packages(self) -> Path:
         return self.folder / "packages"

@@ -17,8 +17,12 @@ def workspace(tmp_path: Path, demo_config: dict[str, Any]) -> Workspace:
     return Workspace(tmp_path, demo_config)
 
 
-def test_the_demo_passes_and_what_is_missing_fails_with_its_line(workspace: Workspace) -> None:
-    passed = workspace.run("preflight")
+def test_the_demo_passes_and_what_is_missing_fails_with_its_line(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace, "warm", False)  # the jobs find out what can be imported
+        passed = workspace.run("preflight")
     lines = [line for line in passed.stdout.splitlines() if line.startswith(("ok", "FAIL"))]
     assert {line.split(":")[0] for line in lines} == {
         "ok    disk", "ok    environment relevance", "ok    environment evaluation", "ok    environment analysis",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 import yte
+from support.forked_snakemake import snakemake
 from support.places import ROOT
-from support.planner import plan
 from support.study_config import preset, whole_demo
 from support.workspace import Workspace
 
@@ -52,7 +52,7 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, s
     targets = ["all", "explorer", "preflight_gpu", f"{results}/exports/base/crane/en"]
     targets.append(f"{results}/bin_edges/base.safetensors")  # for mask sets that the demo does not have
     arguments = ["--dry-run", "--profile", "profiles/slurm", "--configfile", "study.yaml", "--"]
-    done = plan([*arguments, *targets], workspace.folder, workspace.environment())
+    done = snakemake([*arguments, *targets], workspace.folder, workspace.environment())
     assert done.returncode == 0, done.stdout + done.stderr
     output = done.stdout + done.stderr
     jobs = dict(re.findall(r"^rule (\w+):\n((?: +.*\n)+)", output, flags=re.MULTILINE))

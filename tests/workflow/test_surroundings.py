@@ -18,7 +18,9 @@ QUESTIONS = "results/demo/prompts/base/open.parquet"
 def study(tmp_path_factory, demo_config) -> Workspace:
     config = plain(demo_config)
     config["open_questions"] = config["open_questions"] | {"suffix": {"en": "", "zh": SUFFIX, "vi": ""}}
-    return Workspace(tmp_path_factory.mktemp("surroundings"), config)
+    workspace = Workspace(tmp_path_factory.mktemp("surroundings"), config)
+    workspace.warm = False  # the locale counts when Python starts
+    return workspace
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from crane.downloads.repository import download, find_files
-from crane.models.folders import check_folder, check_settings
 from joblog import job_log
 
 
@@ -16,6 +15,9 @@ def main(snakemake: Any) -> None:
     kind = snakemake.params.kind
     checks: list[Callable[[Path], None]] = []
     if kind == "model":
+        # With PyTorch and transformers: many data sets are downloaded in less time than the import takes.
+        from crane.models.folders import check_folder, check_settings
+
         asked = {"name": snakemake.wildcards.model, **snakemake.params.shape}
         checks = [partial(check_settings, **asked), partial(check_folder, **asked)]
     snapshot = find_files(pin["repository"], pin["revision"], kind, pin.get("files", ()))

@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from crane.corpora.documents import CorpusError
-from crane.corpora.near_duplicates import NearDuplicates
 from crane.corpora.sampling import Sample, sample, with_surplus
 from crane.texts.special_tokens import special_tokens, text_tokens
 
@@ -106,6 +105,9 @@ class _Distinct:
     """The documents of `draw_chunks` without near-duplicates; a verdict is given once, however often they are read."""
 
     def __init__(self, threshold: float, seed: int, without: Collection[str]) -> None:
+        # Importing datasketch takes as long as sampling a small corpus, and only this looks for near-duplicates.
+        from crane.corpora.near_duplicates import NearDuplicates
+
         self._known = NearDuplicates(threshold, seed)
         self._missing = set(without)
         self._verdicts: dict[str, bool] = {}

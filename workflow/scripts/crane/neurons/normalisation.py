@@ -3,7 +3,6 @@
 from typing import Literal
 
 import numpy as np
-from scipy.stats import rankdata
 
 Normalise = Literal["layer", "global", "rank", "minmax", "none"]
 
@@ -29,6 +28,9 @@ def normalise(values: np.ndarray, how: Normalise) -> np.ndarray:
     if how == "global":
         return _z_score(values, (1, 2))
     if how == "rank":
+        # Importing it takes longer than most jobs that normalise something, and few ask for ranks.
+        from scipy.stats import rankdata
+
         ranks = rankdata(values, axis=2, nan_policy="omit")
         return ranks / np.isfinite(values).sum(2, keepdims=True)
     if how == "minmax":

@@ -5,7 +5,7 @@ Standard library only: the Snakefile imports this module on every node.
 
 import ast
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,7 +51,10 @@ def code_version(
     """
     digest = hashlib.sha256()
     modules = [every()[name].module for name in methods if name in every()]
-    roots = [SCRIPTS / script, *(path for name in [named, *modules] if name for path in _files(name))]
+    roots = [
+        SCRIPTS / script,
+        *(path for name in [named, *modules] if name for path in _files(name, SCRIPTS)),
+    ]
     files = frozenset().union(*map(reachable, roots)) - {SCRIPTS / name for name in without}
     for path in sorted(files | {SCRIPTS.parent / name for name in data}):
         digest.update(path.relative_to(SCRIPTS.parent).as_posix().encode() + b"\0")
@@ -79,7 +82,7 @@ def reachable(path: Path) -> frozenset[Path]:
 def _imported(path: Path, source: bytes) -> tuple[Path, ...]:
     """Return the files of the modules of `crane` that a file imports, at any depth of its code."""
     files: list[Path] = []
-    for node in ast.walk(ast.parse(source, filename=str(path))):
+    for node in _statements(ast.parse(source, filename=str(path)).body):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -87,19 +90,29 @@ def _imported(path: Path, source: bytes) -> tuple[Path, ...]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         for name in names:
             if name.split(".")[0] == "crane":
-                files += _files(name)
+                files += _files(name, SCRIPTS)
     return tuple(files)
 
 
-def _files(module: str) -> Iterator[Path]:
-    """Yield a module's file and the `__init__` of each package on the way, as far as they exist."""
-    folder = SCRIPTS
+def _statements(block: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield statements and those inside them; not their expressions, most of a tree, in which no import stands."""
+    for node in block:
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, field, ()))
+
+
+@cache
+def _files(module: str, folder: Path) -> tuple[Path, ...]:
+    """Return a module's file and the `__init__` of each package on the way from a folder, as far as they exist."""
+    files = []
     for part in module.split("."):
         folder = folder / part
         if folder.is_dir():
-            yield folder / "__init__.py"
+            files.append(folder / "__init__.py")
         elif folder.with_suffix(".py").exists():
-            yield folder.with_suffix(".py")
+            files.append(folder.with_suffix(".py"))
+    return tuple(files)
 
 
 def library_versions() -> dict[str, str]:

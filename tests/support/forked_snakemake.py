@@ -1,4 +1,4 @@
-"""Snakemake's plans from processes forked of one that has imported it: the import takes longer than most plans.
+"""Snakemake in processes forked of one that has imported it: the import takes longer than most plans.
 
 Run as a program it is that process: a line of JSON is a request, a line with an exit status is the answer.
 """
@@ -14,15 +14,22 @@ from functools import cache
 from pathlib import Path
 
 
-def plan(
-    arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+def snakemake(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], python: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Return what `snakemake` with these arguments says; for commands that start no job."""
+    """Return what `snakemake` with these arguments says.
+
+    Args:
+        arguments: of the command line.
+        folder: in which it runs.
+        environment: of the process.
+        python: the interpreter that starts the scripts of jobs (`support.warm_python`); by default this one.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         out, err = (Path(temporary, name) for name in ("out", "err"))
         request = {
             "arguments": list(arguments), "folder": str(folder), "environment": dict(environment), "out": str(out),
-            "err": str(err),
+            "err": str(err), "python": str(python or sys.executable),
         }  # fmt: skip
         process = _started()
         print(json.dumps(request), file=process.stdin, flush=True)
@@ -38,6 +45,7 @@ def _started() -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
+    atexit.register(process.wait)
     atexit.register(process.terminate)
     return process
 
@@ -51,12 +59,14 @@ def _serve() -> None:
         request = json.loads(line)
         child = os.fork()
         if child == 0:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             for number, name in [(1, "out"), (2, "err")]:
                 os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT), number)
             os.chdir(request["folder"])
             os.environ.clear()
             os.environ.update(request["environment"])
             sys.argv = ["snakemake", *request["arguments"]]
+            sys.executable = request["python"]
             sys.dont_write_bytecode = True
             cli.main()
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
