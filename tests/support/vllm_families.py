@@ -139,12 +139,15 @@ def both_engines(variant: str, folder: Path, make_model: Callable[..., Any]) -> 
     """Yield the results of the Hugging Face engine and a vLLM engine, on a new random model."""
     from crane.evaluation.vllm import VllmEngine
     from vllm.distributed import cleanup_dist_env_and_memory
+    from vllm.model_executor.models import registry
 
     decoder = build(variant, folder, make_model)
     # First and to the end, because vLLM changes the class of the decoder in this process.
     wanted = dict(results(HuggingFaceEngine(folder, dtype="float32"), folder))
     with pytest.MonkeyPatch.context() as patch, _as_it_was(decoder):
         patch.setenv("VLLM_CACHE_ROOT", str(folder.with_name(f"{folder.name}_cache")))
+        # vLLM inspects the class of a model in a new process, so as not to start CUDA: half of the start on a CPU.
+        patch.setattr(registry, "_run_in_subprocess", lambda function: function())
         both = Both(wanted, VllmEngine(folder, dtype="float32", batch_size=16), folder)
         yield both
         del both.engine  # before the next one starts: an engine ends the process groups of all
