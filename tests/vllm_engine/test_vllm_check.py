@@ -60,8 +60,11 @@ class TestSelfCheck:
         ("change", "message"),
         [
             ({"quantisation": "GPTQMarlinLinearMethod"}, "quantised by GPTQMarlinLinearMethod cannot be masked"),
-            ({"layers": [0, 2]}, "has 2 MLPs that can be masked, the model has 3 layers; use engine: hf"),
+            ({"layers": [0, 2]}, r"has 2 MLPs that can be masked, in layers \[0, 2\]; the model has 3 layers; use"),
             ({"layers": []}, "has 0 MLPs that can be masked"),
+            ({"layers": [1, 0, 2]}, r"in layers \[1, 0, 2\]"),
+            ({"layers": [0, 0, 1, 2]}, "has 4 MLPs that can be masked"),
+            ({"width": 32}, "has {'intermediate': 32, 'residual_write': 64} neurons per layer, the model has {"),
         ],
     )  # fmt: skip
     def test_what_cannot_be_masked_is_refused(self, engine, monkeypatch, change, message):

@@ -8,18 +8,19 @@ from crane.preflight.sources import sources
 from support.failed_checks import failures
 
 
-def test_a_family_that_vllm_does_not_mask_fails_where_it_is_evaluated(
+def test_a_family_that_vllm_does_not_run_fails_where_it_is_evaluated(
     local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "olmo2"
-    make_model("olmo2", vocabulary=len(tokenizer)).save_pretrained(folder)
+    folder = tmp_path / "xglm"
+    make_model("xglm", vocabulary=len(tokenizer)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     local["models"]["chat"]["path"] = str(folder)
     assert failures(sources, local) == {}
     local["engine"] = "vllm"
     failed = failures(sources, local)
     assert set(failed) == {"models.chat"}
-    assert failed["models.chat"] == "masks in vLLM are not tested with model type 'olmo2'; set engine: hf"
+    assert failed["models.chat"].startswith("vLLM does not run model type 'xglm': it has no implementation")
+    assert failed["models.chat"].endswith("; set engine: hf")
 
 
 def test_what_experts_do_not_have_fails_before_anything_runs(

@@ -18,9 +18,10 @@ from crane.evaluation.engine import (
     room,
 )
 from crane.evaluation.vllm_check import check_masks
+from crane.evaluation.vllm_families import check_vllm
 from crane.evaluation.vllm_masks import WorkersMasks
-from crane.evaluation.vllm_start import prepare_environment, text_decoder
-from crane.models.families import check_vllm, positions
+from crane.evaluation.vllm_start import model_length, overrides, prepare_environment
+from crane.models.families import neurons_per_layer
 from crane.models.folders import check_whole
 from crane.models.tokenizers import load_tokenizer
 
@@ -43,7 +44,9 @@ class VllmEngine(WorkersMasks):
 
     Raises:
         ModelError: the folder does not hold a whole model (`crane.models.folders.check_whole`).
-        UnsupportedModelError: the model's family is unknown, or is not tested in vLLM.
+        UnsupportedModelError: vLLM does not run the model's family or cannot mask it
+            (`crane.evaluation.vllm_families.check_vllm`), or computes texts of this length otherwise than transformers
+            (`crane.evaluation.vllm_start.model_length`).
         EngineError: vLLM cannot load the model, or cannot mask it.
     """
 
@@ -60,14 +63,11 @@ class VllmEngine(WorkersMasks):
         self._config = check_whole(folder)
         self.tokenizer = load_tokenizer(folder)
         check_vllm(self._config)
-        sees = hasattr(self._config, "vision_config")
+        length = model_length(self._config, context)
         cpu = not torch.cuda.is_available()
         prepare_environment(cpu, tensor_parallel_size)
         if dtype == "auto":
             dtype = "float32" if cpu else "bfloat16"
-        limit = positions(self._config)
-        if context is not None and limit is not None:
-            context = min(context, limit)
 
         from vllm import LLM
 
@@ -76,7 +76,7 @@ class VllmEngine(WorkersMasks):
                 model=str(folder),
                 dtype=dtype,
                 tensor_parallel_size=tensor_parallel_size,
-                max_model_len=context,
+                max_model_len=length,
                 max_num_seqs=batch_size,
                 enable_prefix_caching=True,
                 enforce_eager=cpu,
@@ -91,7 +91,7 @@ class VllmEngine(WorkersMasks):
                 # Prefixes are shared in whole blocks. The CPU's default block of 128 tokens is longer than most
                 # examples, and it has no kernel for a GPU's 16.
                 **({"block_size": 32} if cpu else {}),
-                **({"hf_overrides": text_decoder} if sees else {}),
+                **overrides(self._config),
             )
         except (ValueError, KeyError) as error:
             raise EngineError(
@@ -111,15 +111,24 @@ class VllmEngine(WorkersMasks):
         for worker in workers:
             if worker["layers"] != list(range(layers)):
                 raise EngineError(
-                    f"vLLM's {config.model_type} has {len(worker['layers'])} MLPs that can be masked, the model has "
-                    f"{layers} layers; use engine: hf"
+                    f"vLLM's {config.model_type} has {len(worker['layers'])} MLPs that can be masked, in layers "
+                    f"{worker['layers']}; the model has {layers} layers; use engine: hf"
                 )
             if worker["quantisation"] != "UnquantizedLinearMethod":
                 raise EngineError(f"a model quantised by {worker['quantisation']} cannot be masked")
-        return layers, {
+        found = {
             "intermediate": sum(worker["width"] for worker in workers),
             "residual_write": workers[0]["output_width"],
         }
+        stated = {
+            "intermediate": neurons_per_layer(config),
+            "residual_write": config.get_text_config().hidden_size,
+        }
+        if found != stated:
+            raise EngineError(
+                f"vLLM's {config.model_type} has {found} neurons per layer, the model has {stated}; use engine: hf"
+            )
+        return layers, found
 
     # Log-likelihoods ------------------------------------------------------------------------------------
 

@@ -35,8 +35,8 @@ class Probe(NamedTuple):
 def check_masks(engine: Any, tolerance: float) -> None:
     """Check that masks, scales and fixed values each change prefill and decoding at both sites, and that they end.
 
-    Under each mask the log-probabilities of decoded tokens must equal those of a prefill of the same tokens: both paths
-    see the same mask.
+    Each layer's mask alone must change results too. Under each mask the log-probabilities of decoded tokens must equal
+    those of a prefill of the same tokens: both paths see the same mask.
 
     Args:
         engine: a `VllmEngine`.
@@ -71,6 +71,7 @@ def check_masks(engine: Any, tolerance: float) -> None:
                     )
             _check_paths(f"{name} at {site}", during, tolerance)
             seen[name] = during.prefill
+    check_each_layer(engine)
     after = _probe(engine)
     if np.abs(after.prefill - before.prefill).max() > tolerance:
         raise EngineError(
@@ -78,10 +79,44 @@ def check_masks(engine: Any, tolerance: float) -> None:
         )
 
 
+def check_each_layer(engine: Any) -> None:
+    """Check that a mask of one layer alone changes the log-probabilities of the probe's tokens, for every layer.
+
+    Raises:
+        EngineError: a layer ignores its mask.
+    """
+    width = engine.widths["intermediate"]
+    half, values = np.arange(0, width, 2), np.full((engine.layers, width), 1.0)
+    ids = _probe_ids(engine)
+    before = _prefill(engine, ids)
+    for layer in range(engine.layers):
+        neurons = NeuronSet({"check": {layer: half}}, layers=engine.layers)
+        with engine.masked(neurons, "check", values=values):
+            during = _prefill(engine, ids)
+        if np.abs(during - before).max() < CHANGE:
+            raise EngineError(
+                f"vLLM ignores the mask in layer {layer}: log-probabilities are those of no mask"
+            )
+
+
+def _probe_ids(engine: Any) -> list[int]:
+    return engine.tokenizer(PROBE).input_ids[: engine.limit - NEW_TOKENS - 1]
+
+
+def _prefill(engine: Any, ids: list[int]) -> np.ndarray:
+    """Return the log-probabilities of the tokens after the first, computed at once."""
+    from vllm import SamplingParams, TokensPrompt
+
+    params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=0, detokenize=False)
+    (output,) = engine.llm.generate([TokensPrompt(prompt_token_ids=ids)], params, use_tqdm=False)
+    places = zip(ids[1:], output.prompt_logprobs[1:], strict=True)
+    return np.array([float(place[token].logprob) for token, place in places])
+
+
 def _probe(engine: Any) -> Probe:
     from vllm import SamplingParams, TokensPrompt
 
-    ids = engine.tokenizer(PROBE).input_ids[: engine.limit - NEW_TOKENS - 1]
+    ids = _probe_ids(engine)
     params = SamplingParams(
         temperature=0, max_tokens=NEW_TOKENS, logprobs=0, ignore_eos=True, detokenize=False
     )
@@ -89,10 +124,7 @@ def _probe(engine: Any) -> Probe:
     (answer,) = output.outputs
     tokens = list(answer.token_ids)
     decode = [float(place[token].logprob) for token, place in zip(tokens, answer.logprobs, strict=True)]
-    params = SamplingParams(temperature=0, max_tokens=1, prompt_logprobs=0, detokenize=False)
-    (output,) = engine.llm.generate([TokensPrompt(prompt_token_ids=[*ids, *tokens])], params, use_tqdm=False)
-    places = zip([*ids, *tokens][1:], output.prompt_logprobs[1:], strict=True)
-    prefill = np.array([float(place[token].logprob) for token, place in places])
+    prefill = _prefill(engine, [*ids, *tokens])
     return Probe(prefill[: len(ids) - 1], tokens, np.array(decode), prefill[len(ids) - 1 :])
 
 

@@ -1,10 +1,12 @@
-"""What vLLM is told before it starts: the environment of its processes, and which part of a model to load."""
+"""What vLLM is told before it starts: the environment of its processes, and how it is to read a model."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from crane.models.families import UnsupportedModelError, positions
 
 SCRIPTS = Path(__file__).parents[2]
 
@@ -18,6 +20,43 @@ def text_decoder(config: Any) -> Any:
     if text is not config:  # vLLM asks with an empty configuration first
         text.architectures = [MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[text.model_type]]
     return text
+
+
+def overrides(config: Any) -> dict[str, Any]:
+    """Return the arguments of `vllm.LLM` that change a model's configuration."""
+    if hasattr(config, "vision_config"):
+        return {"hf_overrides": text_decoder}
+    if config.model_type == "cohere2" and config.sliding_window:
+        # vLLM adds 1 to the window w of local layers (`models/commandr.py`); transformers' local layers see w tokens.
+        return {"hf_overrides": {"sliding_window": config.sliding_window - 1}}
+    return {}
+
+
+def model_length(config: Any, context: int | None) -> int | None:
+    """Return how many tokens vLLM is to provide for, or None for what the model's configuration says.
+
+    Args:
+        config: the model's configuration.
+        context: tokens of the longest prompt with its answer, and one that vLLM generates in any case.
+
+    Raises:
+        UnsupportedModelError: longer texts change the model's rotary factors (LongRoPE): transformers takes the long
+            factors for the texts that need them, vLLM for all texts if one may need them.
+    """
+    limit = positions(config)
+    if context is not None and limit is not None:
+        context = min(context, limit)
+    rope = getattr(config.get_text_config(), "rope_parameters", None) or {}
+    if rope.get("rope_type") != "longrope":
+        return context
+    short = rope["original_max_position_embeddings"]
+    if context is not None and context - 1 > short:
+        raise UnsupportedModelError(
+            f"prompts with their answers have up to {context - 1} tokens, and beyond {short} this "
+            f"{config.model_type!r} has other rotary factors (longrope): transformers takes them for longer texts "
+            "alone, vLLM would for all; shorten the prompts or set engine: hf"
+        )
+    return min(length for length in (context, limit, short) if length is not None)
 
 
 def prepare_environment(cpu: bool, tensor_parallel_size: int) -> None:

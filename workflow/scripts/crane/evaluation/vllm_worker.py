@@ -10,11 +10,13 @@ import re
 from typing import Any
 
 import torch
+from vllm.model_executor.layers.activation import get_act_fn
 from vllm.model_executor.layers.linear import RowParallelLinear
+from vllm.model_executor.models import bloom
 from vllm.model_executor.models.gemma3 import Gemma3ForCausalLM
 from vllm.model_executor.models.utils import WeightsMapper
 
-_DOWN = re.compile(r"\.(\d+)\.mlp\.(?:down_proj|c_proj)$")
+_DOWN = re.compile(r"\.(\d+)\.(?:mlp\.(?:down_proj|c_proj|dense_4h_to_h)|fc2)$")
 """The prefix under which vLLM builds the MLPs' second linear layers; the group is the layer's number."""
 BUFFERS = {"intermediate": "neuron_mask_input", "residual_write": "neuron_mask_output"}
 SHIFTS = {"intermediate": "neuron_shift_input", "residual_write": "neuron_shift_output"}
@@ -60,16 +62,19 @@ Gemma3ForCausalLM.hf_to_vllm_mapper = Gemma3ForCausalLM.hf_to_vllm_mapper | Weig
     }
 )
 
+# vLLM takes the exact GELU for every BLOOM, which was trained with its approximation by tanh (BloomGelu, transformers).
+bloom.get_act_fn = lambda name: get_act_fn("gelu_pytorch_tanh")
+
 
 class NeuronMask:
     """Methods that vLLM adds to its worker class; each is called on every worker."""
 
     def neuron_mask_shape(self) -> dict[str, Any]:
-        """Return this worker's maskable layers: numbers, tensor-parallel rank and size, local and output width."""
-        layers = self._masked_layers()
-        one = next(iter(layers.values()), None)
+        """Return this worker's maskable layers: numbers in the model's order, rank, local and output width."""
+        modules = self._masked_modules()
+        one = modules[0] if modules else None
         return {
-            "layers": sorted(layers),
+            "layers": [module.masked_layer for module in modules],
             "rank": one.tp_rank if one is not None else 0,
             "width": one.input_size_per_partition if one is not None else 0,
             "output_width": one.output_size if one is not None else 0,
@@ -100,7 +105,8 @@ class NeuronMask:
         neurons this rank owns.
         """
         owned = 0
-        for layer, linear in self._masked_layers().items():
+        for linear in self._masked_modules():
+            layer = linear.masked_layer
             for name in BUFFERS.values():
                 getattr(linear, name).fill_(1.0)
             for name in SHIFTS.values():
@@ -115,12 +121,13 @@ class NeuronMask:
                 mask[index] = torch.tensor(scale.get(layer, []))[here].to(mask)
             else:
                 mask[index] = scale
-            if layer in values:
+            # Outputs that the ranks add up later (Cohere's, together with those of attention) get the values once.
+            once = site == "intermediate" or linear.reduce_results or linear.tp_rank == 0
+            if layer in values and once:
                 shift[index] = torch.tensor(values[layer])[here].to(shift)
             owned += len(index)
         return owned
 
-    def _masked_layers(self) -> dict[int, Any]:
+    def _masked_modules(self) -> list[Any]:
         model = self.get_model()  # type: ignore[attr-defined]   # of vLLM's worker
-        modules = (module for module in model.modules() if getattr(module, "masked_layer", None) is not None)
-        return {module.masked_layer: module for module in modules}
+        return [module for module in model.modules() if getattr(module, "masked_layer", None) is not None]

@@ -58,21 +58,16 @@ class Family(NamedTuple):
     """Attribute of the linear layer whose sigmoid scales the shared expert's output."""
     shared_width: str | None = None
     """Configuration key of the shared expert's neurons."""
-    vllm: bool = True
-    """Whether masks in vLLM are tested with this family."""
 
 
 _GATED = Family(mlp="mlp", down="down_proj", activation="act_fn", gate="gate_proj", up="up_proj")
 _GEMMA = _GATED._replace(norm="rms_offset")
-_HF_ONLY = _GATED._replace(vllm=False)
-_COHERE = _HF_ONLY._replace(norm="layer", logit_factor="logit_scale")
+_COHERE = _GATED._replace(norm="layer", logit_factor="logit_scale")
 _NEOX = Family(
     mlp="mlp", down="dense_4h_to_h", activation="act", gate=None, up="dense_h_to_4h", norm="layer",
-    attention="attention", query_key_value=("query_key_value",), by_head=True, vllm=False,
+    attention="attention", query_key_value=("query_key_value",), by_head=True,
 )  # fmt: skip
-_FAIRSEQ = Family(
-    mlp="", down="fc2", activation="activation_fn", gate=None, up="fc1", norm="layer", vllm=False
-)
+_FAIRSEQ = Family(mlp="", down="fc2", activation="activation_fn", gate=None, up="fc1", norm="layer")
 FAMILIES: dict[str, Family] = {
     "llama": _GATED,
     "mistral": _GATED,
@@ -87,26 +82,24 @@ FAMILIES: dict[str, Family] = {
         mlp="mlp", down="c_proj", activation="act", gate=None, up="c_fc",
         norm="layer", attention="attn", query_key_value=("c_attn",),
     ),
-    "olmo2": _HF_ONLY,
-    "olmo3": _HF_ONLY,
-    "smollm3": _HF_ONLY,
-    "exaone4": _HF_ONLY,
-    "granite": _HF_ONLY._replace(logit_divisor="logits_scaling"),
+    "olmo2": _GATED,
+    "olmo3": _GATED,
+    "smollm3": _GATED,
+    "exaone4": _GATED,
+    "granite": _GATED._replace(logit_divisor="logits_scaling"),
     "cohere": _COHERE,
     "cohere2": _COHERE,
-    "starcoder2": Family(
-        mlp="mlp", down="c_proj", activation="act", gate=None, up="c_fc", norm="layer", vllm=False
-    ),
+    "starcoder2": Family(mlp="mlp", down="c_proj", activation="act", gate=None, up="c_fc", norm="layer"),
     "phi3": Family(
         mlp="mlp", down="down_proj", activation="activation_fn", gate=None, up="gate_up_proj", fused=True,
-        query_key_value=("qkv_proj",), vllm=False,
+        query_key_value=("qkv_proj",),
     ),
     "gpt_neox": _NEOX,
     "bloom": _NEOX._replace(activation="gelu_impl", attention="self_attention", tuples=True),
     "opt": _FAIRSEQ._replace(text="decoder"),
     "xglm": _FAIRSEQ,
 }  # fmt: skip
-_ROUTED = _HF_ONLY._replace(experts=True)
+_ROUTED = _GATED._replace(experts=True)
 FAMILIES |= {
     "mixtral": _ROUTED,
     "qwen2_moe": _ROUTED._replace(
@@ -241,23 +234,6 @@ def logit_cap(config: Any) -> float | None:
     """Return the soft-cap of a model's logits, or None; raises as `family_of`."""
     name = family_of(config).logit_cap
     return getattr(config, name) if name else None
-
-
-def check_vllm(config: Any) -> None:
-    """Refuse a model whose masks are not tested in vLLM.
-
-    Raises:
-        UnsupportedModelError: says what to set instead; or as `family_of`.
-    """
-    if family_of(config).experts:
-        raise UnsupportedModelError(
-            f"vLLM computes the experts of a {config.model_type!r} in fused kernels, inside which no neuron can be "
-            "masked; set engine: hf"
-        )
-    if not family_of(config).vllm:
-        raise UnsupportedModelError(
-            f"masks in vLLM are not tested with model type {config.model_type!r}; set engine: hf"
-        )
 
 
 def scaled_logits(config: Any, logits: "Tensor") -> "Tensor":

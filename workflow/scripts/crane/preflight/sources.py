@@ -47,8 +47,9 @@ def _local_model(study: Study, name: str) -> str:
 
 def _check_config(study: Study, name: str, config: Any) -> None:
     """Check that a model can read the samples, and that the study's engine can mask it."""
+    from crane.evaluation.vllm_families import check_vllm
     from crane.models.configuration import check_experts, check_gates, check_positions
-    from crane.models.families import check_gate, check_vllm, positions
+    from crane.models.families import check_gate, positions
 
     if study.config["engine"] == "vllm" and name in study.evaluated_models:
         check_vllm(config)
