@@ -1,9 +1,7 @@
-"""Snakemake in processes forked of one that has imported it: the import takes longer than most plans.
-
-Run as a program it is that process: a line of JSON is a request, a line with an exit status is the answer.
-"""
+"""Snakemake in processes forked of one that has imported it: the import takes longer than most plans."""
 
 import atexit
+import gc
 import json
 import os
 import subprocess
@@ -12,6 +10,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+
+from support.forks import do_and_leave, server
 
 
 def snakemake(
@@ -41,20 +41,21 @@ def snakemake(
 
 @cache
 def _started() -> subprocess.Popen[str]:
-    # -P: the folder of this file holds nothing that Snakemake should import.
     process = subprocess.Popen(
-        [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        server("forked_snakemake"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     atexit.register(process.wait)
     atexit.register(process.terminate)
     return process
 
 
-def _serve() -> None:
+def serve() -> None:
+    """Answer requests: a line of JSON is one, a line with an exit status is the answer."""
     import pydantic  # noqa: F401  # the models of a study
     import smart_open  # noqa: F401  # Snakemake imports it late
     from snakemake import cli
 
+    gc.freeze()  # a collection in a fork copies no page of what was imported
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
@@ -68,10 +69,6 @@ def _serve() -> None:
             sys.argv = ["snakemake", *request["arguments"]]
             sys.executable = request["python"]
             sys.dont_write_bytecode = True
-            cli.main()
+            do_and_leave(cli.main)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         print(status, flush=True)
-
-
-if __name__ == "__main__":
-    _serve()

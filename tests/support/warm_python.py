@@ -17,9 +17,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import traceback
 from functools import cache
 from pathlib import Path
+
+from support.forks import do_and_leave, server
 
 LIBRARIES = (
     "datasets", "datasketch", "fontTools.subset", "lm_eval.tasks", "matplotlib.backends.backend_agg",
@@ -59,19 +60,18 @@ def warm_python() -> Path:
     command = shlex.join([sys.executable, "-IS", str(client), str(address), sys.executable])
     python.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
     python.chmod(0o755)
-    # -P: the folder of this file holds nothing that a script should import.
-    server = subprocess.Popen(
-        [sys.executable, "-P", __file__, str(address)], env={**os.environ, **ENVIRONMENT}, stdin=subprocess.PIPE,
+    process = subprocess.Popen(
+        server("warm_python", str(address)), env={**os.environ, **ENVIRONMENT}, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )  # fmt: skip
-    atexit.register(server.wait)
-    atexit.register(server.terminate)
-    assert server.stdout is not None
-    assert server.stdout.readline() == b"ready\n"
+    atexit.register(process.wait)
+    atexit.register(process.terminate)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
     return python
 
 
-def _serve(address: str) -> None:
+def serve(address: str) -> None:
     """Answer requests until the standard input ends, which is when the process that started this one does."""
     for library in LIBRARIES:
         importlib.import_module(library)
@@ -107,7 +107,7 @@ def _answer(connection: socket.socket) -> None:
 
 
 def _run(script: str, folder: str, environment: dict[str, str], streams: list[int]) -> None:
-    """Run a script as `python script` would, and leave without taking down the libraries, which takes a second."""
+    """Run a script as `python script` would, and leave."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -116,19 +116,4 @@ def _run(script: str, folder: str, environment: dict[str, str], streams: list[in
     os.environ.update(environment)
     sys.argv = [script]
     sys.path.insert(0, str(Path(script).absolute().parent))
-    status = 0
-    try:
-        runpy.run_path(script, run_name="__main__")
-    except SystemExit as left:
-        status = left.code if isinstance(left.code, int) else int(left.code is not None)
-    except BaseException:
-        traceback.print_exc()
-        status = 1
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1])
+    do_and_leave(lambda: runpy.run_path(script, run_name="__main__"))
