@@ -10,10 +10,6 @@ from crane.models.families import UnsupportedModelError, family_of
 REFUSED = {
     "xglm": "it has no implementation of it, and its attention cannot take the place of the one in transformers",
 }
-REFUSED |= dict.fromkeys(
-    ("olmo3", "cohere", "smollm3", "exaone4", "starcoder2"),
-    "masks there are not tested with it",
-)
 """Why vLLM runs no model of a family, by model type; those with experts are refused as well."""
 _TIED = ("cohere", "cohere2")
 """Families of which vLLM ignores an output layer of its own, without an error (`models/commandr.py`)."""
