@@ -6,8 +6,16 @@ import torch
 from crane.artefacts import ArtefactError
 from crane.models.architectures import mlps
 from crane.relevance.accumulated_columns import BINS
-from crane.relevance.bin_edges import LEAST_RANGE, measure_edges, pilot_samples, read_edges, write_edges
+from crane.relevance.bin_edges import (
+    LEAST_RANGE,
+    _Distribution,
+    measure_edges,
+    pilot_samples,
+    read_edges,
+    write_edges,
+)
 from crane.relevance.histograms import BinEdges
+from crane.relevance.sweep import layer_sweep
 
 SAMPLES = [[5, 9, 17, 4, 60], [7, 30, 31], [90, 12, 8, 8, 20, 44, 100]]
 
@@ -45,15 +53,19 @@ def test_edges_are_four_deviations_from_the_mean_of_all_samples(llama):
     assert again.digest == found.digest != measure_edges(llama, SAMPLES[:2], skip_first=True).digest
 
 
+def test_a_model_whose_weights_wait_elsewhere_gives_the_same_edges(llama):
+    whole = measure_edges(llama, SAMPLES, skip_first=False)
+    with layer_sweep(llama, device="cpu", resident=1):
+        assert measure_edges(llama, SAMPLES, skip_first=False).digest == whole.digest
+
+
 def test_no_hook_is_left(llama):
     with pytest.raises(IndexError):
         measure_edges(llama, [[10**6]], skip_first=False)
     assert not any(mlp.activation._forward_hooks or mlp.down._forward_pre_hooks for mlp in mlps(llama))
 
 
-def test_neurons_that_do_not_vary_have_edges_that_float32_holds_apart(llama):
-    from crane.relevance.bin_edges import _Distribution
-
+def test_neurons_that_do_not_vary_have_edges_that_float32_holds_apart():
     constant = _Distribution()
     constant.add(torch.tensor([[0.0, 1e4], [0.0, 1e4]], dtype=torch.float64))
     low, high = constant.edges(from_least=True)
