@@ -20,7 +20,6 @@ from crane.study.schema.calibration import Calibration, calibration_problems
 from crane.study.schema.comparison import Comparison, comparison_problems
 from crane.study.schema.corpora import Corpora, GeneratedCorpora, corpus_problems
 from crane.study.schema.demo import Demo
-from crane.study.schema.evaluation_sample import sample_problems
 from crane.study.schema.explorer import Explorer, explorer_problems
 from crane.study.schema.fields import (
     BenchmarkName,
@@ -45,6 +44,7 @@ from crane.study.schema.perplexity import Perplexity, perplexity_problems
 from crane.study.schema.published import Published, published_problems
 from crane.study.schema.relevance import Relevance, RelevanceVariant, variant_problems
 from crane.study.schema.reporting import Figures, Plan, Scores
+from crane.study.schema.sample_problems import sample_problems
 from crane.study.schema.section import Problem, Section
 from crane.study.schema.steering import Steering, steering_problems
 from crane.study.schema.sweeps import Sweeps, resample_problems, sweep_problems
