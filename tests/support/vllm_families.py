@@ -12,6 +12,7 @@ from crane.demo.tokenizer import train_tokenizer
 from crane.evaluation.engine import EngineError, Generation, Prompt, Question
 from crane.evaluation.hf import HuggingFaceEngine
 from crane.evaluation.vllm_families import REFUSED
+from crane.models.architectures import Site
 from crane.models.configuration import read_config
 from crane.models.families import FAMILIES, neurons_per_layer
 from crane.names import NO_MASK
@@ -98,11 +99,14 @@ def results(engine: Any, folder: Path) -> Iterator[tuple[str, Results]]:
     """Yield an engine's results without a mask, under masks, scales and fixed values at both sites, and without."""
     yield NO_MASK, _results(engine)
     config, rng = read_config(folder), np.random.default_rng(0)
-    sites = {"intermediate": neurons_per_layer(config), "residual_write": HIDDEN}
+    sites: dict[Site, int] = {"intermediate": neurons_per_layer(config), "residual_write": HIDDEN}
     for site, width in sites.items():
         masks = NeuronSet.from_flags(rng.random((1, LAYERS, width)) < 0.25, ["en"], site)
         values = rng.normal(size=(LAYERS, width))
-        for name, settings in [("mask", {}), ("scale", {"scale": 0.5}), ("values", {"values": values})]:
+        interventions: dict[str, dict[str, Any]] = {
+            "mask": {}, "scale": {"scale": 0.5}, "values": {"values": values}
+        }  # fmt: skip
+        for name, settings in interventions.items():
             with engine.masked(masks, "en", **settings):
                 yield f"{name} at {site}", _results(engine, answers=not settings)
     yield NO_MASK_AGAIN, _results(engine, answers=False)
