@@ -24,7 +24,9 @@ SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 
 def plain(config: dict[str, Any]) -> dict[str, Any]:
     """Return a copy without the optional sections, which name mask sets, suites and models of the whole demo."""
-    optional = ("sweeps", "perplexity", "calibration", "relevance_variants", "published")
+    optional = (
+        "sweeps", "perplexity", "calibration", "steering", "comparison", "relevance_variants", "published",
+    )  # fmt: skip
     return copy.deepcopy({key: value for key, value in config.items() if key not in optional})
 
 
