@@ -10,7 +10,7 @@ DEMO := results/demo
 SMOLLM2 := .cache/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .PHONY: demo demo-evidence demo-models real real-methods clean-demo figures unlock install vllm vllm-cpu slurm-packages preflight plan dry-run \
-  test test-vllm test-real test-slurm test-report lint schema docs-demo docs-explorer docs-smollm2 rulegraph lock bench bench-bootstrap bench-evaluation \
+  test test-vllm test-real test-slurm test-report lint schema docs-demo docs-explorer docs-methods docs-smollm2 rulegraph lock bench bench-bootstrap bench-evaluation \
   bench-coverage bench-false-positives bench-judge bench-memory bench-planning bench-vllm
 
 # Running it again is a no-op.
@@ -172,13 +172,18 @@ docs-explorer: demo
 
 REAL := results/smollm2-local
 SMOLLM2_TABLES := answers perplexity-base table1 drop_tests-base-go_on f1_differences-go_on selectivity double_dissociation \
-  stability overlap mask_counts null_distribution-go_on sweep_budget
+  stability overlap mask_counts sweep_budget
 SMOLLM2_FIGURES := perplexity-base drop_heatmap-base-go_on double_dissociation stability mask_layers kurtosis_contrast-base \
   sweep_budget equal_damage
 docs-smollm2: real  # the explorer's pictures need what `make test-report` installs
 	rm -rf docs/smollm2 && mkdir docs/smollm2
 	cp $(SMOLLM2_TABLES:%=$(REAL)/tables/%.md) $(SMOLLM2_FIGURES:%=$(REAL)/figures/%.png) docs/smollm2/
-	$(BIN)/python docs/screenshots.py $(REAL)/explorer.html docs/smollm2/explorer 25/1120 4
+	$(BIN)/python docs/screenshots.py $(REAL)/explorer.html docs/explorer/smollm2 25/1120 4
+
+# The table and the figure of docs/methods.md, of the study of SmolLM2 under all methods.
+docs-methods: real-methods
+	cp results/smollm2-methods/tables/methods.md docs/methods/smollm2.md
+	cp results/smollm2-methods/figures/methods.png docs/methods/smollm2.png
 
 clean-demo:
 	rm -rf $(DEMO)

@@ -19,6 +19,7 @@ class Linear(torch.nn.Module):
     def __init__(self, inputs: int, outputs: int, *, tp_rank: int, prefix: str = "") -> None:
         super().__init__()
         self.prefix, self.tp_rank, self.params_dtype = prefix, tp_rank, torch.float32
+        self.reduce_results = True
         self.input_size_per_partition, self.output_size = inputs, outputs
         self.weight = torch.randn(inputs, outputs, generator=torch.Generator().manual_seed(tp_rank))
 
@@ -28,7 +29,7 @@ class Linear(torch.nn.Module):
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Yield the module, imported with stand-ins for the three modules of vLLM that it imports."""
+    """Yield the module, imported with stand-ins for the modules of vLLM that it imports."""
     parts = ("vllm", "vllm.model_executor", "vllm.model_executor.layers", "vllm.model_executor.models")
     for name in parts:
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
@@ -38,6 +39,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     )
     gemma = type("Gemma3ForCausalLM", (), {"hf_to_vllm_mapper": mapper()})
     for name, members in {
+        "layers.activation": {"get_act_fn": None},
         "layers.linear": {"RowParallelLinear": linear},
         "models.gemma3": {"Gemma3ForCausalLM": gemma},
         "models.utils": {"WeightsMapper": mapper},
@@ -45,6 +47,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         module = ModuleType(f"vllm.model_executor.{name}")
         vars(module).update(members)
         monkeypatch.setitem(sys.modules, module.__name__, module)
+    vars(sys.modules["vllm.model_executor.models"])["bloom"] = ModuleType("bloom")
     monkeypatch.delitem(sys.modules, NAME, raising=False)
     yield importlib.import_module(NAME)
     sys.modules.pop(NAME, None)

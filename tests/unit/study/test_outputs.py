@@ -16,6 +16,7 @@ NO_BENCHMARKS = {
     "suites": REMOVE,
     "sweeps": REMOVE,
     "published": REMOVE,
+    "comparison": {"suite": "perplexity", "methods": {"CRANE": ["crane"]}},
 }
 NO_QUESTIONS = {"open_questions": REMOVE, "judges": REMOVE, "published": REMOVE, "steering": REMOVE}
 STYLE = Style(dpi=72)
@@ -31,11 +32,11 @@ STUDIES: dict[str, dict[str, Any]] = {
     "without transfer": {"transfer_models": [], "models__chat": REMOVE},
     "without random sets": {
         "mask_sets__random": REMOVE, "perplexity__mask_sets": ["crane"], "sweeps__budget__mask_sets": ["crane"],
-        "steering__mask_sets": ["crane"],
+        "steering__mask_sets": ["crane"], "comparison__methods": {"CRANE": ["crane"]},
     },
     "one mask set": {
         "mask_sets__random": REMOVE, "mask_sets__crane_threshold": REMOVE, "perplexity__mask_sets": ["crane"],
-        "sweeps": REMOVE, "steering__mask_sets": ["crane"],
+        "sweeps": REMOVE, "steering__mask_sets": ["crane"], "comparison__methods": {"CRANE": ["crane"]},
     },
     "one judge": {"judges__second": REMOVE},
     "a paid judge": {"judges__gpt": GPT},
@@ -129,10 +130,10 @@ def test_suites_and_models_are_those_of_the_study() -> None:
 
 def test_perplexity_alone_has_its_matrix_and_what_every_study_has() -> None:
     study = drawn("perplexity only").study
-    assert set(outputs.tables(study)) == {*ALWAYS, "perplexity-base", "calibration"}
+    assert set(outputs.tables(study)) == {*ALWAYS, "perplexity-base", "calibration", "methods"}
     assert set(outputs.figures(study)) == {
         "stability", "overlap", "mask_layers", "double_dissociation", "kurtosis_contrast-base", "perplexity-base",
-        "calibration",
+        "calibration", "methods",
     }  # fmt: skip
     assert outputs.score_tables(study) == {} and outputs.published(study) == []
 

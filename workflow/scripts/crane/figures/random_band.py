@@ -69,7 +69,8 @@ def random_band(
             title = f"{labels.languages[code]}, n = {rows['questions'].iloc[0]:,.0f}"
             above = style.font_size + 4  # over the heading of the numbers
             if across < len(labels.languages):
-                axes.set_title(f"{labels.models[model]}: {title}", loc="right", pad=above)
+                whose = f"{labels.models[model]}: " if len(labels.models) > 1 else ""
+                axes.set_title(f"{whose}{title}", loc="right", pad=above)
             else:
                 axes.set_title(title, loc="left", pad=above)
             _beside(axes, -0.75, "%ile  p", style)

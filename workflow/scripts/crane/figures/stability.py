@@ -18,6 +18,8 @@ from crane.results.stability import overlap_rows, stability_rows
 SEQUENTIAL = "Blues"
 MOST_NUMBERS = 24
 """Masks up to which the cells of the overlap have room for their number."""
+MOST_LEVEL = 30
+"""Masks up to which their languages have room beside each other below the overlap; more are turned."""
 
 
 def _methods(methods: Mapping[str, str]) -> pd.DataFrame:
@@ -150,7 +152,8 @@ def _name_masks(axes: Axes, labels: Labels, sizes: pd.Series, style: Style) -> N
         axes.set_yticks([])
         left = below = 0.5
     else:
-        axes.set_xticks(masks, languages * len(labels.mask_sets))
+        turned = 90 if len(masks) > MOST_LEVEL else 0
+        axes.set_xticks(masks, languages * len(labels.mask_sets), rotation=turned)
         axes.set_yticks(masks, [f"{code} {size:,.0f}" for (_, code), size in sizes.items()])
         left, below = 3.2 + 0.62 * len(f"{sizes.max():,.0f}"), 2.2
     slanted = style.narrow or len(labels.mask_sets) > 6
