@@ -80,8 +80,12 @@ test: $(INSTALLED)
 
 # The tests of the vLLM engine, on vLLM's CPU build. One thread each: in models this small, the threads of OpenMP
 # spend most of the processor's time waiting for each other.
+# An engine that is closed takes down what another one of its process needs, so the modules that share an engine run apart.
+VLLM_TESTS := VLLM_LOGGING_LEVEL=WARNING VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+SHARING := $(addprefix tests/vllm_engine/test_vllm,.py _check.py _processes.py)
 test-vllm: vllm-cpu
-	VLLM_LOGGING_LEVEL=WARNING VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/vllm_engine tests/workflow/test_engine.py
+	$(VLLM_TESTS) tests/vllm_engine $(SHARING:%=--ignore %)
+	$(VLLM_TESTS) $(SHARING) tests/workflow/test_engine.py
 
 # The tests on a real model's weights.
 test-real: vllm-cpu $(SMOLLM2)
