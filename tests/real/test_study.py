@@ -41,8 +41,9 @@ def study(smollm2, real_data, tmp_path_factory):
     config["mask_sets"] = {name: config["mask_sets"][name] for name in shown}
     config["mask_sets"]["random"]["seeds"] = 1
     config["perplexity"] |= {"documents": 12, "max_tokens": 48, "mask_sets": shown}
-    del config["sweeps"]
+    del config["sweeps"], config["explorer"]
     workspace = Workspace(tmp_path_factory.mktemp("real"), config)
+    workspace.warm = False  # as users run it
     workspace.run()
     return workspace
 
