@@ -4,17 +4,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from crane.preflight.sources import sources
 from support.failed_checks import failures
 
 
+@pytest.fixture
+def saved(make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path) -> Callable[..., str]:
+    """Return a function that saves a tiny model of a family, and returns its folder."""
+
+    def save(family: str, **settings: Any) -> str:
+        folder = tmp_path / family
+        make_model(family, vocabulary=len(tokenizer), **settings).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return str(folder)
+
+    return save
+
+
 def test_a_family_that_vllm_does_not_run_fails_where_it_is_evaluated(
-    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+    local: dict[str, Any], saved: Callable[..., str]
 ) -> None:
-    folder = tmp_path / "xglm"
-    make_model("xglm", vocabulary=len(tokenizer)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    local["models"]["chat"]["path"] = str(folder)
+    local["models"]["chat"]["path"] = saved("xglm")
     assert failures(sources, local) == {}
     local["engine"] = "vllm"
     failed = failures(sources, local)
@@ -24,12 +35,9 @@ def test_a_family_that_vllm_does_not_run_fails_where_it_is_evaluated(
 
 
 def test_what_experts_do_not_have_fails_before_anything_runs(
-    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+    local: dict[str, Any], saved: Callable[..., str]
 ) -> None:
     """vLLM, the width of one expert; and a router's rule without experts."""
-    folder = tmp_path / "mixtral"
-    make_model("mixtral", vocabulary=len(tokenizer)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
     def failed(**relevance: str) -> dict[str, str]:
         return failures(sources, {**local, "relevance": {**local["relevance"], **relevance}})
@@ -38,7 +46,7 @@ def test_what_experts_do_not_have_fails_before_anything_runs(
         "models.base": "relevance.router: model 'base' has no experts; remove it"
     }
     for model in local["models"].values():
-        model.update(path=str(folder), intermediate_size=96)
+        model.update(path=saved("mixtral"), intermediate_size=96)
     assert failed() == failed(router="uniform") == {}
     local["engine"] = "vllm"
     message = failed()["models.chat"]
@@ -50,23 +58,17 @@ def test_what_experts_do_not_have_fails_before_anything_runs(
 
 
 def test_a_model_with_experts_in_some_layers_only_fails(
-    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+    local: dict[str, Any], saved: Callable[..., str]
 ) -> None:
-    make_model("qwen3_moe", vocabulary=len(tokenizer), mlp_only_layers=[0]).save_pretrained(
-        tmp_path / "mixed"
-    )
-    tokenizer.save_pretrained(tmp_path / "mixed")
-    local["models"]["base"]["path"] = str(tmp_path / "mixed")
+    local["models"]["base"]["path"] = saved("qwen3_moe", mlp_only_layers=[0])
     message = failures(sources, local)["models.base"]
     assert "layers with experts and layers without (mlp_only_layers [0]" in message
 
 
 def test_a_ranking_by_the_up_projection_needs_a_gate(
-    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+    local: dict[str, Any], saved: Callable[..., str]
 ) -> None:
-    make_model("gpt2", vocabulary=len(tokenizer)).save_pretrained(tmp_path / "gpt2")
-    tokenizer.save_pretrained(tmp_path / "gpt2")
-    local["models"]["base"]["path"] = str(tmp_path / "gpt2")
+    local["models"]["base"]["path"] = saved("gpt2")
     plnd = {
         "label": "PLND", "method": "plnd", "top": 0.1, "consistency": 1, "remove": "any", "budget": {"fraction": 0.1},
     }  # fmt: skip
@@ -78,11 +80,9 @@ def test_a_ranking_by_the_up_projection_needs_a_gate(
 
 
 def test_gates_that_a_model_lacks_fail_before_anything_runs(
-    local: dict[str, Any], make_model: Callable[..., Any], tokenizer: Any, tmp_path: Path
+    local: dict[str, Any], saved: Callable[..., str]
 ) -> None:
-    make_model("gpt2", vocabulary=len(tokenizer)).save_pretrained(tmp_path / "gpt2")
-    tokenizer.save_pretrained(tmp_path / "gpt2")
-    local["models"]["chat"]["path"] = str(tmp_path / "gpt2")
+    local["models"]["chat"]["path"] = saved("gpt2")
     assert failures(sources, local) == {}
     how = {"op": "add", "number": 1, "site": "gate"}
     local["mask_sets"]["crane"]["intervention"] = how
