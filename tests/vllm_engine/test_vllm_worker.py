@@ -52,7 +52,7 @@ def test_fixed_outputs_are_added_once_over_all_ranks(reduce_results):
     """The layer adds up the ranks' outputs itself and then gets the values, or Cohere's block adds them up later."""
     ranks = [rank(number, reduce_results) for number in (0, 1)]
     for worker in ranks:
-        assert worker.neuron_mask_set({0: [0, 2]}, 0.0, "residual_write", {0: [5.0, 7.0]}) == 2
+        assert worker.neuron_mask_set({0: [0, 2]}, {0: [0.0, 0.0]}, "residual_write", {0: [5.0, 7.0]}) == 2
     first, second = (worker.layer.neuron_shift_output.tolist() for worker in ranks)
     assert first == [5.0, 0.0, 7.0]
     assert second == (first if reduce_results else [0.0, 0.0, 0.0])
@@ -61,7 +61,7 @@ def test_fixed_outputs_are_added_once_over_all_ranks(reduce_results):
 
 def test_fixed_inputs_are_added_by_the_rank_that_owns_them():
     ranks = [rank(number, reduce_results=False) for number in (0, 1)]
-    owned = [w.neuron_mask_set({0: [3, 5]}, 0.0, "intermediate", {0: [5.0, 7.0]}) for w in ranks]
+    owned = [w.neuron_mask_set({0: [3, 5]}, {0: [0.0, 0.0]}, "intermediate", {0: [5.0, 7.0]}) for w in ranks]
     assert owned == [1, 1]
     assert ranks[0].layer.neuron_shift_input.tolist() == [0.0, 0.0, 0.0, 5.0]
     assert ranks[1].layer.neuron_shift_input.tolist() == [0.0, 7.0, 0.0, 0.0]

@@ -7,6 +7,7 @@ The rule `find_top_samples` runs this script, too, and takes them from there; on
 import math
 import os
 import shutil
+from functools import cache
 from typing import Any
 
 # PyTorch reads it when it is imported. In a layer sweep tensors of all sizes come and go, and fixed segments of memory
@@ -60,14 +61,19 @@ def main(snakemake: Any) -> None:
     ) as (model, fit, passing):
         if groups_of(model.config) is not None and settings["rules"] == "attnlrp":
             settings.setdefault("router", ROUTERS[0])
-        probe = padded([sample[:PROBE_TOKENS] for sample in samples[:PROBE_SAMPLES]], model.device)
-        measured = self_test(model, *probe, passing=passing, **settings)
-        for name, value in measured.items():
-            print(f"self-test: {name}: {value}")
         facts = {"dtype": str(model.dtype), "device": str(model.device)}
         if "router" in settings:
             facts["router"] = settings["router"]
-        metadata = provenance(snakemake, self_test=measured, model=identity(snakemake.input.model), **facts)
+
+        @cache
+        def tested() -> dict[str, Any]:
+            """Test the model, once and before anything is measured, and return what the files say of it."""
+            probe = padded([sample[:PROBE_TOKENS] for sample in samples[:PROBE_SAMPLES]], model.device)
+            measured = self_test(model, *probe, passing=passing, **settings)
+            for name, value in measured.items():
+                print(f"self-test: {name}: {value}")
+            return provenance(snakemake, self_test=measured, model=identity(snakemake.input.model), **facts)
+
         deciding = {
             **facts, **settings, "corpus": sha256(snakemake.input.corpus), "code": params.code,
             "model": weights_identity(snakemake.input.model),
@@ -79,6 +85,7 @@ def main(snakemake: Any) -> None:
             key_of = keys({**deciding, "rows": [rows.start, rows.stop]}, accumulators, top, binning)
             kept = {kind: part for kind in targets if (part := store.find(key_of[kind])) is not None}
             if kept.keys() < targets.keys():
+                metadata = tested()
                 options = {**settings, "passing": passing, "accumulators": accumulators, "edges": edges}
                 own = samples[rows.start : rows.stop]
                 # Every shard has its part of the cap, so that halves of the shards have histograms, too.

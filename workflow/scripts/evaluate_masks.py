@@ -1,14 +1,12 @@
 """Evaluate one model on all prompts under several mask sets, in one engine; each finished condition is stored."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from crane.artefacts import read_table, write_json, write_text
 from crane.evaluation.conditions import MaskSet, Prompts, evaluate
-from crane.evaluation.engine import Engine
-from crane.evaluation.loading import engine_facts, open_engine
+from crane.evaluation.loading import engine_facts, opener
 from crane.models.manifests import weights_identity
 from crane.neurons.neuron_set import NeuronSet
 from crane.neurons.steering import engine_arguments
@@ -39,21 +37,16 @@ def main(snakemake: Any) -> None:
         **engine_facts(params.engine, params.dtype),
     }
 
-    def opened() -> Engine:
-        # One cache of compiled graphs per job: several first jobs would write into a shared folder at the same time.
-        os.environ.setdefault(
-            "VLLM_CACHE_ROOT", str(Path(params.store).with_name("vllm_cache") / snakemake.rule)
-        )
-        return open_engine(
-            params.engine,
-            snakemake.input.model,
-            dtype=params.dtype,
-            batch_tokens=speed.batch_tokens,
-            batch_size=speed.batch_size,
-            gpus=speed.gpu,
-            context=max(asked.longest() for asked in prompts.values()) + 1,
-        )
-
+    opened = opener(
+        params.engine,
+        snakemake.input.model,
+        prompts.values(),
+        cache=Path(params.store).with_name("vllm_cache") / snakemake.rule,
+        dtype=params.dtype,
+        batch_tokens=speed.batch_tokens,
+        batch_size=speed.batch_size,
+        gpus=speed.gpu,
+    )
     receipts = iter(snakemake.output.receipts)
     for name, receipt in evaluate(mask_sets, prompts, PartStore(params.store), facts, opened):
         for asked in params.mask_sets[name]["parts"].values():

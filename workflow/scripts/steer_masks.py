@@ -8,8 +8,7 @@ import torch
 from crane.artefacts import read_table, write_table
 from crane.evaluation import steered
 from crane.evaluation.conditions import evaluate
-from crane.evaluation.engine import Engine
-from crane.evaluation.loading import engine_facts, open_engine
+from crane.evaluation.loading import engine_facts, opener
 from crane.models.manifests import identity, weights_identity
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
@@ -43,22 +42,21 @@ def main(snakemake: Any) -> None:
         **engine_facts(params.engine, params.dtype),
     }
 
-    def opened() -> Engine:
-        return open_engine(
-            params.engine,
-            snakemake.input.model,
-            dtype=params.dtype,
-            batch_tokens=speed.batch_tokens,
-            batch_size=speed.batch_size,
-            gpus=speed.gpu,
-            context=max(prompts.longest() for prompts in asked.values()) + 1,
-        )
-
+    opened = opener(
+        params.engine,
+        snakemake.input.model,
+        asked.values(),
+        cache=Path(params.store).with_name("vllm_cache") / snakemake.rule,
+        dtype=params.dtype,
+        batch_tokens=speed.batch_tokens,
+        batch_size=speed.batch_size,
+        gpus=speed.gpu,
+    )
     store = PartStore(params.store)
     found = [
         steered.results(name, receipt, asked, store)
         for name, receipt in evaluate(
-            sets or [steered.unmasked(snakemake.params.group, asked)], asked, store, facts, opened
+            sets or [steered.unmasked(params.group, asked)], asked, store, facts, opened
         )
     ]
     about = provenance(snakemake, model=identity(snakemake.input.model))

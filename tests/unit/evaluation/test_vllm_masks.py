@@ -34,7 +34,7 @@ def test_factor_and_shift_of_every_neuron_reach_the_workers() -> None:
         assert engine.llm.told == [
             ({0: [1, 5], 1: [7]}, {0: [0.0, 0.0], 1: [1.0]}, "intermediate", {0: [0.0, 2.5], 1: [2.5]})
         ]
-    assert engine.llm.told[1] == ({}, 1.0, "intermediate", {})
+    assert engine.llm.told[1] == ({}, {}, "intermediate", {})
 
 
 def test_gates_are_refused() -> None:

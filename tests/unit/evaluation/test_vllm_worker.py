@@ -72,10 +72,10 @@ def test_each_rank_gets_the_factors_and_shifts_of_its_own_neurons(worker: Any) -
         here = slice(4 * rank, 4 * rank + 4)
         for layer, wanted in zip(layers, (expected, values), strict=True):
             torch.testing.assert_close(layer(values[:, here])[0], wanted[:, here] @ layer.weight)
-        assert mask.neuron_mask_set({0: [1, 5]}, 0.5, "intermediate", {}) == 1
+        assert mask.neuron_mask_set({0: [1, 5]}, {0: [0.5, 0.5]}, "intermediate", {0: [0.0, 0.0]}) == 1
         halved = values.clone()
         halved[:, [1, 5]] *= 0.5
         torch.testing.assert_close(layers[0](values[:, here])[0], halved[:, here] @ layers[0].weight)
-        assert mask.neuron_mask_set({}, 1.0, "intermediate", {}) == 0
+        assert mask.neuron_mask_set({}, {}, "intermediate", {}) == 0
         assert np.array_equal(layers[0](values[:, here])[0], values[:, here] @ layers[0].weight)
     assert owned == [1, 2]

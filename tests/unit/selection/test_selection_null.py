@@ -11,8 +11,8 @@ import torch
 from crane.relevance.moments import Moments
 from crane.relevance.shards import Statistics, write_shard
 from crane.relevance.statistics import layer_table
+from crane.results.null_shares import null_shares
 from crane.selection.selection_null import COLUMNS, group_table, selection_null, unlimited
-from crane.tables.mask_counts import null_shares
 from support.neurons import LANGUAGES
 
 SHARDS, SAMPLES, LAYERS, WIDTH = 6, 200, 2, 300

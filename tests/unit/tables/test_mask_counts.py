@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from crane.names import TABLE_FORMS
 from crane.results.labels import ResultsError
-from crane.tables.mask_counts import LAYER_COLUMNS, mask_counts, null_shares
+from crane.results.null_shares import null_shares
+from crane.tables.mask_counts import LAYER_COLUMNS, mask_counts
 from crane.tables.rendering import render
 from support.published_results import EVERY, LANGUAGES
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from crane.evaluation.engine import EngineError
 from crane.models.architectures import Site
-from crane.neurons.changes import Change
+from crane.neurons.changes import Change, Step, composed
 from crane.neurons.neuron_set import NeuronSet
 
 
@@ -45,25 +45,17 @@ class WorkersMasks:
                 f"mask {language!r}: made for {neurons.layers} layers, the model has {self.layers}"
             )
         width = self.widths[neurons.site]
-        chosen = {layer: [int(i) for i in index] for layer, index in neurons[language].items()}
-        for layer, index in chosen.items():
-            if index and not 0 <= min(index) <= max(index) < width:
+        for layer, index in neurons[language].items():
+            if len(index) and not 0 <= index.min() <= index.max() < width:
                 raise ValueError(
-                    f"mask {language!r}, layer {layer}: neuron {max(index)} does not exist, the model has {width} per "
+                    f"mask {language!r}, layer {layer}: neuron {index.max()} does not exist, the model has {width} per "
                     f"layer at site {neurons.site!r}"
                 )
-        fixed = {}
-        if values is not None:
-            if values.shape != (self.layers, width):
-                raise ValueError(
-                    f"values of shape {values.shape}; the model has {self.layers} x {width} neurons"
-                )
-            scale, fixed = 0.0, {layer: values[layer, index].tolist() for layer, index in chosen.items()}
-        try:
-            self._set(chosen, scale, neurons.site, fixed)
+        if values is not None and values.shape != (self.layers, width):
+            raise ValueError(f"values of shape {values.shape}; the model has {self.layers} x {width} neurons")
+        step = Step(neurons[language], scale, 0.0) if values is None else Step(neurons[language], 0.0, values)
+        with self.changed(composed("value", [step]), neurons.site):
             yield
-        finally:
-            self._set({}, 1.0, neurons.site, {})
 
     @contextmanager
     def changed(self, change: Change, site: Site) -> Iterator[None]:
@@ -85,16 +77,16 @@ class WorkersMasks:
             self._set(neurons, factors, site, shifts)
             yield
         finally:
-            self._set({}, 1.0, site, {})
+            self._set({}, {}, site, {})
 
     def _set(
         self,
         neurons: dict[int, list[int]],
-        scale: float | dict[int, list[float]],
+        factors: dict[int, list[float]],
         site: str,
-        values: dict[int, list[float]],
+        shifts: dict[int, list[float]],
     ) -> None:
-        owned = self.llm.collective_rpc("neuron_mask_set", args=(neurons, scale, site, values))
+        owned = self.llm.collective_rpc("neuron_mask_set", args=(neurons, factors, site, shifts))
         expected = sum(map(len, neurons.values()))
         total = sum(owned) if site == "intermediate" else owned[0]
         if total != expected:

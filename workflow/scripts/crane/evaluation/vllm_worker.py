@@ -95,14 +95,13 @@ class NeuronMask:
     def neuron_mask_set(
         self,
         neurons: dict[int, list[int]],
-        scale: float | dict[int, list[float]],
+        factors: dict[int, list[float]],
         site: str,
-        values: dict[int, list[float]],
+        shifts: dict[int, list[float]],
     ) -> int:
-        """Scale these neurons (indices over all ranks) and add `values`, by layer in the order of the neurons.
+        """Multiply these neurons (indices over all ranks) by their factors and add their shifts; reset all others.
 
-        `scale` is one factor for all, or theirs in the same form. All other neurons are reset. Returns how many of the
-        neurons this rank owns.
+        All three by layer, in the order of the neurons. Returns how many of the neurons this rank owns.
         """
         owned = 0
         for linear in self._masked_modules():
@@ -117,14 +116,10 @@ class NeuronMask:
             index = torch.tensor(neurons.get(layer, []), dtype=torch.int64) - start
             here = (index >= 0) & (index < len(mask))
             index = index[here].to(mask.device)
-            if isinstance(scale, dict):
-                mask[index] = torch.tensor(scale.get(layer, []))[here].to(mask)
-            else:
-                mask[index] = scale
-            # Outputs that the ranks add up later (Cohere's, together with those of attention) get the values once.
-            once = site == "intermediate" or linear.reduce_results or linear.tp_rank == 0
-            if layer in values and once:
-                shift[index] = torch.tensor(values[layer])[here].to(shift)
+            mask[index] = torch.tensor(factors.get(layer, []))[here].to(mask)
+            # Outputs that the ranks add up later (Cohere's, together with those of attention) get the shifts once.
+            if site == "intermediate" or linear.reduce_results or linear.tp_rank == 0:
+                shift[index] = torch.tensor(shifts.get(layer, []))[here].to(shift)
             owned += len(index)
         return owned
 

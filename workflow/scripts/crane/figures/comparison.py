@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, SymmetricalLogLocator
 
 from crane.figures.style import BLACK, GREY, Style, look_of
-from crane.names import REFERENCES
 from crane.results.comparison import comparison_rows
 from crane.results.labels import Labels
 from crane.results.selectivity import Contrasts, part_name, part_unit
@@ -50,7 +49,7 @@ def methods_figure(
     style = style or Style()
     rows = comparison_rows(contrasts, summaries, groups, labels, model=model, suite=suite, methods=methods)
     method_of = {facts["group"]: facts["method"] for facts in groups.values()}
-    random = set(rows["name"][rows["label"].map(method_of).isin(REFERENCES)])
+    random = set(rows["name"][rows["label"].map(method_of) == "random"])
     drawn = {
         name: look_of(place) for place, name in enumerate(name for name in methods if name not in random)
     }

@@ -179,8 +179,7 @@ def check_gates(config: Any, name: str) -> None:
     Raises:
         ModelError: it has MLPs without a gate, or experts, which do not show theirs.
     """
-    family = family_of(config)
-    if groups_of(config) is not None or (family.gate is None and not family.fused):
+    if groups_of(config) is not None or not family_of(config).gated:
         what = "experts, which do not show" if groups_of(config) is not None else "MLPs without"
         raise ModelError(
             f"an intervention changes gates (site: gate), and model {name!r} has {what} a gate; set site: value"

@@ -59,6 +59,11 @@ class Family(NamedTuple):
     shared_width: str | None = None
     """Configuration key of the shared expert's neurons."""
 
+    @property
+    def gated(self) -> bool:
+        """Whether the MLP has a gate: a projection of its own, or half of `up`."""
+        return self.gate is not None or self.fused
+
 
 _GATED = Family(mlp="mlp", down="down_proj", activation="act_fn", gate="gate_proj", up="up_proj")
 _GEMMA = _GATED._replace(norm="rms_offset")
@@ -123,8 +128,7 @@ def check_gate(config: Any, accumulators: Collection[str]) -> None:
     Raises:
         UnsupportedModelError: `up` is asked for, which neurons that are no products do not have.
     """
-    family = family_of(config)
-    if "up" in accumulators and family.gate is None and not family.fused:
+    if "up" in accumulators and not family_of(config).gated:
         raise UnsupportedModelError(
             "importance: up_abs ranks by the output of the up projection beside a gate, which this model's MLPs "
             "do not have; set importance: output"

@@ -6,6 +6,7 @@ import pandas as pd
 
 from crane.results.answers import answer_rows
 from crane.results.labels import Labels, ResultsError
+from crane.results.null_shares import null_shares
 from crane.results.selectivity import Contrasts, selectivity_rows
 from crane.scores.mask_sets import Groups, Summaries
 
@@ -71,17 +72,11 @@ def comparison_rows(
     )
     for column in ("verdict", "random_seeds", "random_reaching", "split_half", "by_chance"):
         rows[column] = answers[column].reindex(where).to_numpy()
-    rows["null_share"] = _null_shares(selection_null, where)
+    rows["null_share"] = float("nan")
+    if selection_null is not None:
+        rows["null_share"] = null_shares(selection_null)["share"].reindex(where).to_numpy()
     rows[["spearman", "ceiling"]] = _calibrated(calibration, where)
     return rows
-
-
-def _null_shares(selection_null: pd.DataFrame | None, where: pd.MultiIndex) -> pd.Series | float:
-    if selection_null is None:
-        return float("nan")
-    means = selection_null.groupby(["mask_set", "mask_language"])[["expected", "observed"]].mean()
-    shares = (means["expected"] / means["observed"]).where(means["observed"] > 0)
-    return shares.reindex(where).to_numpy()
 
 
 def _calibrated(calibration: pd.DataFrame | None, where: pd.MultiIndex) -> pd.DataFrame | float:

@@ -9,6 +9,7 @@ import pandas as pd
 from crane.results.cells import NOTHING, integer, mean_count, of_asked, share
 from crane.results.labels import Labels
 from crane.results.mask_layers import layer_counts
+from crane.results.null_shares import null_shares
 from crane.tables.rendering import Table
 
 LAYER_COLUMNS = 8
@@ -78,17 +79,6 @@ def mask_counts(
         cells,
         notes,
     )
-
-
-def null_shares(selection_null: pd.DataFrame) -> pd.DataFrame:
-    """Return expected, observed and identical (means over the groups) and their `share`, expected over observed.
-
-    The index is label and language; a rule that selects nothing from the real languages has no share.
-    """
-    named = selection_null.rename(columns={"mask_set": "label", "mask_language": "language"})
-    means = named.groupby(["label", "language"], sort=False)[["expected", "observed", "identical"]].mean()
-    means["share"] = (means["expected"] / means["observed"]).where(means["observed"] > 0)
-    return means
 
 
 def _null_notes(selection_null: pd.DataFrame, *, all_there: bool) -> list[str]:
