@@ -24,7 +24,8 @@ def measured() -> dict[str, Any]:
     )  # fmt: skip
     null = pd.DataFrame(
         [
-            {"mask_set": "works", "mask_language": code, "group": group, "expected": 2 * group, "observed": 10}
+            {"mask_set": "works", "mask_language": code, "group": group, "expected": 2 * group, "observed": 10,
+             "identical": group}
             for code in ("en", "zh", "vi") for group in range(3)
         ]
     )  # fmt: skip
