@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from crane.artefacts import read_table, write_json, write_text
 from crane.evaluation.conditions import MaskSet, Prompts, evaluate
-from crane.evaluation.loading import engine_facts, opener
+from crane.evaluation.loading import engine_facts
+from crane.evaluation.opening import opener
 from crane.models.manifests import weights_identity
 from crane.neurons.neuron_set import NeuronSet
 from crane.neurons.steering import engine_arguments

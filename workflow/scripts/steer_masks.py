@@ -8,7 +8,8 @@ import torch
 from crane.artefacts import read_table, write_table
 from crane.evaluation import steered
 from crane.evaluation.conditions import evaluate
-from crane.evaluation.loading import engine_facts, opener
+from crane.evaluation.loading import engine_facts
+from crane.evaluation.opening import opener
 from crane.models.manifests import identity, weights_identity
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet

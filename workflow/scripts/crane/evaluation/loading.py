@@ -1,14 +1,10 @@
 """The engines by their names in a configuration."""
 
-import os
-from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from crane.evaluation.conditions import Prompts
 from crane.evaluation.engine import Engine, EngineError
 from crane.evaluation.hf import HuggingFaceEngine
 
@@ -48,28 +44,6 @@ def open_engine(
             folder, dtype=dtype, batch_size=batch_size, tensor_parallel_size=gpus, context=context
         )
     raise EngineError(f"unknown engine {kind!r}; known: hf, vllm")
-
-
-def opener(
-    kind: str, folder: str | Path, prompts: Iterable[Prompts], *, cache: Path, **settings: Any
-) -> Callable[[], Engine]:
-    """Return a function that opens the engine of a job, for the longest of its prompts.
-
-    Args:
-        kind: `hf` or `vllm`.
-        folder: a Hugging Face model folder.
-        prompts: all that the job asks.
-        cache: folder of the graphs that vLLM compiles, of this job alone: several jobs that start together would write
-            into a shared one at the same time. VLLM_CACHE_ROOT of the environment goes before it.
-        settings: of `open_engine`.
-    """
-
-    def opened() -> Engine:
-        os.environ.setdefault("VLLM_CACHE_ROOT", str(cache))
-        context = max(asked.longest() for asked in prompts) + 1
-        return open_engine(kind, folder, context=context, **settings)
-
-    return opened
 
 
 def engine_facts(kind: str, dtype: str) -> dict[str, str]:

@@ -69,8 +69,10 @@ def random_band(
             title = f"{labels.languages[code]}, n = {rows['questions'].iloc[0]:,.0f}"
             above = style.font_size + 4  # over the heading of the numbers
             if across < len(labels.languages):
-                whose = f"{labels.models[model]}: " if len(labels.models) > 1 else ""
-                axes.set_title(f"{whose}{title}", loc="right", pad=above)
+                whole = f"{labels.models[model]}: {title}"
+                if style.length(whole) > style.width / across / 2:  # the names of the mask sets take the rest
+                    whole = whole.replace(": ", ":\n", 1)
+                axes.set_title(whole, loc="right", pad=above)
             else:
                 axes.set_title(title, loc="left", pad=above)
             _beside(axes, -0.75, "%ile  p", style)
