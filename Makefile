@@ -162,9 +162,9 @@ lock:
 # Copy to docs/demo/ and docs/smollm2/ the tables and figures that the documentation shows or links to.
 DEMO_TABLES := answers table1 table2 table3 table4 drop_tests-base-quiz f1_differences-quiz null_distribution-quiz \
   selectivity double_dissociation mask_counts stability overlap published-base-quiz matrix-base-quiz perplexity-base \
-  sweep_budget sweep_threshold sweep_ablation sweep_intervention calibration corpora sampled_null
+  sweep_budget sweep_threshold sweep_ablation sweep_intervention calibration corpora sampled_null steering
 DEMO_FIGURES := drop_heatmap-base-quiz random_band-quiz double_dissociation stability overlap mask_layers \
-  published-base-quiz perplexity-base sweep_budget equal_damage sweep_threshold sweep_ablation sweep_intervention calibration
+  published-base-quiz perplexity-base sweep_budget equal_damage sweep_threshold sweep_ablation sweep_intervention calibration steering
 docs-demo: demo-evidence
 	rm -rf docs/demo && mkdir docs/demo
 	cp $(DEMO_TABLES:%=$(DEMO)/tables/%.md) $(DEMO_FIGURES:%=$(DEMO)/figures/%.png) docs/demo/
