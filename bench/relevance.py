@@ -2,7 +2,7 @@
 
 On the demo's base model and on a random LLaMA of the size of SmolLM2-135M. Run by `make bench` after `make demo`.
 Prints the time of each, its ratio to forward passes with all logits and with none, and the process's peak memory when
-it had first run.
+it had first run; beside them PyTorch's gradient at the embeddings with neither rules nor hooks.
 """
 
 import resource
@@ -47,6 +47,13 @@ def compare(label: str, model: Any, samples: list[torch.Tensor], batch_tokens: i
             for batch in work:
                 model.base_model(input_ids=batch.input_ids, use_cache=False)
 
+    def gradient() -> None:
+        for parameter in model.parameters():
+            parameter.requires_grad_(False)
+        for batch in work:
+            embedded = model.get_input_embeddings()(batch.input_ids).requires_grad_()
+            model.base_model(inputs_embeds=embedded, use_cache=False).last_hidden_state.sum().backward()
+
     def relevance() -> None:
         with attribution(model) as attribute:
             for batch in work:
@@ -60,6 +67,7 @@ def compare(label: str, model: Any, samples: list[torch.Tensor], batch_tokens: i
     ways = {
         "forward with all logits": forward,
         "forward without the output layer": headless,
+        "plain gradient, headless, no rules": gradient,
         "relevance (forward and backward)": relevance,
         "relevance and moments": collected,
     }

@@ -51,11 +51,11 @@ def by_hand(model, samples, skip_first):
         return hook
 
     handles = []
-    for layer, mlp in enumerate(mlps(model)):
-        handles.append(mlp.down.register_forward_pre_hook(keep("value", layer)))
-        handles.append(mlp.activation.register_forward_hook(keep("gate", layer)))
-        handles.append(mlp.up.register_forward_hook(keep("up", layer)))
     with attribution(model, skip_first=skip_first) as attribute:
+        for layer, mlp in enumerate(mlps(model)):
+            handles.append(mlp.down.register_forward_pre_hook(keep("value", layer)))
+            handles.append(mlp.activation.register_forward_hook(keep("gate", layer)))
+            handles.append(mlp.up.register_forward_hook(keep("up", layer)))
         for sample in samples:
             attribute(sample[None], torch.ones_like(sample[None]))
     for handle in handles:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from crane.errors import CraneError
 from crane.models.architectures import SITES, Site, blocks, width
@@ -17,7 +17,7 @@ from crane.relevance.expert_hooks import expert_hooks
 from crane.relevance.expert_rules import Router
 from crane.relevance.histograms import BinEdges
 from crane.relevance.lrp import Rules, lrp_rules
-from crane.relevance.mlp_hooks import mlp_hooks
+from crane.relevance.mlp_hooks import mlp_hooks, start_graph
 from crane.relevance.objectives import OBJECTIVES, Head, Objective
 from crane.relevance.passage import Batch, Passage, lengths_of
 from crane.relevance.routing import Routed
@@ -201,18 +201,13 @@ class Attribution:
 
     def install(self, handles: list[Any]) -> None:
         """Install the hooks and append their handles."""
-        handles.append(self.blocks[0].module.register_forward_pre_hook(_require_gradient))
+        if self.blocks[0].experts is not None:
+            handles.append(self.blocks[0].module.register_forward_pre_hook(start_graph))
         for layer, block in enumerate(self.blocks):
             if block.mlp is not None:
                 handles += mlp_hooks(self, layer, block.mlp, block.mlp_neurons)
             if block.experts is not None:
                 handles += expert_hooks(self, layer, block.experts)
-
-
-def _require_gradient(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """Start the graph at the first MLP's input, below which there are no neurons."""
-    if torch.is_grad_enabled() and not inputs[0].requires_grad:
-        inputs[0].requires_grad_()
 
 
 @contextmanager

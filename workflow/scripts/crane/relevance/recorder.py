@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from crane.models.architectures import MLP, blocks, norms
 from crane.relevance.expert_recorder import ExpertRecorder
+from crane.relevance.mlp_hooks import start_graph
 
 _JOINT = "gate_and_up"
 
@@ -96,6 +97,8 @@ def recording(model: Any) -> Iterator[Recorder]:
         bias = getattr(linear, "bias", None)
         handles.append(module.register_forward_hook(partial(_on_output, recorder, name, number, bias)))
 
+    # Relevance alone needs no graph below the first MLP's neurons.
+    handles.append(blocks(model)[0].module.register_forward_pre_hook(start_graph))
     for k, block in enumerate(blocks(model)):
         before(block.layer, "residual", k)
         if block.experts is not None:
