@@ -31,7 +31,7 @@ FONT = "DejaVu Sans"
 """Ships with matplotlib: the same picture on every machine."""
 BLACK, GREY = "#000000", "#8C8C8C"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-MARKERS = ["o", "s", "D", "^", "v", "P"]
+MARKERS = ["o", "s", "D", "^", "v", "P", "<", ">"]
 DIVERGING = "PuOr_r"
 """Colour map of what can be a loss or a gain."""
 OF_RANDOM = ["X", "*", "p", "h"]
