@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from crane.artefacts import read_json, read_table
 from crane.neurons.neuron_set import NeuronSet
+from crane.neurons.steering import engine_arguments
 from crane.relevance.accumulated_files import read_accumulated
 from crane.relevance.bin_edges import read_edges
 from support.workspace import Workspace, plain
@@ -53,6 +54,18 @@ def test_two_methods_select_by_histograms(tmp_path: Any, demo_config: dict[str, 
         for language in LANGUAGES:
             assert told < summary[language].keys() and 0 <= summary[language]["overflow"] < 0.05
             assert chosen.total(language) == summary[language]["total"] > 0
+    change = engine_arguments(
+        {"op": "set", "source": "median"},
+        chosen,
+        sorted((results / "kurtosis" / "base").glob("layer-*.parquet")),
+    )["changes"]["en"]
+    layer, index = next(iter(change.neurons.items()))
+    table = read_table(
+        results / "kurtosis" / "base" / f"layer-{layer}.parquet", ["language", "neuron", "median_value"]
+    )
+    medians = table[table["language"] == "en"].set_index("neuron")["median_value"]
+    np.testing.assert_array_equal(change.shifts[layer], medians[index.tolist()])
+    assert not np.any(change.factors[layer])
     with workspace.configured(lambda c: c["relevance"].update(pilot=20)):
         planned = workspace.planned(*targets)
     assert planned == {

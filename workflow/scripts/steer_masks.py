@@ -13,7 +13,7 @@ from crane.evaluation.opening import opener
 from crane.models.manifests import identity, weights_identity
 from crane.models.tokenizers import load_tokenizer
 from crane.neurons.neuron_set import NeuronSet
-from crane.neurons.steering import language_means
+from crane.neurons.steering import measured_values
 from crane.parts import PartStore
 from joblog import job_log, provenance
 
@@ -32,9 +32,9 @@ def main(snakemake: Any) -> None:
         known=params.known,
         documents=params.documents,
     )
-    means = language_means(snakemake.input.means, params.how.get("site", "value"))
+    measured = measured_values(snakemake.input.means, params.how)
     sets = [
-        steered.steered(Path(path).stem, NeuronSet.read_parquet(path), params.how, pairs, means, asked)
+        steered.steered(Path(path).stem, NeuronSet.read_parquet(path), params.how, pairs, measured, asked)
         for path in snakemake.input.masks
     ]
     facts = {

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from crane.artefacts import ArtefactError, write_table
 from crane.neurons.neuron_set import NeuronSet
-from crane.neurons.steering import engine_arguments, language_means, union
+from crane.neurons.steering import engine_arguments, measured_values, union
 
 LANGUAGES = ("en", "zh", "vi")
 NEURONS = NeuronSet(
@@ -22,13 +22,13 @@ MEANS = {
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Statistics tables of two layers, rows in no order; the means of the gates are those of the values, negative."""
+    """Statistics tables of two layers, rows in no order; gates' means are those of the values, negative; medians twice those."""
     folder = tmp_path_factory.mktemp("kurtosis")
     paths = []
     for layer in range(2):
         rows = [
             {"language": lang, "layer": layer, "neuron": n, "mean_value": MEANS[lang][layer, n],
-             "mean_gate": -MEANS[lang][layer, n]}
+             "mean_gate": -MEANS[lang][layer, n], "median_value": 2 * MEANS[lang][layer, n]}
             for lang in LANGUAGES for n in range(3)
         ]  # fmt: skip
         paths.append(folder / f"layer-{layer}.parquet")
@@ -47,12 +47,18 @@ def change(tables: list[Path], language: str, **settings: Any) -> dict[int, Any]
     }
 
 
-def test_means_are_read_by_language_layer_and_neuron(tables: list[Path]) -> None:
-    for site, sign in (("value", 1), ("gate", -1)):
-        found = language_means(tables, site)
+def test_means_and_medians_are_read_by_language_layer_and_neuron(tables: list[Path]) -> None:
+    for settings, factor in (
+        ({"op": "set", "source": "mean"}, 1),
+        ({"op": "set", "source": "diffmean", "site": "gate"}, -1),
+        ({"op": "set", "source": "median"}, 2),
+        ({"site": "gate", "activate": {"op": "add", "source": "mean"}}, -1),
+        ({"site": "value", "activate": {"op": "add", "source": "median"}}, 2),
+    ):
+        found = measured_values(tables, settings)
         for lang in LANGUAGES:
-            np.testing.assert_array_equal(found[lang], sign * MEANS[lang])
-    assert language_means([], "gate") == {}
+            np.testing.assert_array_equal(found[lang], factor * MEANS[lang])
+    assert measured_values([], {"op": "set", "source": "mean"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +74,8 @@ def test_means_are_read_by_language_layer_and_neuron(tables: list[Path]) -> None
         ({"op": "add", "source": "diffmean"}, (1, 20 - 101)),
         ({"op": "add", "source": "diffmean", "of": "vi"}, (1, 200 - 11)),
         ({"op": "add", "source": "mean", "site": "gate"}, (1, -20)),
+        ({"op": "set", "source": "median"}, (0, 40)),
+        ({"op": "set", "source": "median", "of": "others"}, (0, 202)),
     ],
 )
 def test_one_operation_on_the_neurons_of_the_mask(
@@ -128,7 +136,7 @@ def test_older_interventions_and_masks_are_what_they_were(tables: list[Path]) ->
 
 def test_missing_means_are_told(tables: list[Path]) -> None:
     settings = {"op": "set", "source": "mean", "of": "fr"}
-    with pytest.raises(ArtefactError, match="no mean values of fr; there are: en, vi, zh"):
+    with pytest.raises(ArtefactError, match="no mean or median values of fr; there are: en, vi, zh"):
         engine_arguments(settings, NEURONS, tables)
 
 

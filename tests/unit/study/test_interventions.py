@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from crane.study.interventions import canonical, described, needs_gates, needs_means
+from crane.study.interventions import canonical, described, needs_gates, needs_measured
 from crane.study.study import Study
 from support.study_config import changed
 
@@ -58,11 +58,22 @@ def test_means_are_measured_only_if_they_are_used(config: dict[str, Any]) -> Non
         ({"steer": {**STEER, "site": "gate"}}, True, True),
     ):
         form = canonical(how)
-        assert (needs_means(form), needs_gates(form)) == (needed, needed and gates)
+        assert (needs_measured(form), needs_gates(form)) == (needed, needed and gates)
         masks = Study(changed(config, mask_sets__lape__intervention=how)).masks
         assert masks.need_means(["lape"]) == needed and not masks.need_means(["crane"])
         assert masks.change_gates() == gates
         assert masks.accumulators("") == (["values"] if needed and gates else [])
+
+
+def test_medians_are_of_histograms(config: dict[str, Any]) -> None:
+    steer = {**STEER, "activate": {"language": "en", "op": "set", "source": "median"}}
+    for how in ({"op": "set", "source": "median"}, {"steer": steer}):
+        masks = Study(changed(config, mask_sets__lape__intervention=how)).masks
+        assert masks.need_means(["lape"]) and masks.accumulators("") == ["sample_histogram"]
+        assert masks.has_histograms("")
+    assert (
+        described(canonical({"op": "set", "source": "median"}), "dispersion") == "value set to median of own"
+    )
 
 
 def test_labels_say_what_is_changed_and_where_the_authors_do(config: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def test_what_an_intervention_can_be(config: dict[str, Any], given: dict[str, An
         ({"op": "add", "number": 1, "of": "own"}, ".of: says whose mean"),
         ({"op": "add", "source": "diffmean", "of": "pooled"}, ".of: diffmean compares one language"),
         ({"op": "set", "source": "mean", "of": "fr"}, ".of: 'fr' is not a language of this study"),
-        ({"op": "set", "source": "median"}, ".source: 'median'"),
+        ({"op": "set", "source": "max"}, ".source: 'max'"),
         ({"op": "noise"}, ".op: 'noise'"),
         ({"steer": {**STEER, "deactivate": {"languages": ["own"], "op": "set"}}}, "deactivate: op: set needs number"),
         ({"steer": {**STEER, "deactivate": {"languages": ["x"], "op": "zero"}}}, "deactivate.languages: 'x' is not"),
@@ -82,6 +82,19 @@ def test_gates_are_refused_where_nothing_can_change_them(
     assert line.strip().startswith(
         f"mask_sets.crane.intervention.{key}: relevance.site residual_write has no gates"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"op": "set", "source": "median", "site": "gate"}, "source"),
+        ({"steer": {**STEER, "site": "gate", "activate": {**STEER["activate"], "source": "median"}}},
+         "steer.activate.source"),
+    ],
+)  # fmt: skip
+def test_medians_of_gates_are_not_measured(config: dict[str, Any], given: dict[str, Any], key: str) -> None:
+    (line,) = messages(changed(config, mask_sets__lape__intervention=given, sweeps=REMOVE))
+    assert line.strip().startswith(f"mask_sets.lape.intervention.{key}: medians are measured of the values")
 
 
 @pytest.mark.parametrize(

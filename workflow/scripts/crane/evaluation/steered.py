@@ -10,7 +10,7 @@ from crane.evaluation import collect
 from crane.evaluation.conditions import MaskSet, Prompts, Receipt
 from crane.names import NO_MASK
 from crane.neurons.neuron_set import NeuronSet
-from crane.neurons.steering import Means, steering
+from crane.neurons.steering import Measured, steering
 from crane.parts import PartStore
 from crane.texts.blank import is_blank
 from crane.texts.special_tokens import text_tokens
@@ -121,7 +121,7 @@ def steered(
     neurons: NeuronSet,
     how: Mapping[str, Any],
     pairs: Pairs,
-    means: Means,
+    measured: Measured,
     asked: Mapping[str, Prompts],
 ) -> MaskSet:
     """Return the masks of a mask set that steer, one per pair, with what is asked under each.
@@ -131,11 +131,11 @@ def steered(
         neurons: its neurons.
         how: `deactivate`, `activate` and `site`.
         pairs: the pairs of languages.
-        means: of the neurons, if they are needed.
+        measured: `crane.neurons.steering.measured_values`, if they are needed.
         asked: the prompts.
     """
     names = {mask_name(*pair): pair for pair in pairs}
-    changes = {mask: steering(how, neurons, [one], other, means) for mask, (one, other) in names.items()}
+    changes = {mask: steering(how, neurons, [one], other, measured) for mask, (one, other) in names.items()}
     texts = [each for each in asked if each.startswith("texts:")]
     wanted = {
         mask: [each for each in (f"open:{one}", f"known:{mask}") if each in asked] + texts

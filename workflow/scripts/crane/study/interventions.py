@@ -43,15 +43,33 @@ def site_of(settings: Mapping[str, Any]) -> str:
     return settings.get("site", "value") if shifts else "value"
 
 
-def needs_means(settings: Mapping[str, Any]) -> bool:
-    """Whether a canonical intervention needs mean values of the neurons."""
-    steer = settings.get("steer", {})
-    return "mean" in settings or "source" in settings or "source" in steer.get("activate", {})
+def source_of(settings: Mapping[str, Any]) -> str | None:
+    """Return what neurons are set to, or what is added to them, if a canonical intervention measures it."""
+    if "mean" in settings:
+        return "mean"
+    source: str | None = settings.get("steer", {}).get("activate", settings).get("source")
+    return source
+
+
+def needs_measured(settings: Mapping[str, Any]) -> bool:
+    """Whether a canonical intervention needs mean or median values of the neurons."""
+    return source_of(settings) is not None
+
+
+def needs_medians(settings: Mapping[str, Any]) -> bool:
+    """Whether it needs medians, for which histograms are accumulated."""
+    return source_of(settings) == "median"
 
 
 def needs_gates(settings: Mapping[str, Any]) -> bool:
     """Whether it needs the means of the gates, which are accumulated only then."""
-    return needs_means(settings) and changes_gates(settings)
+    return needs_measured(settings) and changes_gates(settings)
+
+
+def accumulators_of(settings: Mapping[str, Any]) -> frozenset[str]:
+    """Return what a canonical intervention needs of the relevance run besides its moments."""
+    needed = {"values": needs_gates(settings), "sample_histogram": needs_medians(settings)}
+    return frozenset(name for name, needs in needed.items() if needs)
 
 
 def changes_gates(settings: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from crane.methods import every
 from crane.names import ORIGINAL, REFERENCES
 from crane.relevance.accumulated_columns import BYTES, HISTOGRAMS, TOKEN_CAP
-from crane.study.interventions import canonical, changes_gates, needs_gates, needs_means
+from crane.study.interventions import accumulators_of, canonical, changes_gates, needs_measured
 from crane.study.ordering import key_sorted
 from crane.study.schema.mask_sets import MaskSetSettings
 from crane.study.sweeps import SELECTION_FREE, Sweeps
@@ -154,7 +154,7 @@ class MaskSets:
 
     def need_means(self, mask_sets: Iterable[str]) -> bool:
         """Whether the interventions of some mask sets need mean values of the neurons."""
-        return any(needs_means(self.intervention(name)) for name in mask_sets)
+        return any(needs_measured(self.intervention(name)) for name in mask_sets)
 
     def change_gates(self) -> bool:
         """Whether an intervention, or the steering, changes gates."""
@@ -188,8 +188,8 @@ class MaskSets:
     def accumulators(self, variant: str) -> list[str]:
         """Return what the mask sets need of a relevance run besides its moments, in alphabetical order."""
         needed = [model.accumulators() for name, model in self._models.items() if self._run(name) == variant]
-        if not variant and any(map(needs_gates, self._interventions())):
-            needed.append(frozenset({"values"}))
+        if not variant:
+            needed += map(accumulators_of, self._interventions())
         return sorted(frozenset().union(*needed))
 
     def adds(self, configured: str) -> str:

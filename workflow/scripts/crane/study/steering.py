@@ -9,7 +9,7 @@ from itertools import permutations
 from typing import Any
 
 from crane.names import OPEN_SUITE, ORIGINAL
-from crane.study.interventions import canonical, needs_means, operation
+from crane.study.interventions import canonical, needs_measured, operation
 from crane.study.masks import MaskSets
 
 HOW = ("activate", "deactivate", "site")
@@ -67,7 +67,7 @@ class Steering:
 
     def need_means(self, group: str) -> bool:
         """Whether the means of neurons are needed to steer the sets of a group."""
-        return group != ORIGINAL and needs_means({"steer": self.how})
+        return group != ORIGINAL and needs_measured({"steer": self.how})
 
     def described(self) -> str:
         """Return what is done to the neurons, in words; empty without the section."""

@@ -1,11 +1,11 @@
 """Interventions: what replaces zeroing the neurons of a mask."""
 
-from collections.abc import Collection, Iterator
-from typing import Annotated, Literal
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from crane.study.interventions import canonical, changes_gates
+from crane.study.interventions import canonical, changes_gates, needs_medians
 from crane.study.schema.fields import Given, NonEmptyUniqueList, OnlyTrue
 from crane.study.schema.section import Problem, Section
 
@@ -24,10 +24,11 @@ Factor = Given[
 Number = Given[Annotated[float, Field(description="What every neuron is set to, or what is added to it.")]]
 Source = Given[
     Annotated[
-        Literal["mean", "diffmean"],
+        Literal["mean", "diffmean", "median"],
         Field(
             description="What each neuron is set to, or what is added to it, in place of a number; mean: its mean over "
-            "tokens at that site; diffmean: that of a language less the mean of the other languages' means."
+            "tokens at that site; diffmean: that of a language less the mean of the other languages' means; median: "
+            "the median over samples of its mean over their tokens (of values only)."
         ),
     ]
 ]
@@ -35,7 +36,7 @@ Of = Given[
     Annotated[
         str,
         Field(
-            description="Whose mean: own (default: of the language whose neurons are changed), others, pooled, or a "
+            description="Whose mean or median: own (default: of the language whose neurons are changed), others, pooled, or a "
             "language's code."
         ),
     ]
@@ -69,7 +70,7 @@ class _Amount(Section):
             ways = "exactly one of: number, source" if hasattr(self, "source") else "number"
             yield Problem("", f"op: {op} needs {ways}")
         elif of is not None and source is None:
-            yield Problem("of", "says whose mean; it has no meaning with number")
+            yield Problem("of", "says whose mean or median; it has no meaning with number")
         elif source == "diffmean" and of in ("others", "pooled"):
             yield Problem(
                 "of",
@@ -93,7 +94,7 @@ class Activation(_Amount):
     """How the neurons of the language to reach are activated."""
 
     op: Literal["scale", "set", "add"] = Field(
-        description="scale: multiply by factor; set: to a number or mean; add: a number or mean."
+        description="scale: multiply by factor; set: to a number or source; add: a number or source."
     )
     source: Source = None
     of: Of = None
@@ -145,7 +146,7 @@ class Intervention(_Amount):
     )
     op: Given[Literal["zero", "scale", "set", "add"]] = Field(
         default=None,
-        description="zero; scale: multiply by factor; set: to a number or mean; add: a number or mean.",
+        description="zero; scale: multiply by factor; set: to a number or source; add: a number or source.",
     )
     site: Given[EditSite] = None
     source: Source = None
@@ -207,8 +208,20 @@ def intervention_problems(
         if code not in languages and code not in allowed:
             known = ", ".join([*allowed, *languages])
             yield Problem(f"{key}.{where}", f"{code!r} is not a language of this study; there are: {known}")
+    yield from median_problems(f"{key}.steer.activate" if how.steer else key, settings, site)
     if changes_gates(settings):
-        yield from gate_problems(f"{key}.steer.site" if how.steer else f"{key}.site", engine, site)
+        where = f"{key}.steer.site" if how.steer else f"{key}.site"
+        yield from gate_problems(where, engine, site)
+
+
+def median_problems(key: str, settings: Mapping[str, Any], site: str) -> Iterator[Problem]:
+    """Yield that medians of gates, or of neurons at a site, are not measured; `key` is the operation's."""
+    if needs_medians(settings) and (changes_gates(settings) or site != "intermediate"):
+        yield Problem(
+            f"{key}.source",
+            "medians are measured of the values of the MLP's inner neurons alone; set site: value and relevance.site: "
+            "intermediate, or source: mean",
+        )
 
 
 def gate_problems(key: str, engine: str, site: str) -> Iterator[Problem]:

@@ -8,7 +8,14 @@ from pydantic import Field
 from crane.study.interventions import canonical, changes_gates
 from crane.study.schema.any_mask_set import MaskSet
 from crane.study.schema.fields import Given, NonEmptyUniqueList
-from crane.study.schema.interventions import RELATIVE, Activation, Deactivation, EditSite, gate_problems
+from crane.study.schema.interventions import (
+    RELATIVE,
+    Activation,
+    Deactivation,
+    EditSite,
+    gate_problems,
+    median_problems,
+)
 from crane.study.schema.mask_sets import AllMaskSet
 from crane.study.schema.perplexity import Perplexity
 from crane.study.schema.section import Problem, Section, unless_known
@@ -79,7 +86,9 @@ def steering_problems(
     if of is not None and of not in (*RELATIVE["of"], *languages):
         known = ", ".join([*RELATIVE["of"], *languages])
         yield Problem("steering.activate.of", f"{of!r} is not a language of this study; there are: {known}")
-    if changes_gates(canonical({"steer": asked.model_dump(exclude_unset=True)})):
+    settings = canonical({"steer": asked.model_dump(exclude_unset=True)})
+    yield from median_problems("steering.activate", settings, site)
+    if changes_gates(settings):
         yield from gate_problems("steering.site", engine, site)
     if asked.documents is not None and perplexity is None:
         yield Problem("steering.documents", "are those of perplexity; add that section, or remove it")
