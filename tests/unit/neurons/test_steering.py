@@ -22,7 +22,7 @@ MEANS = {
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Statistics tables of two layers, rows in no order; gates' means are those of the values, negative; medians twice those."""
+    """Tables of two layers, rows in no order; gates' means are those of the values, negative; medians twice that."""
     folder = tmp_path_factory.mktemp("kurtosis")
     paths = []
     for layer in range(2):

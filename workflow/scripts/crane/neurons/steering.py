@@ -141,8 +141,8 @@ def _linear(settings: Mapping[str, Any]) -> tuple[float, float]:
 def amounts(settings: Mapping[str, Any], language: str, measured: Measured) -> np.ndarray:
     """Return float64 `[K, I]`: what the neurons of a language are set to, or what is added to them.
 
-    `of` names whose mean or median: `own` (the language whose neurons are changed; default), `others` or `pooled`, in which all
-    languages weigh the same, or a language. With `source: diffmean` the mean of the other languages' means is
+    `of` names whose mean or median: `own` (the language whose neurons are changed; default), `others` or `pooled`, in
+    which all languages weigh the same, or a language. With `source: diffmean` the mean of the other languages' means is
     subtracted. A neuron of an expert that no token of a language reaches has no mean there; without any it has 0.
 
     Raises:

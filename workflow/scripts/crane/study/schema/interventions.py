@@ -36,8 +36,8 @@ Of = Given[
     Annotated[
         str,
         Field(
-            description="Whose mean or median: own (default: of the language whose neurons are changed), others, pooled, or a "
-            "language's code."
+            description="Whose mean or median: own (default: of the language whose neurons are changed), others, "
+            "pooled, or a language's code."
         ),
     ]
 ]
