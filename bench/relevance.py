@@ -2,7 +2,8 @@
 
 On the demo's base model and on a random LLaMA of the size of SmolLM2-135M. Run by `make bench` after `make demo`.
 Prints the time of each, its ratio to forward passes with all logits and with none, and the process's peak memory when
-it had first run; beside them PyTorch's gradient at the embeddings with neither rules nor hooks.
+it had first run; beside them PyTorch's gradient at the embeddings with neither rules nor hooks, and relevance with what
+other methods accumulate.
 """
 
 import resource
@@ -19,7 +20,10 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from crane.artefacts import read_table  # noqa: E402
 from crane.models.loading import load_model  # noqa: E402
+from crane.relevance.accumulated_columns import HISTOGRAMS  # noqa: E402
+from crane.relevance.accumulators import SUMS  # noqa: E402
 from crane.relevance.attribution import attribution  # noqa: E402
+from crane.relevance.bin_edges import measure_edges  # noqa: E402
 from crane.relevance.collect import batches, padded  # noqa: E402
 from crane.relevance.moments import Moments  # noqa: E402
 from transformers import AutoModelForCausalLM, LlamaConfig  # noqa: E402
@@ -64,12 +68,27 @@ def compare(label: str, model: Any, samples: list[torch.Tensor], batch_tokens: i
             for batch in work:
                 Moments.from_batch(attribute(*batch))
 
+    edges = measure_edges(model, [sample.tolist() for sample in samples[:16]], skip_first=False)
+
+    def accumulated(names: list[str]) -> None:
+        with attribution(model, accumulators=names, edges=edges) as attribute:
+            for batch in work:
+                Moments.from_batch(attribute(*batch))
+
+    def sums() -> None:
+        accumulated(list(SUMS))
+
+    def sums_and_histograms() -> None:
+        accumulated([*SUMS, *HISTOGRAMS])
+
     ways = {
         "forward with all logits": forward,
         "forward without the output layer": headless,
         "plain gradient, headless, no rules": gradient,
         "relevance (forward and backward)": relevance,
         "relevance and moments": collected,
+        "the same with all accumulated sums": sums,
+        "the same with sums and histograms": sums_and_histograms,
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     memory = {}
