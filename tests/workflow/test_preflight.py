@@ -26,9 +26,9 @@ def test_the_demo_passes_and_what_is_missing_fails_with_its_line(
     lines = [line for line in passed.stdout.splitlines() if line.startswith(("ok", "FAIL"))]
     assert {line.split(":")[0] for line in lines} == {
         "ok    disk", "ok    environment relevance", "ok    environment evaluation", "ok    environment analysis",
-        "ok    models.base", "ok    models.chat",
+        "ok    models.base", "ok    models.chat", "ok    selection null",
     }  # fmt: skip
-    assert "6 checks, 0 failed" in passed.stdout
+    assert "7 checks, 0 failed" in passed.stdout
     assert not list(workspace.results.rglob("*.json"))  # nothing stays but logs
 
     # As the profile of a cluster has them: what has failed is not waited for, nor tried again.
@@ -36,7 +36,7 @@ def test_the_demo_passes_and_what_is_missing_fails_with_its_line(
         failed = workspace.run("preflight", "--retries", "2", "--latency-wait", "60", check=False)
     assert failed.returncode != 0
     assert failed.stdout.count("FAIL  models.chat: nowhere: no such model folder") == 1
-    assert "6 checks, 1 failed" in failed.stdout
+    assert "7 checks, 1 failed" in failed.stdout
     assert "Missing files" not in failed.stdout + failed.stderr
     assert failed.stderr.count("Error in rule preflight") == 1
 
