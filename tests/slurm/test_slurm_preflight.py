@@ -9,7 +9,8 @@ from support.killing import wait_for
 from support.slurm_study import SlurmWorkspace, small
 
 CHECKS = {
-    "disk", "partitions", "models.base", "environment relevance", "environment evaluation", "environment analysis"
+    "disk", "partitions", "selection null", "models.base", "environment relevance", "environment evaluation",
+    "environment analysis",
 }  # fmt: skip
 
 

@@ -23,9 +23,5 @@ def test_the_shards_are_dealt_to_the_languages(demo_config: dict[str, Any], shar
 
 def test_without_a_rule_there_is_none(demo_config: dict[str, Any]) -> None:
     alone = {"all": {"label": "All", "method": "all"}}
-    study = Study(
-        changed(
-            demo_config, mask_sets=alone, published=REMOVE, perplexity=REMOVE, calibration=REMOVE, sweeps=REMOVE
-        )
-    )
+    study = Study(changed(demo_config, mask_sets=alone, published=REMOVE, perplexity=REMOVE))
     assert selection_null(study).startswith("none, because no mask set has a rule")
