@@ -188,6 +188,8 @@ docs-smollm2: real  # the explorer's pictures need what `make test-report` insta
 docs-methods: real-methods
 	cp results/smollm2-methods/tables/methods.md docs/methods/smollm2.md
 	cp results/smollm2-methods/figures/methods.png docs/methods/smollm2.png
+	cp results/smollm2-methods/tables/calibration.md docs/methods/calibration.md
+	cp results/smollm2-methods/figures/calibration.png docs/methods/calibration.png
 
 clean-demo:
 	rm -rf $(DEMO)

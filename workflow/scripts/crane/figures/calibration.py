@@ -1,6 +1,7 @@
 """The figure of the calibration: rank correlations with measured effects, beside what the measurement allows."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,7 +86,7 @@ def _panel(
 
 def _short(name: str) -> str:
     """Return the names of mask sets with one order; of many only the first and their number."""
-    first, *more = name.split("; ")
+    first, *more = re.split(r"; (?![^(]*\))", name)
     return name if len(name) <= LONGEST or not more else f"{first} and {len(more)} more"
 
 

@@ -1,5 +1,6 @@
 """The calibration in the study's order, for its table and its figure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,7 +53,16 @@ def _name(criterion: str, mask_sets: str, labels: Labels) -> str:
     groups = mask_sets.split(",")
     if unknown := [group for group in groups if group not in labels.mask_sets]:
         raise ResultsError(f"calibration: results of mask set {unknown[0]!r}, which the study does not have")
-    return "; ".join(map(labels.name, groups))
+    return _joined(list(map(labels.name, groups)))
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Return names as one; if all differ in the end of their brackets alone, as `CRANE (1%, 3%)`."""
+    parts = [re.fullmatch(r"(.*(?:\(|; ))([^;()]*)\)", name) for name in names]
+    ends = [part[2] for part in parts if part and parts[0] and part[1] == parts[0][1]]
+    if parts[0] is None or len(ends) < len(names):
+        return "; ".join(names)
+    return f"{parts[0][1]}{', '.join(ends)})"
 
 
 def kind_name(kind: str, measured: Mapping[str, Any]) -> str:
