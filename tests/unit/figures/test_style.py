@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 import pytest
-from crane.figures.style import BLACK, COLOURS, GREY, looks, save
+from crane.figures.style import BLACK, COLOURS, GREY, MARKERS, looks, save
 from crane.figures.transfer import transfer
 from crane.results.labels import Labels, ResultsError
 from support.published_results import EVERY, LANGUAGES, labels, published, study
@@ -19,9 +19,14 @@ def test_a_mask_set_keeps_its_look_whatever_the_order_of_the_results():
     all_neurons = f1[f1["label"] == "lape"].assign(method="all")
     look = looks(EVERY, pd.concat([all_neurons, f1[f1["label"] != "lape"]]))
     assert [look[label][0] for label in EVERY.mask_sets] == [BLACK, COLOURS[0], GREY]
-    crowd = Labels(LANGUAGES, {f"set{i}": str(i) for i in range(37)})
-    with pytest.raises(ResultsError, match="37 mask sets"):
-        looks(crowd, f1)
+    most = len(COLOURS) * len(MARKERS)
+    named = f1.head(0)
+    assert (
+        len(set(looks(Labels(LANGUAGES, {f"set{i}": str(i) for i in range(most)}), named).values())) == most
+    )
+    crowd = Labels(LANGUAGES, {f"set{i}": str(i) for i in range(most + 1)})
+    with pytest.raises(ResultsError, match=f"{most + 1} mask sets"):
+        looks(crowd, named)
 
 
 def test_two_runs_write_the_same_bytes_and_change_no_setting(tmp_path: Path):
