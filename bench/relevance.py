@@ -10,6 +10,7 @@ import resource
 import statistics
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,23 +64,12 @@ def compare(label: str, model: Any, samples: list[torch.Tensor], batch_tokens: i
             for batch in work:
                 attribute(*batch)
 
-    def collected() -> None:
-        with attribution(model) as attribute:
-            for batch in work:
-                Moments.from_batch(attribute(*batch))
-
     edges = measure_edges(model, [sample.tolist() for sample in samples[:16]], skip_first=False)
 
-    def accumulated(names: list[str]) -> None:
-        with attribution(model, accumulators=names, edges=edges) as attribute:
+    def collected(*accumulators: str) -> None:
+        with attribution(model, accumulators=accumulators, edges=edges) as attribute:
             for batch in work:
                 Moments.from_batch(attribute(*batch))
-
-    def sums() -> None:
-        accumulated(list(SUMS))
-
-    def sums_and_histograms() -> None:
-        accumulated([*SUMS, *HISTOGRAMS])
 
     ways = {
         "forward with all logits": forward,
@@ -87,8 +77,8 @@ def compare(label: str, model: Any, samples: list[torch.Tensor], batch_tokens: i
         "plain gradient, headless, no rules": gradient,
         "relevance (forward and backward)": relevance,
         "relevance and moments": collected,
-        "the same with all accumulated sums": sums,
-        "the same with sums and histograms": sums_and_histograms,
+        "the same with all accumulated sums": partial(collected, *SUMS),
+        "the same with sums and histograms": partial(collected, *SUMS, *HISTOGRAMS),
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     memory = {}

@@ -20,13 +20,11 @@ def test_a_mask_set_keeps_its_look_whatever_the_order_of_the_results():
     look = looks(EVERY, pd.concat([all_neurons, f1[f1["label"] != "lape"]]))
     assert [look[label][0] for label in EVERY.mask_sets] == [BLACK, COLOURS[0], GREY]
     most = len(COLOURS) * len(MARKERS)
-    named = f1.head(0)
-    assert (
-        len(set(looks(Labels(LANGUAGES, {f"set{i}": str(i) for i in range(most)}), named).values())) == most
-    )
+    named = Labels(LANGUAGES, {f"set{i}": str(i) for i in range(most)})
+    assert len(set(looks(named, f1.head(0)).values())) == most
     crowd = Labels(LANGUAGES, {f"set{i}": str(i) for i in range(most + 1)})
     with pytest.raises(ResultsError, match=f"{most + 1} mask sets"):
-        looks(crowd, named)
+        looks(crowd, f1)
 
 
 def test_two_runs_write_the_same_bytes_and_change_no_setting(tmp_path: Path):

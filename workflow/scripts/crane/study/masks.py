@@ -153,7 +153,7 @@ class MaskSets:
         return {} if mask_set == ORIGINAL else canonical(self.every[mask_set].get("intervention", {}))
 
     def need_means(self, mask_sets: Iterable[str]) -> bool:
-        """Whether the interventions of some mask sets need mean values of the neurons."""
+        """Whether the interventions of some mask sets need mean or median values of the neurons."""
         return any(needs_measured(self.intervention(name)) for name in mask_sets)
 
     def change_gates(self) -> bool:

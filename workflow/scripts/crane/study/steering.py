@@ -66,7 +66,7 @@ class Steering:
         return self._parallel
 
     def need_means(self, group: str) -> bool:
-        """Whether the means of neurons are needed to steer the sets of a group."""
+        """Whether the means or medians of neurons are needed to steer the sets of a group."""
         return group != ORIGINAL and needs_measured({"steer": self.how})
 
     def described(self) -> str:

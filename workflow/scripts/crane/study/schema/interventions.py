@@ -210,8 +210,7 @@ def intervention_problems(
             yield Problem(f"{key}.{where}", f"{code!r} is not a language of this study; there are: {known}")
     yield from median_problems(f"{key}.steer.activate" if how.steer else key, settings, site)
     if changes_gates(settings):
-        where = f"{key}.steer.site" if how.steer else f"{key}.site"
-        yield from gate_problems(where, engine, site)
+        yield from gate_problems(f"{key}.steer.site" if how.steer else f"{key}.site", engine, site)
 
 
 def median_problems(key: str, settings: Mapping[str, Any], site: str) -> Iterator[Problem]:
