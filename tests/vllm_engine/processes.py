@@ -1,4 +1,4 @@
-"""Score and answer under masks with the model split over two workers; run by test_vllm.py in a process of its own."""
+"""Score and answer under masks with a model in several processes; run by test_vllm_processes.py in one of its own."""
 
 import json
 import sys
@@ -10,10 +10,10 @@ from crane.evaluation.vllm import VllmEngine
 from crane.neurons.neuron_set import NeuronSet
 
 
-def main(model: str, folder: Path) -> None:
+def main(model: str, folder: Path, workers: int) -> None:
     """Do the work of `work.json` under every mask of the folder's mask files; write `result.json`."""
     work = json.loads((folder / "work.json").read_text(encoding="utf-8"))
-    engine = VllmEngine(model, dtype="float32", tensor_parallel_size=2)
+    engine = VllmEngine(model, dtype="float32", tensor_parallel_size=workers)
     result: dict[str, Any] = {"workers": engine.llm.collective_rpc("neuron_mask_shape")}
     for path in folder.glob("*.parquet"):
         masks = NeuronSet.read_parquet(path)
@@ -30,4 +30,4 @@ def main(model: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
