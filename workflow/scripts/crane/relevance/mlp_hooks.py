@@ -60,16 +60,16 @@ def _watch(attribute: Counters, layer: int, part: slice, values: Tensor) -> None
         assert passage is not None
         # OPT's layers flatten samples and tokens.
         gradient = gradient.reshape(*passage.real.shape, -1)
-        kept = activation.reshape(gradient.shape).float()
+        kept = activation.reshape(gradient.shape)
         if not passage.all_counted:
             kept = kept * passage.counted.unsqueeze(2)
-        total = kept.sum((0, 1))
+        total = kept.sum((0, 1), dtype=torch.float32)
         attribute.value_sum[layer, part] += total
-        gradient = gradient.float()
-        product = kept * gradient
+        # In float32, to which a GPU casts within this one pass.
+        product = torch.addcmul(total.new_zeros(1, 1, 1), kept, gradient)
         if further:
-            further.on_values(layer, kept, total, passage)
-            further.on_gradient(layer, gradient, product, passage)
+            further.on_values(layer, kept.float(), total, passage)
+            further.on_gradient(layer, gradient.float(), product, passage)
         passage.keep(layer, part, AGGREGATES[attribute.aggregate](product, passage.counted))
 
     if values.requires_grad:
@@ -86,11 +86,12 @@ def _count(
     gate = output.detach().reshape(*passage.real.shape, -1)
     if attribute.further:
         attribute.further.on_gate(layer, gate, passage)
-    # Ones of float32, exact up to 2^24 tokens, because a CPU makes and adds booleans five times as slowly.
-    positive = torch.gt(gate, 0, out=torch.empty_like(gate, dtype=torch.float32))
+    # Ones of the same dtype, because a CPU makes and adds booleans five times as slowly; sums of float32 are exact up
+    # to 2^24 tokens.
+    positive = torch.gt(gate, 0, out=torch.empty_like(gate))
     if not passage.all_real:
         positive *= passage.real.unsqueeze(2)
-    attribute.active[layer, part] += positive.sum((0, 1)).long()
+    attribute.active[layer, part] += positive.sum((0, 1), dtype=torch.float32).long()
 
 
 def _add_up(

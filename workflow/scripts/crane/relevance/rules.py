@@ -66,10 +66,11 @@ class _FrozenScale(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, original: Callable[[Tensor], Tensor], norm: Norm) -> Tensor:
         if ctx.needs_input_grad[0]:
-            centred = x if x.dtype == torch.float64 else x.float()
-            if norm.kind == "layer":
-                centred = centred - centred.mean(-1, keepdim=True)
-            scale = torch.rsqrt(centred.square().mean(-1, keepdim=True) + norm.epsilon)
+            # Each of these is one pass: the cast to float32 happens within it.
+            dtype = torch.promote_types(x.dtype, torch.float32)
+            centred = x - x.mean(-1, keepdim=True, dtype=dtype) if norm.kind == "layer" else x
+            length = torch.linalg.vector_norm(centred, dim=-1, keepdim=True, dtype=dtype)
+            scale = torch.rsqrt(length.square() / x.shape[-1] + norm.epsilon)
             ctx.save_for_backward(scale, norm.factor())
             ctx.kind = norm.kind
         return original(x)
@@ -77,10 +78,11 @@ class _FrozenScale(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         scale, factor = ctx.saved_tensors
-        given = (gradient.to(scale.dtype) * factor).mul_(scale)
+        weighted = gradient * factor.to(scale.dtype)
         if ctx.kind == "layer":
-            given = given - given.mean(-1, keepdim=True)
-        return given.to(gradient.dtype), None, None
+            given = weighted.mul_(scale)
+            return (given - given.mean(-1, keepdim=True)).to(gradient.dtype), None, None
+        return torch.mul(weighted, scale, out=torch.empty_like(gradient)), None, None
 
 
 def frozen_scale(x: Tensor, original: Callable[[Tensor], Tensor], norm: Norm) -> Tensor:
@@ -131,7 +133,7 @@ class _GatedProduct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         gate, up = ctx.saved_tensors
-        half = ctx.quotient(gate).mul_(gradient).div_(2)
+        half = torch.addcmul(gate.new_zeros(()), ctx.quotient(gate), gradient, value=0.5)
         return half * up, half.mul_(gate), None
 
 
