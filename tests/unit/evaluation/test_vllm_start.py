@@ -14,6 +14,7 @@ def test_processes_for_a_gpu_are_spawned(monkeypatch, given, method):
     monkeypatch.setattr(os, "environ", dict(given))
     prepare_environment(False, 1)
     assert os.environ[METHOD] == method and "VLLM_ENABLE_V1_MULTIPROCESSING" not in os.environ
+    assert os.environ["VLLM_USE_FLASHINFER_SAMPLER"] == "0"
 
 
 def test_on_a_cpu_the_engine_runs_in_this_process(monkeypatch):

@@ -75,3 +75,6 @@ def prepare_environment(cpu: bool, tensor_parallel_size: int) -> None:
         # Whoever has asked whether there is a GPU cannot fork: CUDA refuses to start in the child, and vLLM notices
         # only that CUDA has not started here.
         os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+        # FlashInfer would compile its top-k and top-p at the start, with a compiler that GPU nodes often lack, and all
+        # answers here are greedy.
+        os.environ.setdefault("VLLM_USE_FLASHINFER_SAMPLER", "0")
