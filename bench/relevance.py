@@ -1,6 +1,7 @@
 """Relevance against a forward pass alone, with the same batches, in one run.
 
-On the demo's base model and on a random LLaMA of the size of SmolLM2-135M. Run by `make bench` after `make demo`.
+On the demo's base model, in batches of several sizes, and on a random LLaMA of the size of SmolLM2-135M in the batches
+of config/smollm2.yaml. Run by `make bench` after `make demo`.
 Prints the time of each, its ratio to forward passes with all logits and with none, and the process's peak memory when
 it had first run; beside them PyTorch's gradient at the embeddings with neither rules nor hooks, and relevance with what
 other methods accumulate.
@@ -107,13 +108,14 @@ def main() -> None:
     torch.set_num_threads(2)
     ids = read_table(RESULTS / "corpora" / "base" / "en.parquet", ["input_ids"])["input_ids"]
     samples = [torch.tensor(i, dtype=torch.int64) for i in ids]
-    compare("demo base model", load_model(RESULTS / "models" / "base"), samples, 768)
+    for batch_tokens in (768, 3072, 6144):
+        compare("demo base model", load_model(RESULTS / "models" / "base"), samples, batch_tokens)
     config = LlamaConfig(
         hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
         vocab_size=49152, max_position_embeddings=2048, tie_word_embeddings=True,
     )  # fmt: skip
     model = AutoModelForCausalLM.from_config(config).eval()
-    compare("LLaMA of 30 layers, 135 M parameters", model, list(torch.randint(3, 49152, (16, 128))), 1024)
+    compare("LLaMA of 30 layers, 135 M parameters", model, list(torch.randint(3, 49152, (16, 128))), 2048)
 
 
 if __name__ == "__main__":
