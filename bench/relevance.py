@@ -108,8 +108,9 @@ def main() -> None:
     torch.set_num_threads(2)
     ids = read_table(RESULTS / "corpora" / "base" / "en.parquet", ["input_ids"])["input_ids"]
     samples = [torch.tensor(i, dtype=torch.int64) for i in ids]
+    base = load_model(RESULTS / "models" / "base")
     for batch_tokens in (768, 3072, 6144):
-        compare("demo base model", load_model(RESULTS / "models" / "base"), samples, batch_tokens)
+        compare("demo base model", base, samples, batch_tokens)
     config = LlamaConfig(
         hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
         vocab_size=49152, max_position_embeddings=2048, tie_word_embeddings=True,

@@ -133,6 +133,7 @@ class _GatedProduct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         gate, up = ctx.saved_tensors
+        # 0 + 1/2 * quotient * gradient: the product and its half in one pass.
         half = torch.addcmul(gate.new_zeros(()), ctx.quotient(gate), gradient, value=0.5)
         return half * up, half.mul_(gate), None
 
